@@ -1,0 +1,141 @@
+"""The model file: one safetensors file with the weights and all that is needed to use them.
+
+Read and written without torch. The header holds one metadata entry, ``charlstm``: sorted JSON
+with the format version, the model's sizes, the vocabulary, the corpus and how it was trained.
+No file is ever executed; one that is not sound is refused with a ModelFileError.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from charlstm.config import Fingerprint, ModelConfig, TextOptions
+from charlstm.errors import ModelFileError, OptionError
+from charlstm.files import write_atomically
+from charlstm.lstm import Array
+from charlstm.vocab import Vocabulary
+
+FORMAT = 1
+METADATA_KEY = "charlstm"
+FLOAT_TYPES = ("F32", "F16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A trained network with its vocabulary and its history.
+
+    ``weights`` are float32 under torch's names. ``training`` sums up the run: val_loss and
+    train_loss (nats per character), steps, seconds, characters_per_second and the like.
+    ``command`` is the command line that makes the model again.
+    """
+
+    config: ModelConfig
+    weights: dict[str, Array] = field(repr=False)
+    vocabulary: Vocabulary
+    fingerprint: Fingerprint
+    text: TextOptions
+    training: dict[str, Any]
+    command: str
+
+    def describe(self) -> dict[str, Any]:
+        """All but the weights, as plain values."""
+        return {
+            "model": asdict(self.config),
+            "vocabulary": self.vocabulary.characters,
+            "corpus": asdict(self.fingerprint),
+            "text": asdict(self.text),
+            "training": self.training,
+            "command": self.command,
+        }
+
+
+def save_model(model: Model, path: Path) -> None:
+    """Write the model to ``path`` atomically; equal models give equal bytes."""
+    metadata = json.dumps({"format": FORMAT, **model.describe()}, sort_keys=True)
+    write_atomically(path, save(model.weights, metadata={METADATA_KEY: metadata}))
+
+
+def load_model(path: Path) -> Model:
+    """Read a model file; ModelFileError says what is wrong with one that cannot be used."""
+    try:
+        if not path.stat().st_size:
+            raise ModelFileError(f"{path}: empty file; train a model, or name another file")
+        with safe_open(path, framework="numpy") as file:
+            return _checked(path, file)
+    except FileNotFoundError as error:
+        raise ModelFileError(f"{path}: no such model file; check the name") from error
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise ModelFileError(
+            f"{path}: not a safetensors file, or cut short ({error}); get it again or name another"
+        ) from error
+
+
+def _checked(path: Path, file: Any) -> Model:
+    """The model in an open safetensors file, every part checked before it is used."""
+    text = (file.metadata() or {}).get(METADATA_KEY)
+    if text is None:
+        raise ModelFileError(
+            f"{path}: a safetensors file of another program; charlstm reads what its train wrote"
+        )
+    try:
+        header = json.loads(text)
+        if header["format"] != FORMAT:
+            raise ModelFileError(
+                f"{path}: model format {header['format']!r}, but this charlstm reads {FORMAT}; "
+                f"upgrade charlstm, or train the model again"
+            )
+        config = ModelConfig(**header["model"])
+        vocabulary = Vocabulary(header["vocabulary"])
+        vocabulary.characters.encode()  # refuses lone surrogates
+        if len(vocabulary) != config.vocab_size:
+            raise ValueError(
+                f"{len(vocabulary)} characters for a vocabulary of {config.vocab_size}"
+            )
+        if not isinstance(header["training"], dict) or not isinstance(header["command"], str):
+            raise ValueError("training or command is of the wrong type")
+        return Model(
+            config=config,
+            weights=_weights(file, config),
+            vocabulary=vocabulary,
+            fingerprint=Fingerprint(**header["corpus"]),
+            text=TextOptions(**header["text"]),
+            training=header["training"],
+            command=header["command"],
+        )
+    except (ValueError, KeyError, TypeError, OptionError, RecursionError) as error:
+        raise ModelFileError(
+            f"{path}: damaged model file ({_reason(error)}); get it again or train a new one"
+        ) from error
+
+
+def _weights(file: Any, config: ModelConfig) -> dict[str, Array]:
+    """The weights, once names, shapes, types and values are what ``config`` promises."""
+    names = list(file.keys())
+    # Counted first: a header may promise a billion layers.
+    if len(names) != 4 * config.num_layers + 3:
+        raise ValueError(f"{len(names)} tensors for {config.num_layers} layers")
+    weights = {}
+    for name, shape in config.parameter_shapes().items():
+        if name not in names:
+            raise ValueError(f"no tensor {name}")
+        tensor = file.get_slice(name)
+        if tuple(tensor.get_shape()) != shape:
+            raise ValueError(f"{name} has shape {tuple(tensor.get_shape())}, not {shape}")
+        if tensor.get_dtype() not in FLOAT_TYPES:
+            raise ValueError(f"{name} has type {tensor.get_dtype()}, not float32 or float16")
+        weights[name] = file.get_tensor(name).astype(np.float32, copy=False)
+        if not np.isfinite(weights[name]).all():
+            raise ValueError(f"{name} holds values that are not finite")
+    return weights
+
+
+def _reason(error: Exception) -> str:
+    """One line on a failed check; a bare KeyError shows only the key."""
+    return f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())

@@ -1,0 +1,131 @@
+"""The command line: one thin module a command, and the one place where errors become words.
+
+The only room that imports typer, rich and tqdm. A command's module imports the rest of the
+program inside its body, so that ``--help`` waits for nothing.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+import charlstm
+from charlstm.cli import console, dataset, generate, inspect, train, vocab
+from charlstm.errors import CharLSTMError
+
+DEBUG_VARIABLE = "CHARLSTM_DEBUG"
+
+
+class Exit(IntEnum):
+    """What the exit status says; a closed pipe ends by the signal, which shells show as 141."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    INTERRUPTED = 130
+
+
+app = typer.Typer(
+    name="charlstm",
+    help="Learn the style of a text, one character at a time, and write more of it.",
+    epilog="charlstm train play.txt && charlstm generate --seed 'Is this a dagger'",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"auto_envvar_prefix": "CHARLSTM", "help_option_names": ["-h", "--help"]},
+)
+app.command("train")(train.train)
+app.command("generate")(generate.generate)
+app.command("vocab")(vocab.vocab)
+app.command("dataset")(dataset.dataset)
+app.command("inspect")(inspect.inspect)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"charlstm {charlstm.__version__}\n")
+        raise typer.Exit
+
+
+def _debug(asked: bool) -> None:
+    if asked:
+        os.environ[DEBUG_VARIABLE] = "1"
+
+
+@app.callback(invoke_without_command=True)
+def top(
+    ctx: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", callback=_debug, help="Show the traceback of an error.")
+    ] = False,
+) -> None:
+    """Learn the style of a text, one character at a time, and write more of it."""
+    if ctx.invoked_subcommand is None:
+        sys.stderr.write(ctx.get_help() + "\n")
+        raise typer.Exit(Exit.USAGE)
+
+
+def command() -> Any:
+    """The tree of commands.
+
+    Every option can be set as CHARLSTM_COMMAND_OPTION; the manual page says so once, and each
+    option's help need not.
+    """
+    tree = typer.main.get_command(app)
+    for node in (tree, *tree.commands.values()):  # type: ignore[attr-defined]
+        for parameter in node.params:
+            parameter.show_envvar = False
+    return tree
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; whatever goes wrong is said in one line."""
+    if hasattr(signal, "SIGPIPE"):  # a reader that has enough ends us as it ends any filter
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    console.use_utf8()
+    try:
+        status = command()(arguments, prog_name="charlstm", standalone_mode=False)
+        sys.stdout.flush()
+        return int(status or Exit.OK)
+    except Exception as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        return _explain(error)
+    except KeyboardInterrupt:
+        console.error("interrupted")
+        return Exit.INTERRUPTED
+
+
+def _explain(error: Exception) -> int:
+    """Say in one line what went wrong, and return the exit status that goes with it."""
+    if isinstance(error, CharLSTMError):
+        console.error(str(error))
+        return error.exit_code
+    if isinstance(error, TyperException):
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "charlstm"
+        console.error(f"{error.format_message().rstrip('.')}; see {command} --help")
+        return error.exit_code
+    if isinstance(error, OSError):
+        console.abandon_stdout()
+        place = error.filename or "output"
+        console.error(
+            f"{place}: {error.strerror or error}; free some space or choose another place"
+        )
+        return Exit.FAILED
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        console.error("out of memory; lower --batch-size, --seq-length or --hidden-size")
+        return Exit.FAILED
+    summary = " ".join(str(error).split())
+    console.error(
+        f"internal: {type(error).__name__}: {summary}; run charlstm --debug ... and report it"
+    )
+    return Exit.FAILED

@@ -1,0 +1,88 @@
+"""What is said to a person and how a terminal is treated; nothing here knows a command."""
+
+import io
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+# Shown in visible form on a terminal: C0 and C1 controls but tab and line feed, and the
+# characters that turn the direction of writing.
+CONTROLS = {code: f"^{chr(code ^ 0x40)}" for code in (*range(0x20), 0x7F) if code not in (9, 10)}
+DIRECTIONS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+CONTROLS |= {code: f"<U+{code:04X}>" for code in (*range(0x80, 0xA0), *DIRECTIONS, 0xFEFF)}
+
+
+def use_utf8() -> None:
+    """UTF-8 on every stream whatever the locale, and no translation of line ends on output."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="")
+
+
+def visible(text: str) -> str:
+    r"""``text`` with control characters in a form that a terminal does not act on.
+
+    >>> visible("a\x1b[31m")
+    'a^[[31m'
+    """
+    return text.translate(CONTROLS)
+
+
+def say(message: str, *, quiet: bool = False) -> None:
+    """One line to the person at the terminal, on stderr; a closed stderr is no reason to stop."""
+    if quiet:
+        return
+    try:
+        sys.stderr.write(visible(message) + "\n")
+        sys.stderr.flush()
+    except OSError:
+        pass
+
+
+def error(message: str) -> None:
+    """The one line that says why the program ends."""
+    say(f"charlstm: error: {' '.join(message.split())}")
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether ``stream`` is a terminal that understands more than plain lines."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def write_json(value: Any) -> None:
+    """One object on one line of stdout."""
+    text = json.dumps(value, ensure_ascii=False)
+    sys.stdout.write((visible(text) if sys.stdout.isatty() else text) + "\n")
+
+
+def write_rows(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """A table on a terminal; tab-separated lines with a header elsewhere."""
+    if not is_terminal(sys.stdout):
+        for row in (header, *rows):
+            sys.stdout.write("\t".join(row) + "\n")
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE, header_style="bold", pad_edge=False)
+    numeric = [all(_is_number(row[i]) for row in rows) for i in range(len(header))]
+    for name, right in zip(header, numeric, strict=True):
+        table.add_column(name, justify="right" if right else "left")
+    for row in rows:
+        table.add_row(*(Text(visible(cell)) for cell in row))
+    Console(file=sys.stdout, highlight=False).print(table)
+
+
+def abandon_stdout() -> None:
+    """Drop what could not be written, so that the interpreter does not try again at its end."""
+    with Path(os.devnull).open("wb") as nothing:
+        os.dup2(nothing.fileno(), sys.stdout.fileno())
+
+
+def _is_number(cell: str) -> bool:
+    return cell.rstrip("%").replace(".", "", 1).replace(",", "").isdigit()

@@ -1,0 +1,46 @@
+"""``charlstm inspect``: the model card."""
+
+from typing import Any
+
+from charlstm.cli import console, options
+
+VOCABULARY = 200  # characters shown of a vocabulary that may have thousands
+
+
+def inspect(
+    model: options.Model = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Show what a model is: sizes, vocabulary, corpus, how it was trained, and the command.
+
+    charlstm inspect --json | jq .training.val_loss
+    """
+    from charlstm.checkpoint import load_model
+
+    path = options.find_model(model, quiet=quiet)
+    loaded = load_model(path)
+    card = {**loaded.describe(), "parameters": loaded.config.parameters}
+    if json:
+        console.write_json(card)
+        return
+    console.write_rows(("", str(path)), _lines(card))
+
+
+def _lines(card: dict[str, Any]) -> list[tuple[str, str]]:
+    """The card as names and values to be read by a person."""
+    lines = [("parameters", f"{card['parameters']:,}")]
+    for part in ("model", "corpus", "text", "training"):
+        lines += [(f"{part} {name}".replace("_", " "), _shown(v)) for name, v in card[part].items()]
+    characters = card["vocabulary"]
+    lines.append(("vocabulary", f"{len(characters)} characters: {_shown(characters[:VOCABULARY])}"))
+    lines.append(("command", card["command"]))
+    return lines
+
+
+def _shown(value: Any) -> str:
+    """A value on one line; measured numbers to five figures."""
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    text = str(value)
+    return text if text.isprintable() else ascii(text)[1:-1]

@@ -1,0 +1,119 @@
+"""A training run as seen on stderr: a bar on a terminal, plain lines elsewhere."""
+
+import math
+import shlex
+import sys
+from typing import Any
+
+from tqdm import tqdm
+
+from charlstm.cli import console
+from charlstm.training.events import Evaluation, Event, Finished, Started, Step
+
+
+class Display:
+    """Draws the events of one run as they come."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self.bar: tqdm[Any] | None = None
+        self.characters_a_step = 0
+        self.steps = 0
+        self.val_loss: float | None = None
+
+    def show(self, event: Event) -> None:
+        """Draw one event."""
+        if self.quiet:
+            return
+        match event:
+            case Started():
+                self._started(event)
+            case Step():
+                self._advance(event.epoch, event.loss)
+            case Evaluation():
+                self.val_loss = event.val_loss
+                self._say(self._line(event))
+                self._advance(event.epoch, event.loss)
+            case Finished():
+                self.close()
+                for line in finish(event):
+                    console.say(line)
+
+    def close(self) -> None:
+        """Take the bar away; the terminal is left as a person would want it."""
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+    def _started(self, event: Started) -> None:
+        config, model = event.config, event.config.model
+        self._say(
+            f"text: {event.train_characters:,} characters to learn from, "
+            f"{event.val_characters:,} to validate on, {model.vocab_size} distinct"
+        )
+        self._say(f"plan: {event.reason}")
+        self._say(
+            f"model: {model.parameters:,} parameters on {config.device} in {config.precision}, "
+            f"{config.threads} threads; run: {event.directory}"
+        )
+        self.steps = config.steps
+        self.characters_a_step = config.batch_size * config.seq_length
+        self.bar = tqdm(
+            total=config.steps * self.characters_a_step,
+            initial=event.step * self.characters_a_step,
+            unit="char",
+            unit_scale=True,
+            file=sys.stderr,
+            disable=None if console.is_terminal(sys.stderr) else True,
+            dynamic_ncols=True,
+            bar_format="{desc}{percentage:3.0f}% {bar} {rate_fmt}, {remaining} left{postfix}",
+            leave=False,
+        )
+
+    def _advance(self, epoch: float, loss: float | None) -> None:
+        if self.bar is None:
+            return
+        self.bar.update(self.characters_a_step)
+        if loss is not None:
+            shown = f", loss {nats(loss)}"
+            if self.val_loss is not None:
+                shown += f", validation {self.val_loss:.3f}"
+            self.bar.set_postfix_str(shown, refresh=False)
+            self.bar.set_description_str(f"epoch {epoch:.1f} ", refresh=False)
+
+    def _line(self, event: Evaluation) -> str:
+        """One evaluation in one plain line."""
+        validation = "" if event.val_loss is None else f", validation {nats(event.val_loss)}"
+        return (
+            f"step {event.step}/{self.steps}, epoch {event.epoch:.1f}: loss {nats(event.loss)}"
+            f"{validation}, {event.characters_per_second:,.0f} characters/s, "
+            f"{event.seconds:.0f} s{', kept' if event.best else ''}"
+        )
+
+    def _say(self, line: str) -> None:
+        """A line of its own, above the bar if there is one."""
+        if self.bar is not None and not self.bar.disable:
+            self.bar.clear()
+        console.say(line)
+
+
+def nats(loss: float) -> str:
+    """A loss in both of its units."""
+    return f"{loss:.3f} nats ({loss / math.log(2):.3f} bits)"
+
+
+def finish(event: Finished) -> list[str]:
+    """What a run came to, and what to do next."""
+    run = shlex.quote(str(event.directory))
+    kept = f"kept: the model of step {event.best_step}"
+    if event.val_loss is not None:
+        kept += f", validation loss {nats(event.val_loss)}"
+    if event.stopped:
+        return [
+            f"stopped at step {event.step} of {event.steps}; {kept}",
+            f"go on with: charlstm train --resume {run}",
+        ]
+    return [
+        f"done in {event.seconds:.0f} s; {kept}",
+        f"write with: charlstm generate -m {run} --seed '...'",
+    ]

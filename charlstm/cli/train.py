@@ -1,0 +1,249 @@
+"""``charlstm train``: from a corpus to a model, with its progress on stderr."""
+
+import re
+import signal
+import sys
+import time as clock
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charlstm.cli import console, options
+from charlstm.cli.settings_file import read_settings
+from charlstm.errors import OptionError
+
+if TYPE_CHECKING:
+    from charlstm.training.events import Event, Finished
+
+TIME = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+
+
+class Device(StrEnum):
+    """Where to train."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
+class Precision(StrEnum):
+    """The arithmetic of matrix products."""
+
+    AUTO = "auto"
+    FP32 = "fp32"
+    BF16 = "bf16"
+
+
+def seconds(text: str | None) -> float | None:
+    """The seconds in ``30s``, ``3m`` or ``1h30m``; OptionError for anything else.
+
+    >>> seconds("1h30m")
+    5400.0
+    """
+    if text is None:
+        return None
+    match = TIME.fullmatch(text.strip())
+    if not match or not match.group():
+        raise OptionError(f"time is {text!r}; write it like 30s, 3m or 1h30m")
+    hours, minutes, rest = (float(part or 0) for part in match.groups())
+    return 3600 * hours + 60 * minutes + rest
+
+
+def _option(name: str, words: str, metavar: str = "N", *names: str) -> Any:
+    return typer.Option(name, *names, metavar=metavar, help=words)
+
+
+def train(
+    ctx: typer.Context,
+    corpus: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="CORPUS...", help=options.CORPUS_HELP + " Or a dataset."),
+    ] = None,
+    output: Annotated[
+        Path | None, _option("--output", "A new run directory [runs/NAME].", "RUN", "-o")
+    ] = None,
+    time: Annotated[
+        str | None, _option("--time", "Train for so long: 30s, 3m, 1h30m [at most 3m].", "T")
+    ] = None,
+    epochs: Annotated[float | None, _option("--epochs", "Read the text E times.", "E")] = None,
+    steps: Annotated[int | None, _option("--steps", "Do N optimizer steps.")] = None,
+    hidden_size: Annotated[int | None, _option("--hidden-size", "Units in a layer.")] = None,
+    num_layers: Annotated[int | None, _option("--num-layers", "LSTM layers.")] = None,
+    embedding_size: Annotated[
+        int | None, _option("--embedding-size", "Numbers that stand for a character.")
+    ] = None,
+    dropout: Annotated[
+        float | None, _option("--dropout", "Share of values dropped after each layer.", "P")
+    ] = None,
+    residual: Annotated[
+        bool | None,
+        typer.Option(
+            "--residual/--no-residual", help="Add the input of later layers to their output."
+        ),
+    ] = None,
+    seq_length: Annotated[int | None, _option("--seq-length", "Characters in a window.")] = None,
+    batch_size: Annotated[int | None, _option("--batch-size", "Windows in a step.")] = None,
+    val_fraction: Annotated[
+        float, _option("--val-fraction", "Last part of the text, held back to validate.", "P")
+    ] = 0.1,
+    learning_rate: Annotated[
+        float | None, _option("--learning-rate", "AdamW's rate at its peak.", "R")
+    ] = None,
+    weight_decay: Annotated[
+        float | None, _option("--weight-decay", "AdamW's weight decay.", "D")
+    ] = None,
+    grad_clip: Annotated[
+        float | None, _option("--grad-clip", "Largest norm of the gradient.", "G")
+    ] = None,
+    eval_every: Annotated[
+        int | None, _option("--eval-every", "Steps between two validations.")
+    ] = None,
+    encoding: options.Encoding = "utf-8",
+    lowercase: options.Lowercase = False,
+    min_count: options.MinCount = 1,
+    device: Annotated[Device, typer.Option("--device", help="Where to train.")] = Device.AUTO,
+    precision: Annotated[
+        Precision, typer.Option("--precision", help="Arithmetic of matrix products.")
+    ] = Precision.AUTO,
+    threads: Annotated[int | None, _option("--threads", "Processor threads.")] = None,
+    random_seed: Annotated[
+        int, _option("--random-seed", "Of initial weights, dropout and the data's order.")
+    ] = 0,
+    resume: Annotated[
+        Path | None, _option("--resume", "Go on with a stopped run, exactly.", "RUN")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            callback=read_settings,
+            is_eager=True,
+            help="Settings as TOML; a run keeps its own in config.toml.",
+        ),
+    ] = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a model on a corpus; print the path of the best one.
+
+    Sizes, rates and lengths that are not given are chosen to suit the text, the machine and the
+    time. Ctrl-C stops cleanly, keeps the best model and says how to go on.
+
+    model=$(charlstm train play.txt --time 1m) && charlstm generate -m "$model"
+    """
+    from charlstm.training.config import Settings
+
+    began = clock.monotonic()
+    # A reader of our stderr or stdout that goes away must not end a training run.
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    if resume is not None:
+        _only_with_resume(ctx)
+    elif not corpus:
+        raise OptionError("no corpus; name a text: charlstm train play.txt, or - for a pipe")
+
+    settings = Settings(
+        time=seconds(time),
+        epochs=epochs,
+        steps=steps,
+        hidden_size=hidden_size,
+        num_layers=num_layers,
+        embedding_size=embedding_size,
+        dropout=dropout,
+        residual=residual,
+        seq_length=seq_length,
+        batch_size=batch_size,
+        val_fraction=val_fraction,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        grad_clip=grad_clip,
+        eval_every=eval_every,
+        device=device.value,
+        precision=precision.value,
+        threads=threads,
+        random_seed=random_seed,
+    )
+    text = options.text_options(encoding, lowercase, min_count)
+    stop = _Stop()
+
+    if resume is None:
+        from charlstm.dataset import load_dataset
+        from charlstm.training.run import train
+
+        dataset = load_dataset(corpus or [], text)
+        for note in dataset.notes:
+            console.say(note, quiet=quiet)
+        events = train(
+            dataset,
+            settings,
+            places=corpus or [],
+            output=output,
+            seconds_spent=clock.monotonic() - began,
+            should_stop=lambda: bool(stop.signal),
+        )
+    else:
+        from charlstm.training.run import resume as go_on
+
+        events = go_on(resume, places=corpus or [], should_stop=lambda: bool(stop.signal))
+
+    finished = _watch(events, stop, quiet=quiet)
+    sys.stdout.write(f"{finished.model}\n")
+    if finished.stopped:
+        raise typer.Exit(128 + stop.signal)
+
+
+class _Stop:
+    """The first SIGINT or SIGTERM asks the run to stop; a second one acts as if nobody listened."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+        self._before: dict[int, Any] = {}
+
+    def install(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._asked)
+
+    def uninstall(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
+
+    def _asked(self, number: int, frame: FrameType | None) -> None:
+        self.signal = number
+        self.uninstall()
+
+
+def _watch(events: "Iterator[Event]", stop: _Stop, *, quiet: bool) -> "Finished":
+    """Show the events of a run and return the last; Ctrl-C is the run's to handle once it began."""
+    from charlstm.cli.progress import Display
+    from charlstm.training.events import Finished, Started
+
+    display = Display(quiet=quiet)
+    try:
+        for event in events:
+            if isinstance(event, Started):
+                stop.install()
+            display.show(event)
+    finally:
+        stop.uninstall()
+        display.close()
+    assert isinstance(event, Finished)
+    return event
+
+
+def _only_with_resume(ctx: typer.Context) -> None:
+    """Raise OptionError for an option that a resumed run could not follow."""
+    allowed = ("resume", "corpus", "quiet")
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        source = ctx.get_parameter_source(name)
+        if name not in allowed and source is not None and source.name == "COMMANDLINE":
+            raise OptionError(
+                f"--{name.replace('_', '-')} does not go with --resume, which continues a run "
+                f"as it was begun; leave it out"
+            )

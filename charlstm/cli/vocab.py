@@ -1,0 +1,55 @@
+"""``charlstm vocab``: the characters of a corpus."""
+
+from charlstm.cli import console, options
+
+
+def vocab(
+    corpus: options.Corpus,
+    encoding: options.Encoding = "utf-8",
+    lowercase: options.Lowercase = False,
+    min_count: options.MinCount = 1,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    r"""Show every character of a corpus with its id, name, count and share.
+
+    A table on a terminal; tab-separated with a header line in a pipe.
+
+    charlstm vocab play.txt | sort -t "$(printf '\t')" -k5nr | head
+    """
+    from charlstm.corpus import open_corpus, survey
+    from charlstm.vocab import describe_characters
+
+    found = survey(open_corpus(corpus, options.text_options(encoding, lowercase, min_count)))
+    for note in found.notes:
+        console.say(note, quiet=quiet)
+    characters = describe_characters(found.counts, min_count)
+    if json:
+        console.write_json(
+            {
+                "corpus": found.fingerprint.name,
+                "sha256": found.fingerprint.sha256,
+                "characters": found.fingerprint.characters,
+                "size": len(characters),
+                "vocabulary": characters,
+            }
+        )
+        return
+    header = ("id", "character", "code", "name", "count", "share")
+    rows = [
+        (
+            str(c["id"]),
+            _shown(c["character"]),
+            f"U+{ord(c['character']):04X}",
+            c["name"],
+            str(c["count"]),
+            f"{c['share']:.6f}",
+        )
+        for c in characters
+    ]
+    console.write_rows(header, rows)
+
+
+def _shown(character: str) -> str:
+    """A character that leaves a table's lines and columns whole: escaped if not printable."""
+    return character if character.isprintable() else ascii(character)[1:-1]

@@ -1,0 +1,106 @@
+"""The records that travel with a model: its sizes, its text and how it was trained.
+
+Frozen, checked when made, and free of imports beyond the standard library, so that every room
+can share them.
+"""
+
+import math
+from dataclasses import dataclass
+
+from charlstm.errors import OptionError
+
+
+def require_integer(name: str, value: object, *, least: int) -> None:
+    """Raise OptionError unless ``value`` is a whole number of at least ``least``."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise OptionError(f"{name} is {value!r}; it must be a whole number of at least {least}")
+
+
+def require_number(
+    name: str, value: object, *, least: float, below: float = math.inf, open_below: bool = False
+) -> None:
+    """Raise OptionError unless ``least <= value < below`` (``least < value`` where open)."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        above = value > least if open_below else value >= least
+        if above and value < below:
+            return
+    bound = f"above {least:g}" if open_below else f"at least {least:g}"
+    limit = "" if below == math.inf else f" and below {below:g}"
+    raise OptionError(f"{name} is {value!r}; it must be a number {bound}{limit}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The sizes that define a network; torch's names where torch has one.
+
+    With ``residual`` each layer after the first adds its input to its output, so that a
+    layer learns what to change rather than everything anew (He et al. 2015, arXiv 1512.03385).
+    """
+
+    vocab_size: int
+    embedding_size: int
+    hidden_size: int
+    num_layers: int
+    dropout: float = 0.0
+    residual: bool = True
+
+    def __post_init__(self) -> None:
+        require_integer("vocab size", self.vocab_size, least=2)
+        require_integer("embedding size", self.embedding_size, least=1)
+        require_integer("hidden size", self.hidden_size, least=1)
+        require_integer("number of layers", self.num_layers, least=1)
+        require_number("dropout", self.dropout, least=0, below=1)
+        if not isinstance(self.residual, bool):
+            raise OptionError(f"residual is {self.residual!r}; it must be true or false")
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The name and shape of every weight, as torch names them."""
+        V, E, H = self.vocab_size, self.embedding_size, self.hidden_size
+        shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (V, E)}
+        for layer in range(self.num_layers):
+            shapes |= {
+                f"layers.{layer}.weight_ih_l0": (4 * H, H if layer else E),
+                f"layers.{layer}.weight_hh_l0": (4 * H, H),
+                f"layers.{layer}.bias_ih_l0": (4 * H,),
+                f"layers.{layer}.bias_hh_l0": (4 * H,),
+            }
+        return shapes | {"output.weight": (V, H), "output.bias": (V,)}
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the network has learned."""
+        return sum(math.prod(shape) for shape in self.parameter_shapes().values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextOptions:
+    """How bytes became the text that was learned."""
+
+    encoding: str = "utf-8"
+    lowercase: bool = False
+    min_count: int = 1  # characters seen less often are left out of the text
+
+    def __post_init__(self) -> None:
+        try:
+            b"".decode(self.encoding)  # refuses unknown codecs and those that are not for text
+        except (LookupError, TypeError, ValueError) as error:
+            raise OptionError(
+                f"encoding {self.encoding!r} is unknown; try utf-8, latin-1, cp1252 or utf-16"
+            ) from error
+        require_integer("min count", self.min_count, least=1)
+        if not isinstance(self.lowercase, bool):
+            raise OptionError(f"lowercase is {self.lowercase!r}; it must be true or false")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fingerprint:
+    """Which text it was: ``sha256`` is that of the normalised text in UTF-8."""
+
+    name: str
+    sha256: str
+    characters: int
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not isinstance(self.sha256, str):
+            raise OptionError("a fingerprint's name and sha256 must be texts")
+        require_integer("characters", self.characters, least=1)

@@ -1,0 +1,249 @@
+"""Files, directories and standard input become one normalised text, read in bounded memory.
+
+What a text is made of is found here (``survey``); what the characters mean to a network is the
+business of ``charlstm.vocab`` and ``charlstm.dataset``.
+"""
+
+import codecs
+import hashlib
+import io
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from charlstm.config import Fingerprint, TextOptions
+from charlstm.errors import CorpusError
+
+CHUNK_BYTES = 1 << 20
+SPOOL_BYTES = 64 << 20  # a stream is kept in memory up to here, then in a temporary file
+CODE_POINTS = 0x110000
+BYTE_ORDER_MARK = "\ufeff"
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One readable thing: a file, or a stream copied aside so that it can be read twice."""
+
+    path: Path
+    copy: IO[bytes] | None = None
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return "standard input" if str(self.path) == "-" else str(self.path)
+
+    @contextmanager
+    def opened(self) -> Iterator[IO[bytes]]:
+        """The bytes, from the first."""
+        if self.copy is not None:
+            self.copy.seek(0)
+            yield self.copy
+        else:
+            with self.path.open("rb") as file:
+                yield file
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """An ordered list of sources, read as one text.
+
+    A byte-order mark is dropped, CRLF and CR line ends become LF, ``options.lowercase`` is
+    applied, and a file that leaves its last line open has it ended before the next file.
+    """
+
+    name: str
+    sources: tuple[Source, ...]
+    options: TextOptions
+
+    def chunks(self, notes: list[str] | None = None) -> Iterator[str]:
+        """The normalised text, a megabyte or so at a time; what was changed goes to ``notes``.
+
+        Raises CorpusError for bytes that do not decode, NUL characters and unreadable files.
+        """
+        last = "\n"
+        for source in self.sources:
+            separator = "" if last == "\n" else "\n"
+            for chunk in _normalised(source, self.options, notes):
+                yield separator + chunk
+                separator, last = "", chunk[-1]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one pass over a corpus finds.
+
+    ``counts`` maps each character to how often it occurs, in code point order; ``notes`` say in
+    words what was normalised.
+    """
+
+    counts: dict[str, int]
+    fingerprint: Fingerprint
+    notes: tuple[str, ...]
+
+
+def open_corpus(places: Sequence[str], options: TextOptions) -> Corpus:
+    """The corpus made of files, directories (their ``*.txt``, sorted) and ``-`` (standard input).
+
+    Pipes and other streams are copied aside, since a corpus is read twice. Raises CorpusError
+    for a place that does not exist, cannot be read or holds no text.
+    """
+    sources: list[Source] = []
+    for place in places:
+        path = Path(place)
+        if place != "-" and path.is_dir():
+            texts = sorted(p for p in path.glob("*.txt") if p.is_file())
+            if not texts:
+                raise CorpusError(f"{place}: no *.txt files in this directory; name the files")
+            sources += map(Source, texts)
+        else:
+            sources.append(_source(path))
+    return Corpus(_corpus_name(places, sources), tuple(sources), options)
+
+
+def survey(corpus: Corpus) -> Survey:
+    """Read the corpus once; count its characters and take its fingerprint.
+
+    Raises CorpusError where the corpus cannot be read or is empty.
+    """
+    counts = np.zeros(CODE_POINTS, dtype=np.int64)
+    digest = hashlib.sha256()
+    notes: list[str] = []
+    for chunk in corpus.chunks(notes):
+        digest.update(chunk.encode())
+        seen = np.bincount(code_points(chunk))
+        counts[: seen.size] += seen
+    characters = int(counts.sum())
+    if not characters:
+        raise CorpusError(f"{_labels(corpus)}: empty; give a text to learn from")
+    return Survey(
+        {chr(point): int(counts[point]) for point in np.flatnonzero(counts)},
+        Fingerprint(name=corpus.name, sha256=digest.hexdigest(), characters=characters),
+        tuple(notes),
+    )
+
+
+def code_points(text: str) -> np.ndarray:
+    """The Unicode code points of ``text``, shape (len(text),), uint32.
+
+    >>> code_points("aé😀").tolist()
+    [97, 233, 128512]
+    """
+    return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
+
+
+def _source(path: Path) -> Source:
+    """A regular file as it is; anything that can be read only once as a copy."""
+    try:
+        if str(path) == "-":
+            return Source(path, _copy_aside(sys.stdin.buffer))
+        if path.is_file():
+            return Source(path)
+        with path.open("rb") as stream:
+            return Source(path, _copy_aside(stream))
+    except FileNotFoundError as error:
+        raise CorpusError(f"{path}: no such file; check the name") from error
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _copy_aside(stream: IO[bytes]) -> IO[bytes]:
+    copy = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 (lives on)
+    shutil.copyfileobj(stream, copy, CHUNK_BYTES)
+    return copy
+
+
+def _normalised(source: Source, options: TextOptions, notes: list[str] | None) -> Iterator[str]:
+    """One source's text with mark, line ends and case made even; never an empty string."""
+    newlines = io.IncrementalNewlineDecoder(None, translate=True)
+    first = True
+    for text, final in _decoded(source, options.encoding):
+        if first and text.startswith(BYTE_ORDER_MARK):
+            text = text[1:]
+            _note(notes, f"{source.label}: byte-order mark left out")
+        first = first and not text
+        text = newlines.decode(text, final)
+        if options.lowercase:
+            text = text.lower()
+        if text:
+            yield text
+    kinds = newlines.newlines
+    ends = {kinds} if isinstance(kinds, str) else set(kinds or ())
+    if ends - {"\n"}:
+        names = " and ".join(n for end, n in (("\r\n", "CRLF"), ("\r", "CR")) if end in ends)
+        _note(notes, f"{source.label}: {names} line ends read as LF")
+
+
+def _decoded(source: Source, encoding: str) -> Iterator[tuple[str, bool]]:
+    """The text of a source chunk by chunk, the last one flagged, with errors placed exactly."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    offset = 0  # of the chunk's first byte
+    final = False
+    try:
+        with source.opened() as file:
+            while not final:
+                data = file.read(CHUNK_BYTES)
+                final = not data
+                pending = len(decoder.getstate()[0])  # bytes of a character cut by the chunk
+                try:
+                    text = decoder.decode(data, final)
+                    text.encode()  # lone surrogates, which some codecs let through
+                except UnicodeEncodeError as error:
+                    raise CorpusError(
+                        f"{source.label}: lone surrogate {error.object[error.start]!r} near byte "
+                        f"{offset}; that is no text: check --encoding (now {encoding})"
+                    ) from error
+                except UnicodeDecodeError as error:
+                    place = offset - pending + error.start
+                    raise _undecodable(source, error, place, encoding) from error
+                if "\0" in text:
+                    inside = max(data.find(b"\0"), 0)
+                    raise CorpusError(
+                        f"{source.label}: NUL byte at offset {offset + inside}; this is no plain "
+                        f"text (if it is UTF-16, say --encoding utf-16)"
+                    )
+                yield text, final
+                offset += len(data)
+    except OSError as error:
+        raise CorpusError(f"{source.label}: cannot be read: {error.strerror}") from error
+
+
+def _undecodable(
+    source: Source, error: UnicodeDecodeError, place: int, encoding: str
+) -> CorpusError:
+    byte = error.object[error.start]
+    if place == 0 and bytes(error.object[:2]) in UTF16_MARKS:
+        advice = "it begins like UTF-16: say --encoding utf-16"
+    else:
+        advice = "name its encoding with --encoding (latin-1 or cp1252, say)"
+    return CorpusError(
+        f"{source.label}: byte 0x{byte:02x} at offset {place} is not {encoding}; {advice}"
+    )
+
+
+def _note(notes: list[str] | None, note: str) -> None:
+    if notes is not None:
+        notes.append(note)
+
+
+def _labels(corpus: Corpus) -> str:
+    return ", ".join(source.label for source in corpus.sources)
+
+
+def _corpus_name(places: Sequence[str], sources: Sequence[Source]) -> str:
+    """A short name for runs and cards: of the file or directory, with ``+N`` for N more."""
+    first = Path(places[0])
+    if places[0] == "-":
+        name = "stdin"
+    elif first.is_dir():
+        name = first.resolve().name
+    else:
+        name = sources[0].path.stem
+    return name if len(places) == 1 else f"{name}+{len(places) - 1}"

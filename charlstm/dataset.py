@@ -1,0 +1,243 @@
+"""Encoded texts: ids in a memory map, split without overlap, cut into windows.
+
+A dataset on disk is a directory with ``ids.bin`` (the raw ids, little-endian) and
+``dataset.json`` (what they mean). For other tools ``write_npz`` makes arrays of windows.
+"""
+
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+
+from charlstm.config import Fingerprint, TextOptions
+from charlstm.corpus import Corpus, Survey, code_points, open_corpus, survey
+from charlstm.errors import CorpusError, OptionError
+from charlstm.files import atomic_file, current_umask, sync_directory
+from charlstm.vocab import Ids, Vocabulary
+
+FORMAT = 1
+IDS_FILE = "ids.bin"
+DESCRIPTION_FILE = "dataset.json"
+BLOCK_BYTES = 8 << 20  # how much of a large array is in memory at a time
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A text as ids, with all that is needed to read them; ``ids`` has shape (characters,)."""
+
+    ids: Ids
+    vocabulary: Vocabulary
+    fingerprint: Fingerprint
+    text: TextOptions
+    notes: tuple[str, ...] = ()
+
+    def split(self, val_fraction: float) -> tuple[Ids, Ids]:
+        """The first part to train on and the last ``val_fraction`` to validate on.
+
+        Contiguous, and cut before any windows are: no window sees both sides.
+        """
+        train = len(self.ids) - int(len(self.ids) * val_fraction)
+        return self.ids[:train], self.ids[train:]
+
+
+def encode_corpus(corpus: Corpus) -> Dataset:
+    """The corpus as a dataset in a temporary file that vanishes with the process."""
+    with tempfile.TemporaryFile() as file:
+        found, vocabulary, characters = _encode(corpus, file)
+        ids = np.memmap(file, dtype=vocabulary.dtype, mode="r", shape=(characters,))
+    return Dataset(ids, vocabulary, found.fingerprint, corpus.options, found.notes)
+
+
+def write_dataset(corpus: Corpus, directory: Path) -> Dataset:
+    """The corpus as a dataset in a new directory, complete or not there at all."""
+    if directory.exists():
+        raise OptionError(f"{directory}: exists already; remove it or give another -o")
+    parent = directory.parent
+    parent.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".tmp", dir=parent))
+    try:
+        with atomic_file(making / IDS_FILE) as file:
+            found, vocabulary, characters = _encode(corpus, file)
+        description = {
+            "format": FORMAT,
+            "dtype": vocabulary.dtype.name,
+            "characters": characters,
+            "vocabulary": vocabulary.characters,
+            "corpus": asdict(found.fingerprint),
+            "text": asdict(corpus.options),
+        }
+        with atomic_file(making / DESCRIPTION_FILE) as file:
+            file.write(json.dumps(description, sort_keys=True, indent=1).encode() + b"\n")
+        making.chmod(0o777 & ~current_umask())
+        making.rename(directory)
+    except BaseException:
+        shutil.rmtree(making, ignore_errors=True)
+        raise
+    sync_directory(parent)
+    ids = np.memmap(directory / IDS_FILE, dtype=vocabulary.dtype, mode="r")
+    return Dataset(ids, vocabulary, found.fingerprint, corpus.options, found.notes)
+
+
+def is_dataset(place: str) -> bool:
+    """Whether ``place`` is a directory made by ``write_dataset``."""
+    return (Path(place) / DESCRIPTION_FILE).is_file()
+
+
+def open_dataset(directory: Path) -> Dataset:
+    """Map the dataset in ``directory``; CorpusError if it is damaged or not ours."""
+    try:
+        description = json.loads((directory / DESCRIPTION_FILE).read_bytes())
+        if description["format"] != FORMAT:
+            raise CorpusError(
+                f"{directory}: dataset format {description['format']!r} is not {FORMAT}, which "
+                f"this charlstm reads; make it again with charlstm dataset"
+            )
+        vocabulary = Vocabulary(description["vocabulary"])
+        ids: Ids = np.memmap(directory / IDS_FILE, dtype=vocabulary.dtype, mode="r")
+        if (
+            description["dtype"] != vocabulary.dtype.name
+            or description["characters"] != len(ids)
+            or int(ids.max()) >= len(vocabulary)
+        ):
+            raise ValueError("ids and description do not agree")
+        fingerprint = Fingerprint(**description["corpus"])
+        return Dataset(ids, vocabulary, fingerprint, TextOptions(**description["text"]))
+    except (OSError, ValueError, KeyError, TypeError, OptionError) as error:
+        raise CorpusError(
+            f"{directory}: damaged dataset ({error}); make it again with charlstm dataset"
+        ) from error
+
+
+def load_dataset(places: Sequence[str], options: TextOptions) -> Dataset:
+    """The dataset that ``places`` name: one made by ``write_dataset``, or a corpus to encode.
+
+    Raises CorpusError, and OptionError where ``options`` ask for another reading of a dataset
+    than it was made with.
+    """
+    if len(places) != 1 or not is_dataset(places[0]):
+        return encode_corpus(open_corpus(places, options))
+    dataset = open_dataset(Path(places[0]))
+    if options not in (TextOptions(), dataset.text):
+        raise OptionError(
+            f"{places[0]}: a dataset made with {dataset.text}; its text cannot be read anew, "
+            f"so leave out --encoding, --lowercase and --min-count, or name the text itself"
+        )
+    return dataset
+
+
+def windows(ids: Ids, window: int, stride: int = 1) -> tuple[Ids, Ids]:
+    """Every ``stride``-th stretch of ``window`` ids, and the id that follows each, as views.
+
+    Shapes (samples, window) and (samples,), where samples = (len(ids) - window - 1) // stride + 1.
+
+    >>> X, y = windows(np.arange(6), window=3, stride=2)
+    >>> X.tolist(), y.tolist()
+    ([[0, 1, 2], [2, 3, 4]], [3, 5])
+    """
+    if len(ids) <= window:
+        raise CorpusError(
+            f"the text has {len(ids)} characters, too few for windows of {window} and the "
+            f"character that follows; lower --window"
+        )
+    return sliding_window_view(ids, window)[:-1][::stride], ids[window:][::stride]
+
+
+def write_npz(
+    corpus: Corpus,
+    path: Path,
+    *,
+    window: int,
+    stride: int = 1,
+    one_hot: bool = False,
+    normalize: bool = False,
+) -> tuple[tuple[int, ...], Dataset]:
+    """Write X, y and the characters as a ``.npz``; return X's shape and the dataset behind it.
+
+    X holds ids, shape (samples, window); with ``normalize`` ids divided by the vocabulary's
+    size, float32, shape (samples, window, 1); with ``one_hot`` booleans, shape
+    (samples, window, vocabulary). y holds the ids that follow, shape (samples,). The arrays
+    are written block by block, so that the windows never stand in memory together.
+    """
+    if one_hot and normalize:
+        raise OptionError("one-hot and normalize exclude each other; choose one")
+    if path.exists():
+        raise OptionError(f"{path}: exists already; remove it or give another -o")
+    dataset = encode_corpus(corpus)
+    X, y = windows(dataset.ids, window, stride)
+    V = len(dataset.vocabulary)
+    shape: tuple[int, ...] = X.shape
+    dtype: np.dtype[Any] = X.dtype
+    if one_hot:
+        shape, dtype = (*X.shape, V), np.dtype(bool)
+    elif normalize:
+        shape, dtype = (*X.shape, 1), np.dtype("<f4")
+
+    def features(block: Ids) -> npt.NDArray[Any]:
+        if one_hot:
+            return np.equal(block[..., None], np.arange(V, dtype=block.dtype))
+        if normalize:
+            return (block[..., None] / np.float32(V)).astype("<f4")
+        return block
+
+    rows = max(1, BLOCK_BYTES // (dtype.itemsize * int(np.prod(shape[1:]))))
+    blocks = (features(X[i : i + rows]) for i in range(0, len(X), rows))
+    characters = np.array(list(dataset.vocabulary.characters))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(path) as file, zipfile.ZipFile(file, "w") as archive:
+        _write_member(archive, "X", dtype, shape, blocks)
+        _write_member(archive, "y", y.dtype, y.shape, iter([y]))
+        _write_member(archive, "characters", characters.dtype, (V,), iter([characters]))
+    return shape, dataset
+
+
+def _write_member(
+    archive: zipfile.ZipFile,
+    name: str,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    blocks: Iterator[npt.NDArray[Any]],
+) -> None:
+    """One array of an ``.npz``; a ZipInfo without a date, so that equal input gives equal bytes."""
+    header = {
+        "descr": np.lib.format.dtype_to_descr(dtype),
+        "fortran_order": False,
+        "shape": shape,
+    }
+    with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+        np.lib.format.write_array_header_1_0(member, header)
+        for block in blocks:
+            member.write(block.tobytes())
+
+
+def _encode(corpus: Corpus, file: BinaryIO | IO[bytes]) -> tuple[Survey, Vocabulary, int]:
+    """Survey the corpus, then write its ids; return what was found and how many ids there are."""
+    found = survey(corpus)
+    vocabulary = Vocabulary.from_counts(found.counts, corpus.options.min_count)
+    dropped = set(found.counts) - set(vocabulary.characters)
+    table = vocabulary.id_of_code_point
+    characters = 0
+    for chunk in corpus.chunks():
+        ids = table[np.minimum(code_points(chunk), len(table) - 1)]
+        if dropped:
+            ids = ids[ids >= 0]
+        characters += len(ids)
+        file.write(ids.astype(vocabulary.dtype).tobytes())
+    file.flush()
+    lost = sum(found.counts[c] for c in dropped)
+    if characters != found.fingerprint.characters - lost:
+        raise CorpusError(f"{corpus.name}: the text changed while it was read; try again")
+    if dropped:
+        note = (
+            f"{len(dropped)} characters seen fewer than {corpus.options.min_count} times "
+            f"left out ({lost:,} places)"
+        )
+        found = Survey(found.counts, found.fingerprint, (*found.notes, note))
+    return found, vocabulary, characters

@@ -1,0 +1,44 @@
+"""The errors that charlstm raises for its users; imports nothing.
+
+Every message says what is wrong, with the value, and what to do about it. ``charlstm.cli.main``
+prints it as one line and ends with ``exit_code``.
+"""
+
+
+class CharLSTMError(Exception):
+    """Something outside the program's control failed: a file, a text, a device."""
+
+    exit_code = 1
+
+
+class OptionError(CharLSTMError):
+    """A value that was asked for makes no sense, whatever the files hold."""
+
+    exit_code = 2
+
+
+class CorpusError(CharLSTMError):
+    """A text cannot be read, or cannot be learned from."""
+
+
+class ModelFileError(CharLSTMError):
+    """A model file is absent, damaged, or not one of ours."""
+
+
+class TrainingError(CharLSTMError):
+    """A training run cannot start or cannot go on."""
+
+
+class UnknownCharacterError(CharLSTMError):
+    """A text holds characters that the vocabulary lacks; ``characters`` has them, each once."""
+
+    exit_code = 2
+
+    def __init__(self, characters: str) -> None:
+        self.characters = characters
+        shown = " ".join(f"{c!r} (U+{ord(c):04X})" for c in characters[:8])
+        more = f" and {len(characters) - 8} more" if len(characters) > 8 else ""
+        super().__init__(
+            f"the model never saw {shown}{more}; leave them out with --unknown skip, "
+            f"or take the closest it knows with --unknown nearest"
+        )

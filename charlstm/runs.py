@@ -1,0 +1,69 @@
+"""Where runs are kept: the names in a run directory, making a new one, finding a model."""
+
+import os
+from pathlib import Path
+
+from charlstm.errors import CharLSTMError, ModelFileError, OptionError
+
+RUNS = Path("runs")
+MODEL_FILE = "model.safetensors"
+STATE_FILE = "state.pt"
+METRICS_FILE = "metrics.jsonl"
+CONFIG_FILE = "config.toml"
+
+
+def make_run_directory(output: Path | None, corpus_name: str) -> Path:
+    """A new, empty run directory: ``output``, or the first free ``runs/<corpus name>[-N]``.
+
+    Nothing that exists is written over: OptionError for an ``output`` that holds anything.
+    """
+    if output is not None:
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+            if any(output.iterdir()):
+                raise OptionError(
+                    f"{output}: exists and is not empty; give another -o, "
+                    f"or go on with it: charlstm train --resume {output}"
+                )
+        except OSError as error:
+            raise CharLSTMError(
+                f"{output}: cannot make this directory: {error.strerror}; give another -o"
+            ) from error
+        return output
+    name = corpus_name.replace(os.sep, "-").lstrip(".") or "corpus"
+    number = 1
+    while True:
+        directory = RUNS / (name if number == 1 else f"{name}-{number}")
+        try:
+            directory.mkdir(parents=True)
+            return directory
+        except FileExistsError:
+            number += 1
+            if not RUNS.is_dir():
+                raise CharLSTMError(
+                    f"{RUNS}: not a directory; move it away or give -o RUN"
+                ) from None
+        except OSError as error:
+            raise CharLSTMError(
+                f"{directory}: cannot make this directory: {error.strerror}; give -o RUN"
+            ) from error
+
+
+def find_model(place: str | None) -> Path:
+    """The model file that is meant by a file, a run directory, or nothing: the newest run's.
+
+    Raises ModelFileError where there is none.
+    """
+    if place is not None:
+        path = Path(place)
+        if not path.is_dir():
+            return path
+        if (path / MODEL_FILE).is_file():
+            return path / MODEL_FILE
+        raise ModelFileError(f"{place}: no {MODEL_FILE} in this directory; name a run or a file")
+    found = [(path.stat().st_mtime_ns, path) for path in RUNS.glob(f"*/{MODEL_FILE}")]
+    if not found:
+        raise ModelFileError(
+            f"no model under {RUNS}/; make one with charlstm train CORPUS, or name one with -m"
+        )
+    return max(found)[1]

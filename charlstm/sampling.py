@@ -1,0 +1,38 @@
+"""From logits to one id: a sampler is a function of logits and a uniform number, nothing else."""
+
+import numpy as np
+import numpy.typing as npt
+
+from charlstm.config import require_number
+
+
+def log_softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Log-probabilities along the last axis, in float64; the maximum is taken off before exp."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    normalized: npt.NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return normalized
+
+
+def check_temperature(temperature: float) -> None:
+    """Raise OptionError unless the temperature is a finite number of at least 0."""
+    require_number("temperature", temperature, least=0)
+
+
+def sample(logits: npt.NDArray[np.floating], *, temperature: float, uniform: float) -> int:
+    """One id, drawn from softmax(logits / temperature); logits has shape (V,).
+
+    Temperature 0 is greedy: the most probable id, the lowest among equals. Otherwise the draw is
+    by inverse CDF: the first id at which the cumulated probability exceeds ``uniform``, a number
+    in [0, 1).
+
+    >>> sample(np.log([0.2, 0.3, 0.5]), temperature=1.0, uniform=0.4)
+    1
+    """
+    if temperature == 0:
+        return int(logits.argmax())
+    with np.errstate(over="ignore"):  # a tiny temperature may make -inf, which is as it should be
+        scaled = (logits.astype(np.float64) - logits.max()) / temperature
+    cumulated = np.exp(scaled).cumsum()
+    total = cumulated[-1]
+    # Below the total even where the product rounds up to it, so that the id found has a share.
+    return int(cumulated.searchsorted(min(uniform * total, np.nextafter(total, 0)), side="right"))

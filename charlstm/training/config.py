@@ -1,0 +1,109 @@
+"""What a training run is asked for (``Settings``) and what it does (``TrainConfig``); no torch.
+
+A ``Settings`` field that is None is the recipe's to choose (``charlstm.training.recipe``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from charlstm.config import ModelConfig, require_integer, require_number
+from charlstm.errors import OptionError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "fp32", "bf16")
+LEAST = {  # whole numbers and the least that each may be
+    "steps": 1,
+    "eval_every": 1,
+    "hidden_size": 1,
+    "num_layers": 1,
+    "embedding_size": 1,
+    "seq_length": 1,
+    "batch_size": 1,
+    "threads": 1,
+    "random_seed": 0,
+}
+
+
+def check_values(values: Mapping[str, Any]) -> None:
+    """Raise OptionError for the first value that no run can have; None is no value."""
+    for name, value in values.items():
+        if value is None:
+            continue
+        label = name.replace("_", " ")
+        if name in LEAST:
+            require_integer(label, value, least=LEAST[name])
+        elif name in ("time", "epochs", "learning_rate", "grad_clip"):
+            require_number(label, value, least=0, open_below=True)
+        elif name == "weight_decay":
+            require_number(label, value, least=0)
+        elif name == "dropout":
+            require_number(label, value, least=0, below=1)
+        elif name == "val_fraction":
+            require_number(label, value, least=0, below=0.9)
+        elif name == "residual" and not isinstance(value, bool):
+            raise OptionError(f"residual is {value!r}; it must be true or false")
+        elif name in ("device", "precision"):
+            allowed = DEVICES if name == "device" else PRECISIONS
+            if value not in allowed:
+                raise OptionError(f"{name} is {value!r}; choose one of {', '.join(allowed)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What was asked for. At most one of ``time`` (seconds), ``epochs`` and ``steps``."""
+
+    time: float | None = None
+    epochs: float | None = None
+    steps: int | None = None
+    hidden_size: int | None = None
+    num_layers: int | None = None
+    embedding_size: int | None = None
+    dropout: float | None = None
+    residual: bool | None = None
+    seq_length: int | None = None
+    batch_size: int | None = None
+    val_fraction: float = 0.1
+    learning_rate: float | None = None
+    weight_decay: float | None = None
+    grad_clip: float | None = None
+    eval_every: int | None = None  # steps
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+    random_seed: int | None = None
+
+    def __post_init__(self) -> None:
+        check_values(asdict(self))
+        budgets = [name for name in ("time", "epochs", "steps") if getattr(self, name) is not None]
+        if len(budgets) > 1:
+            raise OptionError(f"{' and '.join(budgets)} are both given; a run has one budget")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Every choice of a run, made: with it, corpus and machine alike, a run can be repeated."""
+
+    steps: int
+    eval_every: int
+    model: ModelConfig
+    seq_length: int
+    batch_size: int
+    val_fraction: float
+    learning_rate: float
+    weight_decay: float
+    grad_clip: float
+    device: str  # a torch device that is there: cpu, cuda or mps
+    precision: str  # fp32 or bf16
+    threads: int
+    random_seed: int
+
+    def __post_init__(self) -> None:
+        check_values({f.name: getattr(self, f.name) for f in fields(self)})
+
+    def options(self) -> dict[str, Any]:
+        """The choices under the names of the command line's options."""
+        values = asdict(self)
+        sizes = values.pop("model")
+        del sizes["vocab_size"]  # the corpus decides
+        return {**values, **sizes}

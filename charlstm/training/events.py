@@ -1,0 +1,62 @@
+"""What a training run tells whoever watches it; plain records, no torch.
+
+``train`` yields Started, then one Step or Evaluation for each optimizer step, then Finished.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from charlstm.training.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Started:
+    """The run is set up; nothing is learned yet (or ``step`` steps are, when resumed)."""
+
+    directory: Path
+    config: TrainConfig
+    reason: str  # why the recipe chose what it chose
+    train_characters: int
+    val_characters: int
+    steps_per_epoch: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """One optimizer step is done; ``loss`` (training, nats per character) is there now and then."""
+
+    step: int
+    epoch: float
+    loss: float | None = None
+    characters_per_second: float | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A step is done and the validation text was walked; ``best`` if the model was kept."""
+
+    step: int
+    epoch: float
+    loss: float  # training loss since the last evaluation, nats per character
+    val_loss: float | None  # None where nothing is held back
+    best: bool
+    characters_per_second: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The run is over, or was ``stopped`` before its last step; ``model`` is what was kept."""
+
+    directory: Path
+    model: Path
+    step: int
+    steps: int
+    stopped: bool
+    best_step: int
+    val_loss: float | None
+    seconds: float
+
+
+Event = Started | Step | Evaluation | Finished

@@ -1,0 +1,131 @@
+"""The choices nobody has to make: sizes, rates and lengths from the text, machine and budget.
+
+The table behind them is in ``benchmarks/README.md``. Whatever ``Settings`` gives is kept; the
+rest is chosen around it.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from charlstm.config import ModelConfig
+from charlstm.training.config import Settings, TrainConfig
+
+DEFAULT_SECONDS = 180.0
+LEAST_STEPS = 300  # without a budget: a text of a few lines is read often enough to be learned
+MOST_EPOCHS = 14.0  # without a budget: beyond it a model of these sizes overfits
+EVALUATIONS = 16
+EVALUATION_SHARE = 0.1  # of a time budget, at most
+MARGIN = 0.97  # of the time left is planned for; machines slow down
+BATCH_SIZE, SEQ_LENGTH = 16, 64
+LEAST_SEQ_LENGTH = 16
+WINDOWS_LEAST = 4  # a small text's epoch has at least so many steps
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Measured on this machine: the seconds of a training step and of a validation walk."""
+
+    step: float
+    evaluation: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A complete configuration, and in words why it is what it is."""
+
+    config: TrainConfig
+    reason: str
+
+
+def choose(
+    settings: Settings,
+    *,
+    train_characters: int,
+    vocab_size: int,
+    device: str,
+    precision: str,
+    threads: int,
+    measure: Callable[[TrainConfig], Speed],
+    seconds_spent: float,
+) -> Choice:
+    """Complete ``settings``; of a time budget ``seconds_spent`` are gone already.
+
+    ``measure`` is called only where the number of steps depends on the machine's speed.
+    """
+    n = train_characters
+    seq_length, batch_size, shrunk = _window_and_batch(settings, n)
+    steps_per_epoch = max(1, n // batch_size // seq_length)
+    hidden_size = settings.hidden_size or (64 if n < 4_000 else 128 if n < 20_000 else 256)
+    config = TrainConfig(
+        steps=1,
+        eval_every=1,
+        model=ModelConfig(
+            vocab_size=vocab_size,
+            embedding_size=settings.embedding_size or min(64, hidden_size),
+            hidden_size=hidden_size,
+            num_layers=settings.num_layers or 2,
+            dropout=settings.dropout or 0.0,
+            residual=settings.residual is not False,
+        ),
+        seq_length=seq_length,
+        batch_size=batch_size,
+        val_fraction=settings.val_fraction,
+        learning_rate=settings.learning_rate or round(5e-3 * math.sqrt(256 / hidden_size), 5),
+        weight_decay=0.05 if settings.weight_decay is None else settings.weight_decay,
+        grad_clip=settings.grad_clip or 1.0,
+        device=device,
+        precision=precision,
+        threads=threads,
+        random_seed=settings.random_seed or 0,
+    )
+
+    evaluations = EVALUATIONS
+    if settings.steps is not None:
+        steps, why = settings.steps, "as asked"
+    elif settings.epochs is not None:
+        steps, why = max(1, round(settings.epochs * steps_per_epoch)), "as asked"
+    else:
+        speed = measure(config)
+        seconds = MARGIN * ((settings.time or DEFAULT_SECONDS) - seconds_spent)
+        share = EVALUATION_SHARE * seconds / max(speed.evaluation, 1e-9)
+        evaluations = max(1, min(EVALUATIONS, int(share)))
+        steps = max(1, int((seconds - evaluations * speed.evaluation) / speed.step))
+        why = f"what {settings.time or DEFAULT_SECONDS:.0f} seconds hold"
+        enough = max(LEAST_STEPS, round(MOST_EPOCHS * steps_per_epoch))
+        if settings.time is None and enough < steps:
+            steps, why = enough, "enough for this text"
+
+    epochs = steps / steps_per_epoch
+    if settings.dropout is None:
+        config = replace(config, model=replace(config.model, dropout=_dropout(epochs)))
+    config = replace(
+        config, steps=steps, eval_every=settings.eval_every or -(-steps // evaluations)
+    )
+    size = f"{config.model.num_layers} x {hidden_size} for {n:,} characters to learn from"
+    length = f"{steps:,} steps ({epochs:.1f} epochs), {why}"
+    return Choice(config, f"{size}; {length}; dropout {config.model.dropout:g}{shrunk}")
+
+
+def _dropout(epochs: float) -> float:
+    """More the more often the text is read: what is seen once cannot be learned by heart."""
+    return 0.0 if epochs <= 2 else 0.1 if epochs <= 5 else 0.25 if epochs <= 8 else 0.4
+
+
+def _window_and_batch(settings: Settings, n: int) -> tuple[int, int, str]:
+    """Window and batch that the text can fill, and a note where they are below the usual.
+
+    A choice of the recipe leaves WINDOWS_LEAST steps to an epoch; one that was asked for gives
+    way only if the text is shorter than a single step.
+    """
+    T, B = settings.seq_length or SEQ_LENGTH, settings.batch_size or BATCH_SIZE
+    wanted = (T, B)
+    while settings.seq_length is None and T > LEAST_SEQ_LENGTH and n < WINDOWS_LEAST * B * T:
+        T //= 2
+    while settings.batch_size is None and B > 1 and n < WINDOWS_LEAST * B * T:
+        B //= 2
+    B = min(B, n)
+    T = min(T, max(1, n // B))
+    if wanted == (T, B):
+        return T, B, ""
+    return T, B, f"; window {wanted[0]} -> {T} and batch {wanted[1]} -> {B} to fit so short a text"

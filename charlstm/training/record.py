@@ -1,0 +1,50 @@
+"""What a run writes down of its own settings: ``config.toml`` and the command that repeats it."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from charlstm.config import TextOptions
+from charlstm.files import write_atomically
+from charlstm.training.config import TrainConfig
+
+
+def all_options(config: TrainConfig, text: TextOptions) -> dict[str, Any]:
+    """Every resolved option of ``charlstm train``, under its name with underscores."""
+    return {**config.options(), **asdict(text)}
+
+
+def write_config(path: Path, config: TrainConfig, text: TextOptions, places: Sequence[str]) -> None:
+    """Write the resolved options as TOML that ``charlstm train --config`` reads.
+
+    Places are made absolute, since a run may be resumed from elsewhere. JSON's strings, numbers
+    and booleans are TOML's but for one: DEL must be escaped.
+    """
+    values: dict[str, Any] = {"corpus": absolute(places), **all_options(config, text)}
+    lines = [
+        f"{key} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f")
+        for key, value in values.items()
+    ]
+    write_atomically(path, ("\n".join(lines) + "\n").encode())
+
+
+def absolute(places: Sequence[str]) -> list[str]:
+    """The places as seen from anywhere; ``-`` stays standard input."""
+    return [place if place == "-" else str(Path(place).absolute()) for place in places]
+
+
+def repeating_command(config: TrainConfig, text: TextOptions, places: Sequence[str]) -> str:
+    """A command line that makes the same model again on the same machine, ready for a shell."""
+    words = ["charlstm", "train", *places]
+    for key, value in all_options(config, text).items():
+        option = "--" + key.replace("_", "-")
+        if key == "residual":
+            words.append(option if value else "--no-residual")
+        elif isinstance(value, bool):
+            words += [option] * value
+        else:
+            words += [option, str(value)]
+    return shlex.join(words)

@@ -1,0 +1,46 @@
+"""``state.pt``: all that a stopped run needs to go on exactly where it was.
+
+Written atomically by ``torch.save``, read with ``weights_only=True``: a file from a stranger can
+be refused, but not executed.
+"""
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from charlstm.errors import TrainingError
+from charlstm.files import write_atomically
+
+FORMAT = 1
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write ``state``, made of tensors and plain values, to ``path``."""
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, **state}, buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Read what ``save_state`` wrote; TrainingError for anything else."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise TrainingError(
+            f"{path}: no such file, so there is no run to go on with here; name a run directory"
+        ) from error
+    except OSError as error:
+        raise TrainingError(f"{path}: cannot be read: {error.strerror}") from error
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
+        raise TrainingError(
+            f"{path}: not a training state of charlstm; the model beside it can still be used"
+        ) from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        found = state.get("format") if isinstance(state, dict) else None
+        raise TrainingError(
+            f"{path}: state format {found!r}, but this charlstm reads {FORMAT}; start a new run"
+        )
+    return state
