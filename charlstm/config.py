@@ -24,7 +24,7 @@ def require_number(
         above = value > least if open_below else value >= least
         if above and value < below:
             return
-    bound = f"above {least:g}" if open_below else f"at least {least:g}"
+    bound = f"above {least:g}" if open_below else f"of at least {least:g}"
     limit = "" if below == math.inf else f" and below {below:g}"
     raise OptionError(f"{name} is {value!r}; it must be a number {bound}{limit}")
 

@@ -58,6 +58,7 @@ def generate(
     Raises OptionError and UnknownCharacterError at once, not at the first character.
     """
     check_temperature(temperature)
+    require_integer("random seed", random_seed, least=0)
     if length is not None:
         require_integer("length", length, least=0)
     ids = model.vocabulary.encode(seed or ("\n" if "\n" in model.vocabulary else ""))

@@ -40,7 +40,6 @@ def generate(
         typer.Option(
             "--random-seed",
             metavar="N",
-            min=0,
             help="Of the random draws (--seed is the seed phrase); drawn and named by default.",
         ),
     ] = None,
@@ -65,21 +64,19 @@ def generate(
         os.environ[variable] = "1"
     from charlstm.checkpoint import load_model
     from charlstm.generate import generate, read_seed
+    from charlstm.runs import find_model
 
+    path = find_model(model)
+    loaded = load_model(path)
+    # An argument's bytes are UTF-8 here, whatever the locale made of them.
+    given = os.fsencode(seed).decode("utf-8", "surrogateescape")
+    phrase = read_seed(loaded, given, unknown.value)
+    drawn = int.from_bytes(os.urandom(4), "big") if random_seed is None else random_seed
+    characters = generate(loaded, phrase, random_seed=drawn, length=length, temperature=temperature)
+    if model is None:
+        console.say(f"model: {path}", quiet=quiet)
     if random_seed is None:
-        random_seed = int.from_bytes(os.urandom(4), "big")
-        drawn = True
-    else:
-        drawn = False
-    network = load_model(options.find_model(model, quiet=quiet))
-    # Bytes of an argument are UTF-8 here whatever the locale made of them.
-    phrase = os.fsencode(seed).decode("utf-8", "surrogateescape")
-    phrase = read_seed(network, phrase, unknown.value)
-    characters = generate(
-        network, phrase, random_seed=random_seed, length=length, temperature=temperature
-    )
-    if drawn:
-        console.say(f"random seed: {random_seed}", quiet=quiet)
+        console.say(f"random seed: {drawn}", quiet=quiet)
 
     terminal = sys.stdout.isatty()
     shown = console.visible if terminal and not raw else str

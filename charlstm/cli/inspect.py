@@ -17,9 +17,12 @@ def inspect(
     charlstm inspect --json | jq .training.val_loss
     """
     from charlstm.checkpoint import load_model
+    from charlstm.runs import find_model
 
-    path = options.find_model(model, quiet=quiet)
+    path = find_model(model)
     loaded = load_model(path)
+    if model is None:
+        console.say(f"model: {path}", quiet=quiet)
     card = {**loaded.describe(), "parameters": loaded.config.parameters}
     if json:
         console.write_json(card)

@@ -1,6 +1,5 @@
 """Arguments and options that several commands share, so that they read and mean the same."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -36,14 +35,3 @@ Model = Annotated[
 def text_options(encoding: str, lowercase: bool, min_count: int) -> TextOptions:
     """How a text is to be read, checked."""
     return TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
-
-
-def find_model(place: str | None, *, quiet: bool) -> Path:
-    """The model file to use; said on stderr where nobody named it."""
-    from charlstm.cli import console
-    from charlstm.runs import find_model
-
-    path = find_model(place)
-    if place is None:
-        console.say(f"model: {path}", quiet=quiet)
-    return path
