@@ -4,6 +4,7 @@ Frozen, checked when made, and free of imports beyond the standard library, so t
 can share them.
 """
 
+import codecs
 import math
 from dataclasses import dataclass
 
@@ -82,7 +83,8 @@ class TextOptions:
 
     def __post_init__(self) -> None:
         try:
-            b"".decode(self.encoding)  # refuses unknown codecs and those that are not for text
+            codecs.getincrementaldecoder(self.encoding)  # for reading in pieces
+            b"text".decode(self.encoding, "ignore")  # refuses codecs that are not for text
         except (LookupError, TypeError, ValueError) as error:
             raise OptionError(
                 f"encoding {self.encoding!r} is unknown; try utf-8, latin-1, cp1252 or utf-16"

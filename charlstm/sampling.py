@@ -6,13 +6,6 @@ import numpy.typing as npt
 from charlstm.config import require_number
 
 
-def log_softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """Log-probabilities along the last axis, in float64; the maximum is taken off before exp."""
-    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
-    normalized: npt.NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
-    return normalized
-
-
 def check_temperature(temperature: float) -> None:
     """Raise OptionError unless the temperature is a finite number of at least 0."""
     require_number("temperature", temperature, least=0)

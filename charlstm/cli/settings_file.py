@@ -14,8 +14,7 @@ from charlstm.errors import OptionError
 
 # What TOML may hold for an option of a type, and how that is called.
 ACCEPTED: dict[str, tuple[tuple[type, ...], str]] = {
-    "integer": ((int,), "a whole number"),
-    "integer range": ((int,), "a whole number"),
+    "int": ((int,), "a whole number"),
     "float": ((int, float), "a number"),
     "boolean": ((bool,), "true or false"),
 }
@@ -36,7 +35,7 @@ def read_settings(ctx: typer.Context, path: Path | None) -> Path | None:
         raise OptionError(f"{path}: cannot be read: {error.strerror}; check --config") from error
     except (ValueError, RecursionError) as error:
         raise OptionError(f"{path}: not valid TOML: {error}; mend it") from error
-    parameters = {p.name: p for p in ctx.command.params if p.name and p.name != "config"}
+    parameters = {p.name: p for p in ctx.command.params if p.name not in ("config", "resume")}
     for key, value in values.items():
         if key not in parameters:
             close = difflib.get_close_matches(key, parameters, n=1)

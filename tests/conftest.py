@@ -1,0 +1,73 @@
+"""What the tests share: real processes, a small trained model, texts."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
+VERSE = """\
+The tide came in and took the lower stair,
+And someone on the quay put out a hand
+To feel whatever weather might be there,
+And drew it back with nothing in it, and
+
+The lamps were lit, the nets were hung to dry,
+The gulls went in to wherever gulls go in;
+And nobody was there to ask me why
+I stood so long, or where I might have been.
+"""
+
+
+@pytest.fixture(scope="session")
+def environment() -> dict[str, str]:
+    """The environment of a user who has set nothing."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("CHARLSTM_")}
+    return {**kept, "OMP_NUM_THREADS": "1", "COLUMNS": "80"}
+
+
+@pytest.fixture(scope="session")
+def charlstm(environment: dict[str, str]) -> Run:
+    """Run ``charlstm`` in a process of its own, as a user does."""
+
+    def run(*words: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
+        options["env"] = {**environment, **options.pop("env", {})}
+        if "input" not in options:
+            options.setdefault("stdin", subprocess.DEVNULL)
+        command = [sys.executable, "-m", "charlstm", *map(str, words)]
+        return subprocess.run(command, capture_output=True, timeout=120, check=False, **options)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def play(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A text of some verses, long enough to train on at once."""
+    path = tmp_path_factory.mktemp("texts") / "verse.txt"
+    path.write_text(VERSE * 8)
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, charlstm: Run, play: Path) -> Path:
+    """The run directory of a small model trained on ``play`` by the real command."""
+    directory = tmp_path_factory.mktemp("trained") / "run"
+    done = charlstm(
+        "train", play, "-o", directory, "--steps", 60, "--hidden-size", 24, "--embedding-size", 8
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return directory
+
+
+@pytest.fixture(scope="session")
+def shared_corpora() -> Path:
+    """Real texts that lie beside a developer's checkout; skips where they do not."""
+    path = Path(__file__).parents[2] / "shared" / "corpora"
+    if not path.is_dir():
+        pytest.skip("no shared corpora beside this checkout")
+    return path

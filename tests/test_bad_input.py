@@ -1,0 +1,224 @@
+"""Bad input of every kind: one line on stderr with what to do, status 1 or 2, nothing written."""
+
+import os
+import resource
+from pathlib import Path
+
+import pytest
+
+from .conftest import Run
+
+
+def refused(
+    charlstm: Run, words: list[object], status: int, said: list[str], cwd: Path, **options: object
+) -> None:
+    """Check that a command fails as it should and leaves the directory as it was."""
+    before = sorted(str(p) for p in cwd.rglob("*"))
+    done = charlstm(*words, cwd=cwd, **options)
+    message = done.stderr.decode()
+    assert done.returncode == status, message
+    assert message.startswith("charlstm: error: ")
+    assert message.count("\n") == 1
+    assert done.stdout == b""
+    for word in said:
+        assert word in message
+    assert sorted(str(p) for p in cwd.rglob("*")) == before
+
+
+TEXTS: list[tuple[str, bytes, list[str]]] = [
+    ("empty", b"", ["empty"]),
+    ("three characters", b"abc", ["3 characters", "32"]),
+    ("one distinct character", b"a" * 500, ["'a'", "two distinct"]),
+    ("not UTF-8", b"a fine text\n" * 9 + b"\xe9", ["t.txt", "0xe9", "offset 108", "--encoding"]),
+    ("NUL bytes", b"a fine text\n" * 9 + b"\0", ["t.txt", "NUL", "offset 108"]),
+    ("UTF-16", ("a fine text\n" * 9).encode("utf-16"), ["--encoding utf-16"]),
+]
+
+
+@pytest.mark.parametrize(("data", "said"), [t[1:] for t in TEXTS], ids=[t[0] for t in TEXTS])
+def test_a_text_that_cannot_be_learned_from(
+    charlstm: Run, tmp_path: Path, data: bytes, said: list[str]
+) -> None:
+    """File, place and remedy, and no run directory."""
+    (tmp_path / "t.txt").write_bytes(data)
+    refused(charlstm, ["train", "t.txt"], 1, said, tmp_path)
+
+
+def test_places_that_hold_no_text(charlstm: Run, tmp_path: Path) -> None:
+    """A file that is missing, a directory without texts, a file whose reading fails."""
+    (tmp_path / "dir").mkdir()
+    refused(charlstm, ["train", "absent.txt"], 1, ["absent.txt", "no such file"], tmp_path)
+    refused(charlstm, ["train", "dir"], 1, ["dir", "no *.txt"], tmp_path)
+    refused(charlstm, ["train"], 2, ["no corpus"], tmp_path)
+    refused(charlstm, ["train", "/proc/self/mem"], 1, ["/proc/self/mem", "cannot be"], tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_one_may_not_read(charlstm: Run, tmp_path: Path) -> None:
+    """Permission denied, by name."""
+    (tmp_path / "t.txt").write_text("secret " * 99)
+    (tmp_path / "t.txt").chmod(0)
+    refused(charlstm, ["train", "t.txt"], 1, ["t.txt", "Permission denied"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--hidden-size", 0], ["hidden size is 0"]),
+        (["--num-layers", 0], ["num layers is 0"]),
+        (["--dropout", 1], ["dropout is 1.0"]),
+        (["--dropout", "nan"], ["dropout is nan"]),
+        (["--learning-rate", 0], ["learning rate is 0.0"]),
+        (["--val-fraction", 1], ["val fraction is 1.0"]),
+        (["--steps", -3], ["steps is -3"]),
+        (["--steps", "many"], ["--steps", "many"]),
+        (["--time", "3x"], ["3x", "1h30m"]),
+        (["--time", ""], ["time", "1h30m"]),
+        (["--time", "3m", "--steps", 5], ["time and steps"]),
+        (["--min-count", 0], ["min count is 0"]),
+        (["--encoding", "klingon"], ["klingon"]),
+        (["--precision", "fp8"], ["fp8"]),
+        (["--device", "toaster"], ["toaster"]),
+        (["--no-such-option"], ["--no-such-option"]),
+        (["--config", "absent.toml"], ["absent.toml"]),
+        (["--random-seed", -1], ["random seed is -1"]),
+    ],
+)
+def test_options_of_train_that_make_no_sense(
+    charlstm: Run, play: Path, tmp_path: Path, words: list[object], said: list[str]
+) -> None:
+    """Status 2, with the value."""
+    refused(charlstm, ["train", play, *words], 2, said, tmp_path)
+
+
+def test_a_device_that_is_not_there(charlstm: Run, play: Path, tmp_path: Path) -> None:
+    """Whichever of the two it is on this machine."""
+    import torch
+
+    for name, there in (
+        ("cuda", torch.cuda.is_available()),
+        ("mps", torch.backends.mps.is_available()),
+    ):
+        if not there:
+            words = ["train", play, "--device", name]
+            refused(charlstm, words, 2, [f"device {name}", "--device cpu"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("hidden_sise = 5", ["hidden_sise", "did you mean hidden_size?"]),
+        ("hidden_size = '5'", ["hidden_size is '5'", "whole number"]),
+        ("hidden_size = true", ["hidden_size is True"]),
+        ("lowercase = 1", ["lowercase is 1", "true or false"]),
+        ("corpus = 'a'", ["corpus is 'a'", "list"]),
+        ("hidden_size = ", ["not valid TOML"]),
+        ("time = 3", ["time is 3", "quotes"]),
+        ("resume = 'x'", ["resume is no setting"]),
+        ("x = " + "[" * 5000, ["not valid TOML"]),
+    ],
+)
+def test_a_settings_file_with_mistakes(
+    charlstm: Run, play: Path, tmp_path: Path, toml: str, said: list[str]
+) -> None:
+    """Unknown keys and wrong types are errors, with the file's name."""
+    (tmp_path / "c.toml").write_text(toml)
+    words = ["train", play, "--config", "c.toml"]
+    refused(charlstm, words, 2, ["c.toml", *said], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["-t", -1], 2, ["temperature is -1.0"]),
+        (["-t", "nan"], 2, ["temperature is nan"]),
+        (["-n", -5], 2, ["length is -5"]),
+        (["--random-seed", -2], 2, ["random seed is -2"]),
+        (["--seed", "caf\u00e9 \u4e2d"], 2, ["U+00E9", "U+4E2D", "--unknown"]),
+        (["--seed", "\u4e2d", "--unknown", "nearest"], 2, ["U+4E2D"]),
+        (["--unknown", "guess"], 2, ["guess"]),
+        (["-m", "absent"], 1, ["absent", "no such model"]),
+        (["-m", "."], 1, ["no model.safetensors"]),
+    ],
+)
+def test_generate_with_values_that_make_no_sense(
+    charlstm: Run, trained: Path, tmp_path: Path, words: list[object], status: int, said: list[str]
+) -> None:
+    """Before anything is written to stdout."""
+    refused(charlstm, ["generate", "-m", trained, *words], status, said, tmp_path)
+
+
+def test_generate_without_any_model(charlstm: Run, tmp_path: Path) -> None:
+    """The way to make one is said."""
+    refused(charlstm, ["generate"], 1, ["charlstm train"], tmp_path)
+
+
+@pytest.mark.parametrize("command", ["generate", "inspect"])
+@pytest.mark.parametrize(
+    ("keep", "add", "said"),
+    [
+        (0, b"", "empty"),
+        (2000, b"", "cut short"),
+        (0, b"\x80\x04pickle", "not a safetensors"),
+        (0, b"to be or not to be", "not a safetensors"),
+    ],
+)
+def test_a_file_that_is_no_model(
+    charlstm: Run, trained: Path, tmp_path: Path, command: str, keep: int, add: bytes, said: str
+) -> None:
+    """Empty, cut short, of another kind."""
+    data = (trained / "model.safetensors").read_bytes()
+    (tmp_path / "m").write_bytes(data[:keep] + add)
+    refused(charlstm, [command, "-m", "m"], 1, ["m: ", said], tmp_path)
+
+
+def test_an_output_place_that_cannot_be_written(charlstm: Run, play: Path, tmp_path: Path) -> None:
+    """A file in the way, for a run and for a dataset."""
+    (tmp_path / "file").write_text("precious")
+    words = ["train", play, "--steps", 2, "-q", "-o"]
+    refused(charlstm, [*words, "file/run"], 1, ["file/run", "another -o"], tmp_path)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "precious").touch()
+    refused(charlstm, [*words, "full"], 2, ["full", "not empty"], tmp_path)
+    for name in ("file/out", "file/out.npz"):
+        refused(charlstm, ["dataset", play, "-q", "-o", name], 1, ["file"], tmp_path)
+    refused(charlstm, ["dataset", play, "-q", "-o", "file"], 2, ["exists already"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "words", [["--window", 5], ["--one-hot"], ["--normalize"], ["--stride", 2]]
+)
+def test_options_that_would_be_ignored_are_refused(
+    charlstm: Run, play: Path, tmp_path: Path, words: list[object]
+) -> None:
+    """A directory of ids has no windows."""
+    refused(charlstm, ["dataset", play, "-o", "out", *words], 2, [".npz"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "words", [["--window", 0], ["--stride", 0], ["--window", 10**9], ["--one-hot", "--normalize"]]
+)
+def test_windows_that_cannot_be(
+    charlstm: Run, play: Path, tmp_path: Path, words: list[object]
+) -> None:
+    """No array is begun."""
+    done = charlstm("dataset", play, "-o", "out.npz", *words, cwd=tmp_path)
+    assert done.returncode in (1, 2)
+    assert done.stderr.startswith(b"charlstm: error: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_costs_nothing_that_was_kept(
+    charlstm: Run, play: Path, tmp_path: Path
+) -> None:
+    """The write that does not fit fails in one line; what there was stays whole."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    words = ["train", play, "--steps", 4, "--hidden-size", 64, "-o", tmp_path / "run"]
+    done = charlstm(*words, preexec_fn=limit)
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines()[-1].startswith("charlstm: error: ")
+    assert b"Traceback" not in done.stderr
+    assert {p.name for p in (tmp_path / "run").iterdir()} <= {"config.toml", "metrics.jsonl"}

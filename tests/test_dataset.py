@@ -1,0 +1,180 @@
+"""Encoded texts: memory maps, splits, windows, and arrays for other tools."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from charlstm.config import TextOptions
+from charlstm.corpus import Corpus, open_corpus
+from charlstm.dataset import (
+    encode_corpus,
+    load_dataset,
+    open_dataset,
+    windows,
+    write_dataset,
+    write_npz,
+)
+from charlstm.errors import CorpusError, OptionError
+
+
+def corpus(tmp_path: Path, text: str, **options: Any) -> Corpus:
+    path = tmp_path / "text.txt"
+    path.write_text(text)
+    return open_corpus([str(path)], TextOptions(**options))
+
+
+def test_ids_spell_the_text(tmp_path: Path) -> None:
+    """What is encoded decodes to what was read."""
+    text = "to be\nor not \u00e9 \U0001f600\n" * 50
+    dataset = encode_corpus(corpus(tmp_path, text))
+    assert dataset.vocabulary.decode(dataset.ids) == text
+    assert dataset.fingerprint.characters == len(text)
+
+
+def test_a_dataset_on_disk_is_the_one_in_memory(tmp_path: Path) -> None:
+    """Raw ids beside a description that any program can read."""
+    source = corpus(tmp_path, "to be or not to be\n" * 9, lowercase=True)
+    written = write_dataset(source, tmp_path / "made" / "data")
+    opened = open_dataset(tmp_path / "made" / "data")
+    assert opened.vocabulary == written.vocabulary
+    assert opened.fingerprint == written.fingerprint
+    assert opened.text == source.options
+    assert np.array_equal(opened.ids, encode_corpus(source).ids)
+    description = json.loads((tmp_path / "made" / "data" / "dataset.json").read_text())
+    raw = np.fromfile(tmp_path / "made" / "data" / "ids.bin", dtype=description["dtype"])
+    assert len(raw) == description["characters"]
+    assert sorted(p.name for p in (tmp_path / "made").iterdir()) == ["data"]
+
+
+def test_nothing_that_exists_is_written_over(tmp_path: Path) -> None:
+    """Neither a directory nor a file."""
+    source = corpus(tmp_path, "to be or not to be")
+    for name in ("data", "data.npz"):
+        (tmp_path / name).write_text("precious")
+    with pytest.raises(OptionError, match="exists already"):
+        write_dataset(source, tmp_path / "data")
+    with pytest.raises(OptionError, match="exists already"):
+        write_npz(source, tmp_path / "data.npz", window=5)
+    assert (tmp_path / "data").read_text() == "precious"
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
+    """A corpus that cannot be read makes no dataset, whole or half."""
+    (tmp_path / "bad.txt").write_bytes(b"good so far \xff")
+    source = open_corpus([str(tmp_path / "bad.txt")], TextOptions())
+    for write in (
+        lambda: write_dataset(source, tmp_path / "out"),
+        lambda: write_npz(source, tmp_path / "out.npz", window=5),
+    ):
+        with pytest.raises(CorpusError):
+            write()
+    assert [p.name for p in tmp_path.iterdir()] == ["bad.txt"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"format": 9}, "format 9"),
+        ({"vocabulary": "ab"}, "agree"),
+        ({"vocabulary": "aab"}, "twice"),
+        ({"characters": 10**12}, "agree"),
+        ({"corpus": {"name": 3}}, "damaged"),
+        ({"text": {"encoding": "hex"}}, "hex"),
+    ],
+)
+def test_a_damaged_dataset_is_refused(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    """Whatever its description promises."""
+    write_dataset(corpus(tmp_path, "to be or not to be"), tmp_path / "data")
+    path = tmp_path / "data" / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(CorpusError, match=said):
+        open_dataset(tmp_path / "data")
+
+
+def test_an_id_beyond_the_vocabulary_is_refused(tmp_path: Path) -> None:
+    """It would index past the embedding."""
+    write_dataset(corpus(tmp_path, "to be or not to be"), tmp_path / "data")
+    with (tmp_path / "data" / "ids.bin").open("r+b") as file:
+        file.write(b"\xff")
+    with pytest.raises(CorpusError, match="damaged"):
+        open_dataset(tmp_path / "data")
+
+
+def test_a_dataset_is_not_read_anew_with_other_options(tmp_path: Path) -> None:
+    """Options that a made dataset cannot follow are an error, not ignored."""
+    write_dataset(corpus(tmp_path, "To be or not to be"), tmp_path / "data")
+    assert len(load_dataset([str(tmp_path / "data")], TextOptions()).ids) == 18
+    with pytest.raises(OptionError, match="lowercase"):
+        load_dataset([str(tmp_path / "data")], TextOptions(lowercase=True))
+
+
+def test_rare_characters_are_left_out_and_that_is_said(tmp_path: Path) -> None:
+    """The ids are of the text without them."""
+    dataset = encode_corpus(corpus(tmp_path, "aXbaYba", min_count=2))
+    assert dataset.vocabulary.decode(dataset.ids) == "abaab"[:2] + "aba"
+    assert "2 characters seen fewer than 2 times" in dataset.notes[0]
+
+
+def test_the_split_is_contiguous(tmp_path: Path) -> None:
+    """The last part is held back, and both together are the text."""
+    dataset = encode_corpus(corpus(tmp_path, "abcdefghij" * 10))
+    train, validation = dataset.split(0.1)
+    assert (len(train), len(validation)) == (90, 10)
+    assert dataset.vocabulary.decode(validation) == "abcdefghij"
+    assert [len(part) for part in dataset.split(0.0)] == [100, 0]
+
+
+@pytest.mark.parametrize(
+    ("n", "window", "stride"), [(10, 3, 1), (10, 3, 4), (5, 4, 1), (100, 7, 7)]
+)
+def test_windows_and_what_follows_them(n: int, window: int, stride: int) -> None:
+    """Sample i is ids[i * stride : i * stride + window], and y the id after it."""
+    ids = np.arange(n, dtype=np.uint8)
+    X, y = windows(ids, window, stride)
+    starts = range(0, n - window, stride)
+    assert X.tolist() == [list(range(i, i + window)) for i in starts]
+    assert y.tolist() == [i + window for i in starts]
+
+
+@pytest.mark.parametrize(
+    ("options", "shape", "dtype"),
+    [
+        ({}, (95, 5), "uint8"),
+        ({"normalize": True}, (95, 5, 1), "float32"),
+        ({"one_hot": True}, (95, 5, 10), "bool"),
+    ],
+)
+def test_npz_for_other_tools(
+    tmp_path: Path, options: dict[str, bool], shape: tuple[int, ...], dtype: str
+) -> None:
+    """X, y and the characters load with numpy alone, without pickle."""
+    write_npz(corpus(tmp_path, "abcdefghij" * 10), tmp_path / "data.npz", window=5, **options)
+    with np.load(tmp_path / "data.npz", allow_pickle=False) as data:
+        X, y, characters = data["X"], data["y"], data["characters"]
+    assert X.shape == shape
+    assert X.dtype == dtype
+    assert "".join(characters) == "abcdefghij"
+    ids = X.argmax(-1) if "one_hot" in options else X[..., 0] * 10 if options else X
+    assert "".join(characters[np.rint(ids[3]).astype(int)]) == "defgh"
+    assert characters[y[3]] == "i"
+
+
+def test_npz_is_the_same_bytes_each_time(tmp_path: Path) -> None:
+    """No dates inside; and blocks make no difference to one array."""
+    source = corpus(tmp_path, "abcdefghij" * 10)
+    for name in ("one.npz", "two.npz"):
+        write_npz(source, tmp_path / name, window=5, stride=3)
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    with zipfile.ZipFile(tmp_path / "one.npz") as archive:
+        assert archive.testzip() is None
+
+
+def test_windows_longer_than_the_text_are_refused(tmp_path: Path) -> None:
+    """The numbers and the option to change stand in the message."""
+    with pytest.raises(CorpusError, match=r"10 characters.*windows of 50.*--window"):
+        write_npz(corpus(tmp_path, "abcdefghij"), tmp_path / "data.npz", window=50)
+    assert not (tmp_path / "data.npz").exists()

@@ -1,0 +1,100 @@
+"""The two engines are one network: numpy against torch, over layer counts and sizes."""
+
+import numpy as np
+import pytest
+import torch
+
+from charlstm.config import ModelConfig
+from charlstm.lstm import Network, lstm_cell, sigmoid
+from charlstm.training.model import CharLSTM
+
+SIZES = [(1, 1), (1, 7), (1, 128), (2, 5), (2, 96), (3, 64), (4, 33)]
+
+
+def arrays(module: torch.nn.Module) -> dict[str, np.ndarray]:
+    return {name: weight.detach().numpy() for name, weight in module.state_dict().items()}
+
+
+@pytest.mark.parametrize(("layers", "hidden"), SIZES)
+def test_the_equations_are_those_of_torch_lstm(layers: int, hidden: int) -> None:
+    """``lstm_cell`` layer by layer is torch.nn.LSTM with as many layers."""
+    torch.manual_seed(layers * 1000 + hidden)
+    T, E = 40, 11
+    reference = torch.nn.LSTM(E, hidden, num_layers=layers)
+    x = torch.randn(T, E)
+    with torch.no_grad():
+        expected, (last_h, last_c) = reference(x)
+    w = arrays(reference)
+    h = np.zeros((layers, hidden), np.float32)
+    c = np.zeros((layers, hidden), np.float32)
+    outputs = []
+    for x_t in x.numpy():
+        for n in range(layers):
+            z = (
+                w[f"weight_ih_l{n}"] @ x_t
+                + w[f"weight_hh_l{n}"] @ h[n]
+                + w[f"bias_ih_l{n}"]
+                + w[f"bias_hh_l{n}"]
+            )
+            h[n], c[n] = lstm_cell(z, c[n])
+            x_t = h[n]
+        outputs.append(x_t.copy())
+    np.testing.assert_allclose(outputs, expected.numpy(), atol=2e-6)
+    np.testing.assert_allclose(h, last_h.numpy(), atol=2e-6)
+    np.testing.assert_allclose(c, last_c.numpy(), atol=5e-6)
+
+
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize(("layers", "hidden"), SIZES)
+def test_the_network_is_the_one_that_was_trained(layers: int, hidden: int, residual: bool) -> None:
+    """Logits and states of every step agree with the torch model, one stream and many."""
+    torch.manual_seed(hidden)
+    V, B, T = 13, 3, 50
+    config = ModelConfig(
+        vocab_size=V,
+        embedding_size=6,
+        hidden_size=hidden,
+        num_layers=layers,
+        dropout=0.5,
+        residual=residual,
+    )
+    model = CharLSTM(config).eval()
+    ids = torch.randint(V, (T, B))
+    with torch.no_grad():
+        expected, after = model(ids, model.zero_state(B))
+    network = Network(arrays(model), config)
+    batch, one = network.zero_state(B), network.zero_state()
+    for t in range(T):
+        features, batch = network.step(ids[t].numpy(), batch)
+        np.testing.assert_allclose(network.logits(features), expected[t].numpy(), atol=1e-5)
+        features, one = network.step(int(ids[t, 0]), one)
+        np.testing.assert_allclose(network.logits(features), expected[t, 0].numpy(), atol=1e-5)
+    for n, (h, c) in enumerate(after):
+        np.testing.assert_allclose(batch.hidden[n], h[0].numpy(), atol=1e-5)
+        np.testing.assert_allclose(batch.cell[n], c[0].numpy(), atol=1e-5)
+
+
+def test_the_state_dict_has_the_promised_shapes() -> None:
+    """The names in a model file are torch's own."""
+    config = ModelConfig(vocab_size=9, embedding_size=4, hidden_size=5, num_layers=3)
+    shapes = {name: tuple(w.shape) for name, w in CharLSTM(config).state_dict().items()}
+    assert shapes == config.parameter_shapes()
+    assert config.parameters == sum(w.numel() for w in CharLSTM(config).parameters())
+
+
+def test_gates_saturate_without_overflow() -> None:
+    """A sigmoid of any size is in [0, 1], and no warning is given."""
+    with np.errstate(all="raise"):
+        values = sigmoid(np.array([-1e4, -50, 0, 50, 1e4], np.float32))
+    assert values.tolist() == pytest.approx([0, 0, 0.5, 1, 1], abs=1e-6)
+
+
+def test_a_cell_by_hand() -> None:
+    """With all gates open the cell adds the candidate; with all closed it shows nothing."""
+    opened, closed = 100.0, -100.0
+    z = np.array([opened, opened, 0.5, opened], np.float32)
+    h, c = lstm_cell(z, np.array([2.0], np.float32))
+    assert c[0] == pytest.approx(2 + np.tanh(0.5))
+    assert h[0] == pytest.approx(np.tanh(c[0]))
+    h, c = lstm_cell(np.array([closed, closed, 0.5, closed], np.float32), c)
+    assert (h[0], c[0]) == pytest.approx((0, 0))

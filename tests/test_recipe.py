@@ -1,0 +1,110 @@
+"""What the recipe chooses, from 200 characters to gigabytes, and what it leaves alone."""
+
+from typing import Any
+
+import pytest
+
+from charlstm.training.config import Settings, TrainConfig
+from charlstm.training.recipe import Choice, Speed, choose
+
+
+def chosen(n: int, *, speed: Speed | None = None, spent: float = 0.0, **asked: Any) -> Choice:
+    measured: list[TrainConfig] = []
+
+    def measure(config: TrainConfig) -> Speed:
+        measured.append(config)
+        return speed or Speed(step=0.02, evaluation=0.1)
+
+    choice = choose(
+        Settings(**asked),
+        train_characters=n,
+        vocab_size=60,
+        device="cpu",
+        precision="fp32",
+        threads=2,
+        measure=measure,
+        seconds_spent=spent,
+    )
+    assert bool(measured) == ("steps" not in asked and "epochs" not in asked)
+    return choice
+
+
+@pytest.mark.parametrize("n", [30, 180, 2_000, 30_000, 90_000, 1_000_000, 5_000_000_000])
+def test_every_size_of_text_gets_a_run_that_fits(n: int) -> None:
+    """A step is no longer than the text, and the time is kept."""
+    config = chosen(n).config
+    assert config.batch_size * config.seq_length <= n
+    assert config.steps * 0.02 <= 180
+    assert 1 <= config.eval_every <= config.steps
+
+
+def test_a_short_text_shrinks_window_and_batch_and_says_so() -> None:
+    """With both numbers before and after."""
+    choice = chosen(180)
+    assert choice.config.batch_size < 16
+    assert "window 64 -> " in choice.reason
+    assert "batch 16 -> " in choice.reason
+    assert "->" not in chosen(100_000).reason
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("hidden_size", 77),
+        ("num_layers", 3),
+        ("embedding_size", 9),
+        ("dropout", 0.33),
+        ("dropout", 0.0),
+        ("residual", False),
+    ],
+)
+def test_one_size_can_be_chosen_alone(name: str, value: Any) -> None:
+    """The rest is chosen around it."""
+    assert getattr(chosen(90_000, **{name: value}).config.model, name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seq_length", 33),
+        ("batch_size", 7),
+        ("learning_rate", 1e-4),
+        ("weight_decay", 0.0),
+        ("grad_clip", 0.5),
+        ("eval_every", 3),
+        ("random_seed", 5),
+        ("val_fraction", 0.2),
+    ],
+)
+def test_one_choice_of_training_can_be_made_alone(name: str, value: Any) -> None:
+    """What is asked for is what is done."""
+    assert getattr(chosen(90_000, steps=100, **{name: value}).config, name) == value
+
+
+def test_time_is_what_decides_where_it_is_given() -> None:
+    """Evaluations and what is spent already count in."""
+    speed = Speed(step=0.01, evaluation=0.5)
+    config = chosen(1_000_000, time=60.0, spent=10.0, speed=speed).config
+    evaluations = -(-config.steps // config.eval_every)
+    assert 45 < config.steps * 0.01 + evaluations * 0.5 < 50
+    assert chosen(90_000, time=1000.0).config.steps > chosen(90_000).config.steps
+
+
+def test_time_that_is_spent_before_the_start_still_gives_a_step() -> None:
+    """A budget too small for anything is not an error."""
+    assert chosen(90_000, time=1.0, spent=5.0).config.steps == 1
+
+
+def test_epochs_and_steps_are_done_as_asked() -> None:
+    """Without measuring anything."""
+    per_epoch = 102_400 // 16 // 64
+    assert chosen(102_400, epochs=2.5).config.steps == round(2.5 * per_epoch)
+    assert chosen(102_400, steps=7).config.steps == 7
+
+
+def test_dropout_rises_with_the_times_a_text_is_read() -> None:
+    """What is seen once cannot be learned by heart."""
+    rates = [chosen(1_000_000, epochs=e).config.model.dropout for e in (1, 4, 8, 30)]
+    assert rates == sorted(rates)
+    assert rates[0] == 0
+    assert rates[-1] > 0.3

@@ -1,0 +1,67 @@
+"""Run directories: new names, and which model is meant."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from charlstm.errors import CharLSTMError, ModelFileError, OptionError
+from charlstm.runs import find_model, make_run_directory
+
+
+@pytest.fixture(autouse=True)
+def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are relative to where one is."""
+    monkeypatch.chdir(tmp_path)
+
+
+def test_runs_are_numbered_and_never_written_over() -> None:
+    """The corpus's name, then -2, -3."""
+    made = [str(make_run_directory(None, "hamlet")) for _ in range(3)]
+    assert made == ["runs/hamlet", "runs/hamlet-2", "runs/hamlet-3"]
+
+
+@pytest.mark.parametrize(("name", "made"), [("a/b", "runs/a-b"), ("..", "runs/corpus")])
+def test_a_corpus_name_stays_below_runs(name: str, made: str) -> None:
+    """Whatever characters it has."""
+    assert str(make_run_directory(None, name)) == made
+
+
+def test_an_output_that_holds_anything_is_refused() -> None:
+    """An empty directory may be used; a full one names the way to resume."""
+    Path("mine").mkdir()
+    assert make_run_directory(Path("mine"), "x") == Path("mine")
+    Path("mine/model.safetensors").touch()
+    with pytest.raises(OptionError, match="--resume mine"):
+        make_run_directory(Path("mine"), "x")
+
+
+def test_a_place_that_cannot_be_made_is_refused() -> None:
+    """A file where a directory must be."""
+    Path("file").touch()
+    with pytest.raises(CharLSTMError, match="cannot make"):
+        make_run_directory(Path("file/run"), "x")
+    Path("runs").touch()
+    with pytest.raises(CharLSTMError, match="runs"):
+        make_run_directory(None, "x")
+
+
+def test_the_newest_model_is_meant_where_none_is_named() -> None:
+    """By the time it was written, not by name; runs without a model do not count."""
+    for age, name in enumerate(("zeta", "alpha", "beta")):
+        model = Path("runs", name, "model.safetensors")
+        model.parent.mkdir(parents=True)
+        model.touch()
+        os.utime(model, (1000 - age, 1000 - age))
+    Path("runs/omega").mkdir()
+    assert find_model(None) == Path("runs/zeta/model.safetensors")
+    assert find_model("runs/beta") == Path("runs/beta/model.safetensors")
+    assert find_model("some.file") == Path("some.file")
+    with pytest.raises(ModelFileError, match="omega"):
+        find_model("runs/omega")
+
+
+def test_without_any_model_the_way_to_make_one_is_said() -> None:
+    """The command to run stands in the message."""
+    with pytest.raises(ModelFileError, match="charlstm train"):
+        find_model(None)

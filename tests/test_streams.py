@@ -1,0 +1,254 @@
+"""Streams, exits and terminals: the manners of a Unix command, seen from outside."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from .conftest import VERSE, Run
+
+
+def shell(line: str, environment: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[bytes]:
+    """Run a pipeline in bash, where ``charlstm`` is the command under test."""
+    function = f'charlstm() {{ "{sys.executable}" -m charlstm "$@"; }}; '
+    return subprocess.run(
+        ["bash", "-c", function + line],
+        env=environment,
+        cwd=cwd,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_stdout_holds_the_text_alone(charlstm: Run, trained: Path) -> None:
+    """The seed phrase and the length that was asked for, not one character more."""
+    done = charlstm("generate", "-m", trained, "--seed", "The tide", "-n", 50, "--random-seed", 7)
+    assert done.returncode == 0
+    assert done.stderr == b""
+    assert done.stdout.startswith(b"The tide")
+    assert len(done.stdout.decode()) == len("The tide") + 50
+    silent = charlstm(
+        "generate", "-m", trained, "--seed", "The tide", "-n", 50, "--random-seed", 7, "--no-echo"
+    )
+    assert b"The tide" + silent.stdout == done.stdout
+
+
+def test_what_was_drawn_or_chosen_is_said_on_stderr(
+    charlstm: Run, trained: Path, tmp_path: Path
+) -> None:
+    """The newest run is taken and named; so is the random seed, which gives the text again."""
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    (runs / "verse").symlink_to(trained)
+    one = charlstm("generate", "-n", 40, cwd=tmp_path)
+    said = one.stderr.decode().splitlines()
+    assert said[0] == "model: runs/verse/model.safetensors"
+    assert said[1].startswith("random seed: ")
+    seed = said[1].removeprefix("random seed: ")
+    two = charlstm("generate", "-n", 40, "--random-seed", seed, "-q", cwd=tmp_path)
+    assert (two.stdout, two.stderr) == (one.stdout, b"")
+    named = {"CHARLSTM_MODEL": str(trained)}
+    three = charlstm("generate", "-n", 40, "--random-seed", seed, env=named)
+    assert three.stdout == one.stdout
+
+
+@pytest.mark.parametrize("threads", ["1", "2", "3", "8"])
+def test_the_same_bytes_for_every_thread_count(charlstm: Run, trained: Path, threads: str) -> None:
+    """However the linear algebra library is told to split its work."""
+    words = ["generate", "-m", trained, "--seed", "The", "-n", 300, "--random-seed", 5]
+    variables = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    done = charlstm(*words, env=dict.fromkeys(variables, threads))
+    assert done.stdout == charlstm(*words).stdout
+
+
+def test_a_reader_that_has_enough_ends_the_writer(
+    environment: dict[str, str], trained: Path, tmp_path: Path
+) -> None:
+    """``generate | head`` ends at once and says nothing; the writer ends by the signal, 141."""
+    line = (
+        f"charlstm generate -m {trained} -n 2000000 -q | head -c 100; echo ${{PIPESTATUS[0]}} >&2"
+    )
+    done = shell(line, environment, tmp_path)
+    assert len(done.stdout) == 100
+    assert done.stderr == b"141\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("command", ["generate -m {trained} -n 20000 -q", "inspect -m {trained}"])
+def test_a_full_disk_is_one_line(
+    environment: dict[str, str], trained: Path, tmp_path: Path, command: str
+) -> None:
+    """Status 1 and the reason, no traceback from the interpreter's end."""
+    done = shell(f"charlstm {command.format(trained=trained)} >/dev/full", environment, tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.count(b"\n") == 1
+    assert b"No space left" in done.stderr
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX", "en_US.ISO-8859-1"])
+def test_utf8_in_any_locale(charlstm: Run, tmp_path: Path, locale: str) -> None:
+    """Corpus, seed phrase and text are UTF-8 whatever the locale says."""
+    (tmp_path / "t.txt").write_text("é€😀 " * 100, encoding="utf-8")
+    env = {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    words = ["-o", tmp_path / "run", "--steps", 2, "--hidden-size", 8]
+    assert charlstm("train", tmp_path / "t.txt", *words, env=env).returncode == 0
+    words = ["-m", tmp_path / "run", "--seed", "😀é", "-n", 9, "--random-seed", 1]
+    done = charlstm("generate", *words, env=env)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode("utf-8").startswith("😀é")
+    assert len(done.stdout.decode("utf-8")) == 11
+
+
+def test_vocab_in_a_pipe_is_tab_separated(charlstm: Run, tmp_path: Path) -> None:
+    """A header, then a line a character whose fields hold no tab and no line end."""
+    (tmp_path / "t.txt").write_text("a\tb\na\n", encoding="utf-8")
+    lines = charlstm("vocab", tmp_path / "t.txt").stdout.decode().splitlines()
+    rows = [line.split("\t") for line in lines]
+    assert rows[0] == ["id", "character", "code", "name", "count", "share"]
+    assert rows[1][:5] == ["0", "\\t", "U+0009", "CHARACTER TABULATION", "1"]
+    assert rows[3] == ["2", "a", "U+0061", "LATIN SMALL LETTER A", "2", "0.333333"]
+
+
+def test_vocab_as_json(charlstm: Run, tmp_path: Path) -> None:
+    """One object, with the characters themselves."""
+    (tmp_path / "t.txt").write_text("a\nb\u20ac\n", encoding="utf-8")
+    done = charlstm("vocab", tmp_path / "t.txt", "--json")
+    card = json.loads(done.stdout)
+    assert (card["characters"], card["size"]) == (5, 4)
+    assert [row["character"] for row in card["vocabulary"]] == ["\n", "a", "b", "\u20ac"]
+
+
+def test_inspect_as_json_has_the_promised_keys(charlstm: Run, trained: Path) -> None:
+    """Those that scripts rely on."""
+    card = json.loads(charlstm("inspect", "-m", trained, "--json").stdout)
+    keys = {"model", "parameters", "vocabulary", "corpus", "training", "command"}
+    assert keys <= card.keys()
+    summary = {"val_loss", "train_loss", "steps", "seconds", "characters_per_second"}
+    assert summary <= card["training"].keys()
+    assert card["vocabulary"] == "".join(sorted(set(VERSE)))
+    assert card["parameters"] == sum(_sizes(card["model"]))
+
+
+def _sizes(model: dict[str, int]) -> list[int]:
+    V, E, H = model["vocab_size"], model["embedding_size"], model["hidden_size"]
+    first = 4 * H * (E + H + 2)
+    later = 4 * H * (2 * H + 2)
+    return [V * E, first, later * (model["num_layers"] - 1), V * H + V]
+
+
+def terminal(command: str, environment: dict[str, str], **options: object) -> pexpect.spawn:
+    env = {**environment, "TERM": "xterm-256color", "PS1": ""}
+    return pexpect.spawn(
+        sys.executable,
+        ["-m", "charlstm", *command.split()],
+        env=env,
+        encoding="utf-8",
+        timeout=60,
+        dimensions=(24, 80),
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def test_on_a_terminal_train_draws_a_bar(
+    environment: dict[str, str], play: Path, tmp_path: Path
+) -> None:
+    """With percentage, losses and time left; evaluations stand above it as plain lines."""
+    child = terminal(f"train {play} -o {tmp_path}/run --steps 300 --hidden-size 24", environment)
+    child.expect(r"\d+% .*characters?/s|\d+%")
+    child.expect(r"step \d+/300, epoch [\d.]+: loss [\d.]+ nats \([\d.]+ bits\), validation")
+    child.expect("loss [0-9.]+ nats")
+    child.expect("left")
+    child.expect(f"{tmp_path}/run/model.safetensors")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+
+
+def test_ctrl_c_on_a_terminal_says_how_to_go_on(
+    environment: dict[str, str], play: Path, tmp_path: Path
+) -> None:
+    """Status 130, the model kept, the command to resume."""
+    child = terminal(f"train {play} -o {tmp_path}/run --steps 99999 --hidden-size 24", environment)
+    child.expect(r"\d+%")
+    child.sendintr()
+    child.expect("stopped at step")
+    child.expect(f"charlstm train --resume {tmp_path}/run")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+
+
+def test_control_characters_are_shown_not_obeyed(
+    environment: dict[str, str], charlstm: Run, tmp_path: Path
+) -> None:
+    """Escape sequences cannot paint the terminal; in a pipe they pass, and with --raw."""
+    (tmp_path / "t.txt").write_text("\x1b[31mred\u202e \x9b" * 40, encoding="utf-8")
+    words = ["-o", tmp_path / "run", "--steps", 3, "--hidden-size", 8]
+    assert charlstm("train", tmp_path / "t.txt", *words).returncode == 0
+    line = f"generate -m {tmp_path}/run -n 300 -t 2 --random-seed 3"
+    shown = pexpect.run(
+        f"{sys.executable} -m charlstm {line}",
+        env={**environment, "TERM": "xterm"},
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert "^[" in shown
+    assert "<U+202E>" in shown
+    assert not set("\x1b\u202e\x9b") & set(shown)
+    piped = charlstm(*line.split()).stdout.decode()
+    assert "\x1b" in piped
+    raw = pexpect.run(
+        f"{sys.executable} -m charlstm {line} --raw",
+        env={**environment, "TERM": "xterm"},
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert raw.replace("\r\n", "\n").rstrip("\n") == piped.rstrip("\n")
+    vocabulary = pexpect.run(
+        f"{sys.executable} -m charlstm vocab {tmp_path}/t.txt",
+        env={**environment, "TERM": "dumb"},
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert not set("\x1b\u202e\x9b") & set(vocabulary)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--version"], ["--help"], ["train", "--help"], ["generate", "-h"], ["vocab", "-h"]],
+)
+def test_help_and_version_go_to_stdout(charlstm: Run, words: list[str]) -> None:
+    """So that they can be piped and searched."""
+    done = charlstm(*words)
+    assert done.returncode == 0
+    assert done.stdout
+    assert done.stderr == b""
+
+
+def test_both_helps_tell_seed_from_random_seed(charlstm: Run) -> None:
+    """Other programs mean the generator's seed when they say --seed."""
+    said = " ".join(charlstm("generate", "--help").stdout.decode().split())
+    assert "--seed, --prompt" in said
+    assert "(--seed is the seed phrase)" in said
+
+
+def test_a_traceback_only_for_who_asks(charlstm: Run, tmp_path: Path) -> None:
+    """``--debug`` shows it."""
+    plain = charlstm("vocab", "absent.txt", cwd=tmp_path)
+    assert plain.stderr == b"charlstm: error: absent.txt: no such file; check the name\n"
+    assert b"Traceback" in charlstm("--debug", "vocab", "absent.txt", cwd=tmp_path).stderr
+
+
+def test_training_survives_a_reader_of_its_messages_that_goes_away(
+    environment: dict[str, str], play: Path, tmp_path: Path
+) -> None:
+    """``charlstm train ... 2>&1 | head -1`` ends the messages, not the run."""
+    line = f"charlstm train {play} -o {tmp_path}/run --steps 60 --hidden-size 24 2>&1 | head -1"
+    assert shell(line, environment, tmp_path).stdout.count(b"\n") == 1
+    assert (tmp_path / "run/model.safetensors").is_file()
+    last = (tmp_path / "run/metrics.jsonl").read_text().splitlines()[-1]
+    assert json.loads(last)["step"] == 60
