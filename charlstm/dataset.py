@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from charlstm.config import Fingerprint, TextOptions
+from charlstm.config import Fingerprint, TextOptions, require_integer
 from charlstm.corpus import Corpus, Survey, code_points, open_corpus, survey
 from charlstm.errors import CorpusError, OptionError
 from charlstm.files import atomic_file, current_umask, sync_directory
@@ -142,6 +142,8 @@ def windows(ids: Ids, window: int, stride: int = 1) -> tuple[Ids, Ids]:
     >>> X.tolist(), y.tolist()
     ([[0, 1, 2], [2, 3, 4]], [3, 5])
     """
+    require_integer("window", window, least=1)
+    require_integer("stride", stride, least=1)
     if len(ids) <= window:
         raise CorpusError(
             f"the text has {len(ids)} characters, too few for windows of {window} and the "

@@ -116,7 +116,7 @@ def _explain(error: Exception) -> int:
         return error.exit_code
     if isinstance(error, OSError):
         console.abandon_stdout()
-        place = error.filename or "output"
+        place = error.filename or "cannot write"
         console.error(
             f"{place}: {error.strerror or error}; free some space or choose another place"
         )

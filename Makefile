@@ -1,0 +1,48 @@
+# make demo: from a fresh clone to generated text.   make test: to green tests.
+# Both need Python 3.11 or newer, make, and a network for pip; all else they install in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PLAY := corpora/a-bell-for-cold-hythe.txt
+DEMO_RUN := $(VENV)/demo
+
+.PHONY: help demo test lint format clean
+help:
+	@echo "make demo    train on a play for about a minute, then write in its style"
+	@echo "make test    run all tests"
+	@echo "make lint    ruff and mypy"
+	@echo "make format  put the code into its usual form"
+	@echo "make clean   remove what the others made"
+
+demo: $(VENV)/program
+	rm -rf $(DEMO_RUN)
+	$(BIN)/charlstm train $(PLAY) --time 1m --output $(DEMO_RUN)
+	@echo
+	$(BIN)/charlstm generate --model $(DEMO_RUN) --seed "Because a mould must breathe." --length 600
+
+test: $(VENV)/development
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/development
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/development
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The two stamps say that the program, or the program and what its tests need, is installed.
+$(VENV)/program: pyproject.toml constraints.txt
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/development: $(VENV)/program
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
