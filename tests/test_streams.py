@@ -159,9 +159,8 @@ def test_on_a_terminal_train_draws_a_bar(
     """With percentage, losses and time left; evaluations stand above it as plain lines."""
     child = terminal(f"train {play} -o {tmp_path}/run --steps 300 --hidden-size 24", environment)
     child.expect(r"\d+% .*characters?/s|\d+%")
-    child.expect(r"step \d+/300, epoch [\d.]+: loss [\d.]+ nats \([\d.]+ bits\), validation")
-    child.expect("loss [0-9.]+ nats")
-    child.expect("left")
+    child.expect(r"char/s, [\d:]+ left, loss [\d.]+ nats \([\d.]+ bits\)")
+    child.expect(r"step \d+/300  epoch [\d.]+  loss [\d.]+  validation [\d.]+ nats")
     child.expect(f"{tmp_path}/run/model.safetensors")
     child.expect(pexpect.EOF)
     child.close()

@@ -31,6 +31,15 @@ def visible(text: str) -> str:
     return text.translate(CONTROLS)
 
 
+def printable(text: str) -> str:
+    r"""``text`` on one line of a table: whatever is not printable is escaped.
+
+    >>> printable("a\n'\x1b")
+    "a\\n'\\x1b"
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def say(message: str, *, quiet: bool = False) -> None:
     """One line to the person at the terminal, on stderr; a closed stderr is no reason to stop."""
     if quiet:

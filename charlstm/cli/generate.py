@@ -34,7 +34,7 @@ def generate(
         typer.Option(
             "--temperature", "-t", metavar="T", help="Below 1 safer, above 1 bolder; 0 is greedy."
         ),
-    ] = 0.8,
+    ] = 0.7,
     random_seed: Annotated[
         int | None,
         typer.Option(

@@ -27,7 +27,7 @@ def inspect(
     if json:
         console.write_json(card)
         return
-    console.write_rows(("", str(path)), _lines(card))
+    console.write_rows(("property", "value"), [("file", str(path)), *_lines(card)])
 
 
 def _lines(card: dict[str, Any]) -> list[tuple[str, str]]:
@@ -37,7 +37,7 @@ def _lines(card: dict[str, Any]) -> list[tuple[str, str]]:
         lines += [(f"{part} {name}".replace("_", " "), _shown(v)) for name, v in card[part].items()]
     characters = card["vocabulary"]
     lines.append(("vocabulary", f"{len(characters)} characters: {_shown(characters[:VOCABULARY])}"))
-    lines.append(("command", card["command"]))
+    lines.append(("command", _shown(card["command"])))
     return lines
 
 
@@ -45,5 +45,4 @@ def _shown(value: Any) -> str:
     """A value on one line; measured numbers to five figures."""
     if isinstance(value, float):
         return f"{value:.5g}"
-    text = str(value)
-    return text if text.isprintable() else ascii(text)[1:-1]
+    return console.printable(str(value))

@@ -19,7 +19,6 @@ class Display:
         self.bar: tqdm[Any] | None = None
         self.characters_a_step = 0
         self.steps = 0
-        self.val_loss: float | None = None
 
     def show(self, event: Event) -> None:
         """Draw one event."""
@@ -31,7 +30,6 @@ class Display:
             case Step():
                 self._advance(event.epoch, event.loss)
             case Evaluation():
-                self.val_loss = event.val_loss
                 self._say(self._line(event))
                 self._advance(event.epoch, event.loss)
             case Finished():
@@ -61,7 +59,7 @@ class Display:
         self.bar = tqdm(
             total=config.steps * self.characters_a_step,
             initial=event.step * self.characters_a_step,
-            unit="char",
+            unit=" char",
             unit_scale=True,
             file=sys.stderr,
             disable=None if console.is_terminal(sys.stderr) else True,
@@ -75,20 +73,17 @@ class Display:
             return
         self.bar.update(self.characters_a_step)
         if loss is not None:
-            shown = f", loss {nats(loss)}"
-            if self.val_loss is not None:
-                shown += f", validation {self.val_loss:.3f}"
-            self.bar.set_postfix_str(shown, refresh=False)
             self.bar.set_description_str(f"epoch {epoch:.1f} ", refresh=False)
+            self.bar.set_postfix_str(f"loss {nats(loss)}", refresh=False)
 
     def _line(self, event: Evaluation) -> str:
-        """One evaluation in one plain line."""
-        validation = "" if event.val_loss is None else f", validation {nats(event.val_loss)}"
-        return (
-            f"step {event.step}/{self.steps}, epoch {event.epoch:.1f}: loss {nats(event.loss)}"
-            f"{validation}, {event.characters_per_second:,.0f} characters/s, "
-            f"{event.seconds:.0f} s{', kept' if event.best else ''}"
-        )
+        """One evaluation in one plain line that fits a terminal."""
+        parts = [f"step {event.step}/{self.steps}", f"epoch {event.epoch:.1f}"]
+        parts.append(f"loss {event.loss:.3f}")
+        if event.val_loss is not None:
+            parts.append(f"validation {nats(event.val_loss)}")
+        parts.append(f"{event.seconds:.0f} s")
+        return "  ".join([*parts, "kept"] if event.best else parts)
 
     def _say(self, line: str) -> None:
         """A line of its own, above the bar if there is one."""
@@ -114,6 +109,6 @@ def finish(event: Finished) -> list[str]:
             f"go on with: charlstm train --resume {run}",
         ]
     return [
-        f"done in {event.seconds:.0f} s; {kept}",
+        f"done in {event.seconds:.0f} s, {event.characters_per_second:,.0f} characters/s; {kept}",
         f"write with: charlstm generate -m {run} --seed '...'",
     ]

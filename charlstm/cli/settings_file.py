@@ -35,7 +35,9 @@ def read_settings(ctx: typer.Context, path: Path | None) -> Path | None:
         raise OptionError(f"{path}: cannot be read: {error.strerror}; check --config") from error
     except (ValueError, RecursionError) as error:
         raise OptionError(f"{path}: not valid TOML: {error}; mend it") from error
-    parameters = {p.name: p for p in ctx.command.params if p.name not in ("config", "resume")}
+    parameters = {
+        p.name: p for p in ctx.command.params if p.name and p.name not in ("config", "resume")
+    }
     for key, value in values.items():
         if key not in parameters:
             close = difflib.get_close_matches(key, parameters, n=1)

@@ -39,7 +39,7 @@ def vocab(
     rows = [
         (
             str(c["id"]),
-            _shown(c["character"]),
+            console.printable(c["character"]),
             f"U+{ord(c['character']):04X}",
             c["name"],
             str(c["count"]),
@@ -48,8 +48,3 @@ def vocab(
         for c in characters
     ]
     console.write_rows(header, rows)
-
-
-def _shown(character: str) -> str:
-    """A character that leaves a table's lines and columns whole: escaped if not printable."""
-    return character if character.isprintable() else ascii(character)[1:-1]

@@ -56,6 +56,7 @@ class Finished:
     stopped: bool
     best_step: int
     val_loss: float | None
+    characters_per_second: float
     seconds: float
 
 

@@ -39,6 +39,7 @@ class RunningMean:
         self.count = 0
 
     def add(self, loss: torch.Tensor) -> None:
+        """Count one more loss, without waiting for the device."""
         self.total += loss
         self.count += 1
 
@@ -115,6 +116,7 @@ class Run:
             stopped=stopped and learner.steps_done < config.steps,
             best_step=best_step,
             val_loss=None if math.isnan(val_loss) else val_loss,
+            characters_per_second=self._speed(),
             seconds=self._seconds(),
         )
 

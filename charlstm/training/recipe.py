@@ -12,8 +12,8 @@ from charlstm.config import ModelConfig
 from charlstm.training.config import Settings, TrainConfig
 
 DEFAULT_SECONDS = 180.0
-LEAST_STEPS = 300  # without a budget: a text of a few lines is read often enough to be learned
-MOST_EPOCHS = 14.0  # without a budget: beyond it a model of these sizes overfits
+LEAST_STEPS = 200  # without a budget: a text of a few lines is read often enough to be learned
+MOST_EPOCHS = 12.0  # without a budget: beyond it a model of these sizes overfits
 EVALUATIONS = 16
 EVALUATION_SHARE = 0.1  # of a time budget, at most
 MARGIN = 0.97  # of the time left is planned for; machines slow down
@@ -56,7 +56,7 @@ def choose(
     n = train_characters
     seq_length, batch_size, shrunk = _window_and_batch(settings, n)
     steps_per_epoch = max(1, n // batch_size // seq_length)
-    hidden_size = settings.hidden_size or (64 if n < 4_000 else 128 if n < 20_000 else 256)
+    hidden_size = settings.hidden_size or _hidden_size(n)
     config = TrainConfig(
         steps=1,
         eval_every=1,
@@ -71,7 +71,7 @@ def choose(
         seq_length=seq_length,
         batch_size=batch_size,
         val_fraction=settings.val_fraction,
-        learning_rate=settings.learning_rate or round(5e-3 * math.sqrt(256 / hidden_size), 5),
+        learning_rate=settings.learning_rate or _learning_rate(hidden_size),
         weight_decay=0.05 if settings.weight_decay is None else settings.weight_decay,
         grad_clip=settings.grad_clip or 1.0,
         device=device,
@@ -105,6 +105,16 @@ def choose(
     size = f"{config.model.num_layers} x {hidden_size} for {n:,} characters to learn from"
     length = f"{steps:,} steps ({epochs:.1f} epochs), {why}"
     return Choice(config, f"{size}; {length}; dropout {config.model.dropout:g}{shrunk}")
+
+
+def _hidden_size(n: int) -> int:
+    """Units for a text of ``n`` characters: more for more to learn, fewer to learn by heart."""
+    return 64 if n < 4_000 else 128 if n < 60_000 else 256
+
+
+def _learning_rate(hidden_size: int) -> float:
+    """AdamW's rate at its peak: wider layers, smaller steps."""
+    return round(0.02 * min(1.0, math.sqrt(256 / hidden_size)), 5)
 
 
 def _dropout(epochs: float) -> float:

@@ -1,0 +1,71 @@
+"""How soon text comes: whole processes of ``charlstm generate`` beside bare imports.
+
+    python benchmarks/startup.py
+
+Makes a model of 2 x 256 with drawn weights; speed does not depend on what was learned.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from tables import CHARLSTM, median, process_seconds, table
+
+from charlstm.checkpoint import Model, save_model
+from charlstm.config import Fingerprint, ModelConfig, TextOptions
+from charlstm.vocab import Vocabulary
+
+
+def drawn_model(hidden_size: int, num_layers: int, vocab_size: int = 65) -> Model:
+    config = ModelConfig(
+        vocab_size=vocab_size, embedding_size=64, hidden_size=hidden_size, num_layers=num_layers
+    )
+    rng = np.random.default_rng(0)
+    weights = {
+        name: rng.normal(scale=0.1, size=shape).astype(np.float32)
+        for name, shape in config.parameter_shapes().items()
+    }
+    return Model(
+        config=config,
+        weights=weights,
+        vocabulary=Vocabulary("\n" + "".join(map(chr, range(32, 31 + vocab_size)))),
+        fingerprint=Fingerprint(name="drawn", sha256="0" * 64, characters=1),
+        text=TextOptions(),
+        training={},
+        command="",
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=11)
+    repeats = parser.parse_args().repeats
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "model.safetensors")
+        save_model(drawn_model(256, 2), path)
+        generate = [CHARLSTM, "generate", "-m", str(path), "--random-seed", "1"]
+        commands = {
+            "charlstm generate -n 1 (2 x 256)": [*generate, "-n", "1"],
+            "charlstm generate -n 1000 (2 x 256)": [*generate, "-n", "1000"],
+            "charlstm --help": [CHARLSTM, "--help"],
+            'python -c "import torch"': [sys.executable, "-c", "import torch"],
+            'python -c "import numpy"': [sys.executable, "-c", "import numpy"],
+            'python -c "pass"': [sys.executable, "-c", "pass"],
+        }
+        times = {name: process_seconds(command, repeats) for name, command in commands.items()}
+    first = median(times["charlstm generate -n 1 (2 x 256)"])
+    print(
+        table(
+            ("whole process", "median ms", "fastest ms", "times the first line"),
+            [
+                (name, f"{1e3 * median(t):.0f}", f"{1e3 * min(t):.0f}", f"{median(t) / first:.2f}")
+                for name, t in times.items()
+            ],
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""The recipe's choice beside its neighbours: one training a value of an option, as a table.
+
+    python benchmarks/sweep.py TEXT --vary learning-rate 0.01 0.02 0.03 -- --epochs 12
+
+What follows ``--`` goes to every ``charlstm train``. Each run is a whole process, one after the
+other; run it on a machine that does nothing else.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from tables import CHARLSTM, ENVIRONMENT, table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("text")
+    parser.add_argument("--vary", nargs="+", metavar=("OPTION", "VALUE"), required=True)
+    parser.add_argument("--random-seeds", nargs="+", default=["0"])
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="after --, for every run")
+    arguments = parser.parse_args()
+    option, *values = arguments.vary
+    rest = [word for word in arguments.rest if word != "--"]
+    rows = []
+    for value in values:
+        losses, kept, seconds = [], [], []
+        for seed in arguments.random_seeds:
+            with tempfile.TemporaryDirectory() as directory:
+                run = Path(directory, "run")
+                before = time.monotonic()
+                subprocess.run(
+                    [
+                        CHARLSTM,
+                        "train",
+                        arguments.text,
+                        "-q",
+                        "-o",
+                        str(run),
+                        f"--{option}",
+                        value,
+                        "--random-seed",
+                        seed,
+                        *rest,
+                    ],
+                    check=True,
+                    env=ENVIRONMENT,
+                    stdout=subprocess.DEVNULL,
+                )
+                seconds.append(time.monotonic() - before)
+                card = subprocess.run(
+                    [CHARLSTM, "inspect", "-m", str(run), "--json"],
+                    check=True,
+                    env=ENVIRONMENT,
+                    capture_output=True,
+                )
+                training = json.loads(card.stdout)["training"]
+                losses.append(training["val_loss"])
+                kept.append(training["steps"] / training["planned_steps"])
+        rows.append(
+            (
+                value,
+                f"{statistics.median(losses):.4f}",
+                " ".join(f"{loss:.4f}" for loss in losses),
+                f"{statistics.median(kept):.2f}",
+                f"{statistics.median(seconds):.0f}",
+            )
+        )
+    print(table((option, "validation, nats", "each seed", "best at", "seconds"), rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""What the benchmarks share: timing whole processes, and tables in Markdown."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+# Compiled bytecode is what users have; a benchmark of start-up must have it too.
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+CHARLSTM = str(Path(sys.executable).with_name("charlstm"))
+
+
+def process_seconds(command: Sequence[str], repeats: int) -> list[float]:
+    """Wall-clock seconds of each of ``repeats`` runs of a command, after one that warms up."""
+    times = []
+    for run in range(repeats + 1):
+        before = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True, env=ENVIRONMENT)
+        if run:
+            times.append(time.perf_counter() - before)
+    return times
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle value, which one slow run does not move."""
+    return statistics.median(values)

@@ -1,0 +1,196 @@
+"""The manual pages and the command tree: each says all that the other has, and nothing more."""
+
+import re
+import shutil
+import subprocess
+from enum import Enum
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charlstm.cli import command
+
+MAN = Path(__file__).parents[1] / "man"
+TREE = command()
+COMMANDS = sorted(TREE.commands)
+HELP = TREE.context_settings["help_option_names"]
+
+
+def page_of(name: str) -> str:
+    """The source of a command's page; the top one's for an empty name."""
+    return (MAN / f"{'charlstm-' if name else 'charlstm'}{name}.1").read_text(encoding="utf-8")
+
+
+def flags(line: str) -> list[str]:
+    """The options that a macro line names.
+
+    >>> flags(".It Fl o Ar RUN , Fl -output Ar RUN")
+    ['-o', '--output']
+    """
+    words = line.removeprefix(".").split()
+    return [f"-{word}" for before, word in pairwise(words) if before == "Fl"]
+
+
+def items(page: str) -> list[tuple[str, str]]:
+    """Each ``.It Fl`` line of a page with the lines that follow it, up to the next such line."""
+    parts = re.split(r"^(\.It Fl .*)$", page, flags=re.MULTILINE)
+    return list(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def section(page: str, title: str) -> str:
+    """The lines of one section."""
+    found = re.search(rf"^\.Sh {title}\n(.*?)(?=^\.Sh |\Z)", page, re.MULTILINE | re.DOTALL)
+    assert found, f"no section {title}"
+    return found[1]
+
+
+def options(name: str) -> list[Any]:
+    """The options of a command, without the help option that every one has."""
+    node = TREE.commands[name] if name else TREE
+    return [p for p in node.params if p.param_type_name == "option"]
+
+
+def expected(name: str) -> list[list[str]]:
+    """All names of each option that the page of ``name`` must have."""
+    found = [[*p.opts, *p.secondary_opts] for p in options(name)]
+    return found if name else [*found, list(HELP)]
+
+
+def faults(page: str, tree: list[list[str]]) -> list[str]:
+    """Where the option lists of ``page`` and the options of ``tree`` do not agree."""
+    listed = [flags(line) for line, _ in items(page)]
+    known = {name for names in tree for name in names}
+    found = []
+    for names in tree:
+        lines = [line for line in listed if set(names) & set(line)]
+        if len(lines) != 1 or set(lines[0]) != set(names):
+            found.append(f"{', '.join(names)}: not all on one line of its own")
+    for line in listed:
+        found += [f"{name}: no such option" for name in line if name not in known]
+    return found
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_page_and_tree_have_the_same_options(name: str) -> None:
+    """Every option stands in one item of its page, and every item is an option."""
+    assert faults(page_of(name), expected(name)) == []
+
+
+def test_a_lost_and_an_invented_option_are_found() -> None:
+    """The comparison reports an option without an item and an item without an option."""
+    page = page_of("generate")
+    line = next(line for line, _ in items(page) if "--length" in flags(line))
+    wrong = page.replace(line, ".It Fl -invented Ar N")
+    assert faults(wrong, expected("generate")) == [
+        "--length, -n: not all on one line of its own",
+        "--invented: no such option",
+    ]
+
+
+def test_a_lost_name_of_an_option_is_found() -> None:
+    """The comparison reports an item that names an option by only one of its names."""
+    wrong = page_of("generate").replace("Fl -seed Ar TEXT , Fl -prompt", "Fl -seed")
+    assert faults(wrong, expected("generate")) == [
+        "--seed, --prompt: not all on one line of its own"
+    ]
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_synopsis_has_every_option(name: str) -> None:
+    """The synopsis names each option once or more, and none that does not exist."""
+    lines = section(page_of(name), "SYNOPSIS").splitlines()
+    shown = {flag for line in lines for flag in flags(line)}
+    tree = expected(name)
+    assert [names for names in tree if not shown & set(names)] == []
+    assert shown - {flag for names in tree for flag in names} - set(HELP) == set()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_synopsis_has_every_argument(name: str) -> None:
+    """The synopsis names each positional argument."""
+    synopsis = section(page_of(name), "SYNOPSIS")
+    for parameter in TREE.commands[name].params:
+        if parameter.param_type_name == "argument":
+            assert f"Ar {parameter.metavar.rstrip('.')}" in synopsis
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_items_have_values_and_defaults(name: str) -> None:
+    """An item shows what the option takes, its choices, and a default that the tree knows."""
+    bodies = {flag: (line, body) for line, body in items(page_of(name)) for flag in flags(line)}
+    for option in options(name):
+        line, body = bodies[option.opts[0]]
+        if option.is_flag:
+            assert not re.search(" (Ar|Cm) ", line), line
+            continue
+        choices = getattr(option.type, "choices", None)
+        if choices:
+            for choice in choices:
+                value = choice.value if isinstance(choice, Enum) else choice
+                assert re.search(rf"\b{value}\b", line), (line, value)
+        else:
+            assert line.count(f" Ar {option.metavar}") == len(option.opts), line
+        default = option.default.value if isinstance(option.default, Enum) else option.default
+        if default not in (None, ""):
+            words = [word.strip(".,;:") for word in body.split()]
+            assert str(default) in words, (line, default)
+
+
+def test_every_command_has_a_page_and_every_page_a_command() -> None:
+    """The pages are that of the program and one for each command."""
+    pages = {path.name for path in MAN.iterdir()}
+    assert pages == {"charlstm.1", *(f"charlstm-{name}.1" for name in COMMANDS)}
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_page_says_whose_it_is(name: str) -> None:
+    """Title and NAME section carry the page's name, a description, and the section 1."""
+    page = page_of(name)
+    full = f"charlstm-{name}" if name else "charlstm"
+    assert f"\n.Dt {full.upper()} 1\n" in page
+    assert re.fullmatch(rf"\.Nm {full}\n\.Nd \S.*\n", section(page, "NAME"))
+    if name:
+        assert f".Nm charlstm\n.Cm {name}\n" in section(page, "SYNOPSIS")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_pages_lead_to_each_other(name: str) -> None:
+    """The program's page lists the command and says what it does; the command's leads back."""
+    listed = section(page_of(""), "COMMANDS")
+    assert re.search(rf"^\.It Xr charlstm-{name} 1\n[^.\n]", listed, re.MULTILINE)
+    assert f".Xr charlstm-{name} 1" in section(page_of(""), "SEE ALSO")
+    assert ".Xr charlstm 1" in section(page_of(name), "SEE ALSO")
+
+
+def test_references_lead_to_pages() -> None:
+    """No page refers to one of ours that does not exist."""
+    for path in MAN.iterdir():
+        for target in re.findall(r"\bXr (charlstm\S*) 1", path.read_text(encoding="utf-8")):
+            assert (MAN / f"{target}.1").is_file(), (path.name, target)
+
+
+def test_variables_stand_for_options() -> None:
+    """Each variable named after an option of a command belongs to one."""
+    known = {
+        f"CHARLSTM_{name}_{option.name}".upper() for name in COMMANDS for option in options(name)
+    }
+    for path in MAN.iterdir():
+        for word in re.findall(r"CHARLSTM_[A-Z]+_[A-Z_]*[A-Z]", path.read_text(encoding="utf-8")):
+            assert word in known, (path.name, word)
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_page_is_clean(name: str) -> None:
+    """mandoc, or else groff, finds nothing to warn of."""
+    if shutil.which("mandoc"):
+        checker = ["mandoc", "-T", "lint", "-W", "warning"]
+    elif shutil.which("groff"):
+        checker = ["groff", "-mandoc", "-ww", "-z"]
+    else:
+        pytest.skip("neither mandoc nor groff is installed")
+    done = subprocess.run(
+        checker, input=page_of(name), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout + done.stderr == ""
