@@ -88,7 +88,7 @@ def write_dataset(corpus: Corpus, directory: Path) -> Dataset:
 
 def is_dataset(place: str) -> bool:
     """Whether ``place`` is a directory made by ``write_dataset``."""
-    return (Path(place) / DESCRIPTION_FILE).is_file()
+    return place != "-" and (Path(place) / DESCRIPTION_FILE).is_file()
 
 
 def open_dataset(directory: Path) -> Dataset:
@@ -127,8 +127,8 @@ def load_dataset(places: Sequence[str], options: TextOptions) -> Dataset:
     dataset = open_dataset(Path(places[0]))
     if options not in (TextOptions(), dataset.text):
         raise OptionError(
-            f"{places[0]}: a dataset made with {dataset.text}; its text cannot be read anew, "
-            f"so leave out --encoding, --lowercase and --min-count, or name the text itself"
+            f"{places[0]}: a dataset is read as it was made; leave out --encoding, --lowercase "
+            f"and --min-count, or name the text itself"
         )
     return dataset
 

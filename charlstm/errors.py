@@ -34,11 +34,13 @@ class UnknownCharacterError(CharLSTMError):
 
     exit_code = 2
 
-    def __init__(self, characters: str) -> None:
+    def __init__(self, characters: str, *, nearest_tried: bool = False) -> None:
         self.characters = characters
         shown = " ".join(f"{c!r} (U+{ord(c):04X})" for c in characters[:8])
         more = f" and {len(characters) - 8} more" if len(characters) > 8 else ""
+        nothing_near = " nor anything near" if nearest_tried else ""
+        nearest = "" if nearest_tried else ", or take the closest it knows with --unknown nearest"
         super().__init__(
-            f"the model never saw {shown}{more}; leave them out with --unknown skip, "
-            f"or take the closest it knows with --unknown nearest"
+            f"the model never saw {shown}{more}{nothing_near}; leave out what it does not know "
+            f"with --unknown skip{nearest}"
         )

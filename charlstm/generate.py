@@ -32,7 +32,7 @@ def known_text(text: str, vocabulary: Vocabulary, unknown: Unknown = "error") ->
     near = {ord(c): "" if unknown == "skip" else vocabulary.nearest(c) for c in missing}
     lost = "".join(c for c in missing if near[ord(c)] is None)
     if lost:
-        raise UnknownCharacterError(lost)
+        raise UnknownCharacterError(lost, nearest_tried=True)
     return text.translate(near)
 
 

@@ -69,10 +69,10 @@ class Vocabulary:
         """The characters seen at least ``min_count`` times, by code point."""
         kept = sorted(c for c, count in counts.items() if count >= min_count)
         if len(kept) < 2:
-            found = f"only {kept[0]!r}" if kept else "nothing"
-            often = f" at least {min_count} times" if min_count > 1 else ""
+            found = f"only {kept[0]!r}" if kept else "no character"
+            often = f" {min_count} times or more; lower --min-count:" if min_count > 1 else ";"
             raise CorpusError(
-                f"the text has {found}{often}; a model needs two distinct characters or more"
+                f"the text has {found}{often} a model needs two distinct characters or more"
             )
         return cls("".join(kept))
 

@@ -106,6 +106,7 @@ def test_characters_that_cannot_be_read_are_named(unknown: str, seed: str, named
     with pytest.raises(UnknownCharacterError) as caught:
         known_text(seed, Vocabulary("ab"), unknown)  # type: ignore[arg-type]
     assert caught.value.characters == named
+    assert ("--unknown nearest" in str(caught.value)) == (unknown == "error")
 
 
 def test_a_lowercase_model_reads_a_lowercase_seed() -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from charlstm.cli import command
+from charlstm.training import recipe
+from charlstm.training.config import Settings, TrainConfig
 
 MAN = Path(__file__).parents[1] / "man"
 TREE = command()
@@ -179,6 +181,78 @@ def test_variables_stand_for_options() -> None:
     for path in MAN.iterdir():
         for word in re.findall(r"CHARLSTM_[A-Z]+_[A-Z_]*[A-Z]", path.read_text(encoding="utf-8")):
             assert word in known, (path.name, word)
+
+
+def chosen(characters: int, **settings: Any) -> TrainConfig:
+    """What the recipe makes of a text so long, where the machine has all the time it needs."""
+    return recipe.choose(
+        Settings(**settings),
+        train_characters=characters,
+        vocab_size=64,
+        device="cpu",
+        precision="fp32",
+        threads=1,
+        measure=lambda config: recipe.Speed(step=1e-9, evaluation=0.0),
+        seconds_spent=0.0,
+    ).config
+
+
+def steps(text: str) -> tuple[list[tuple[float, float]], float]:
+    """A table in words: pairs of value and limit, and the value above all limits.
+
+    >>> steps("8 for fewer than 1,000, else 16.")
+    ([(8.0, 1000.0)], 16.0)
+    """
+    numbers = [float(n.replace(",", "")) for n in re.findall(r"\d[\d,]*(?:\.\d+)?\b", text)]
+    return list(zip(numbers[:-1:2], numbers[1::2], strict=True)), numbers[-1]
+
+
+def recipe_says(topic: str) -> str:
+    """What the page of ``train`` says of one choice of the recipe."""
+    found = re.search(rf"^\.It {topic}\n(.*?)^\.[IE]", page_of("train"), re.MULTILINE | re.DOTALL)
+    assert found, topic
+    return found[1]
+
+
+def test_recipe_of_the_hidden_size() -> None:
+    """The page tells the hidden sizes and the lengths of text where they change."""
+    pairs, beyond = steps(recipe_says("hidden size"))
+    sizes = [size for size, _ in pairs] + [beyond]
+    for (size, limit), following in zip(pairs, sizes[1:], strict=True):
+        assert chosen(int(limit) - 1, steps=1).model.hidden_size == size
+        assert chosen(int(limit), steps=1).model.hidden_size == following
+    assert chosen(10**8, steps=1).model.hidden_size == beyond
+
+
+def test_recipe_of_the_dropout() -> None:
+    """The page tells the dropouts and the numbers of epochs where they change."""
+    pairs, beyond = steps(recipe_says("dropout"))
+    shares = [share for share, _ in pairs] + [beyond]
+    for (share, epochs), following in zip(pairs, shares[1:], strict=True):
+        assert chosen(1 << 20, epochs=epochs).model.dropout == share
+        assert chosen(1 << 20, epochs=epochs + 0.1).model.dropout == following
+    assert chosen(1 << 20, epochs=99).model.dropout == beyond
+
+
+def test_recipe_of_the_rest() -> None:
+    """The page tells the budget without options, window, batch, rate, decay and clipping."""
+    page = " ".join(page_of("train").split())
+    config = chosen(1 << 20)
+    assert f"at most {recipe.DEFAULT_SECONDS / 60:g} minutes" in page
+    epochs = f"{recipe.MOST_EPOCHS:g} epochs, but no fewer than {recipe.LEAST_STEPS} steps"
+    assert epochs in page
+    assert f"{config.seq_length} characters and {config.batch_size} windows" in page
+    assert recipe_says("learning rate").startswith(f"{config.learning_rate:g};")
+    assert config.model.hidden_size == 256
+    assert chosen(1 << 20, hidden_size=1024).learning_rate == config.learning_rate / 2
+    assert chosen(1 << 20, hidden_size=64).learning_rate == config.learning_rate
+    for option, value in (
+        ("--num-layers", config.model.num_layers),
+        ("--weight-decay", config.weight_decay),
+        ("--grad-clip", config.grad_clip),
+    ):
+        body = next(body for line, body in items(page_of("train")) if option in flags(line))
+        assert f"default is {value:g}." in body
 
 
 @pytest.mark.parametrize("name", ["", *COMMANDS])

@@ -65,12 +65,13 @@ def test_the_same_bytes_for_every_thread_count(charlstm: Run, trained: Path, thr
     assert done.stdout == charlstm(*words).stdout
 
 
+@pytest.mark.parametrize("length", [0, 2_000_000])
 def test_a_reader_that_has_enough_ends_the_writer(
-    environment: dict[str, str], trained: Path, tmp_path: Path
+    environment: dict[str, str], trained: Path, tmp_path: Path, length: int
 ) -> None:
     """``generate | head`` ends at once and says nothing; the writer ends by the signal, 141."""
     line = (
-        f"charlstm generate -m {trained} -n 2000000 -q | head -c 100; echo ${{PIPESTATUS[0]}} >&2"
+        f"charlstm generate -m {trained} -n {length} -q | head -c 100; echo ${{PIPESTATUS[0]}} >&2"
     )
     done = shell(line, environment, tmp_path)
     assert len(done.stdout) == 100

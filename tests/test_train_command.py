@@ -94,6 +94,15 @@ def test_the_order_of_settings(charlstm: Run, play: Path, tmp_path: Path) -> Non
     assert (model["hidden_size"], model["embedding_size"], model["num_layers"]) == (9, 6, 2)
 
 
+def test_a_budget_given_anew_replaces_that_of_the_file(
+    trained: Path, charlstm: Run, tmp_path: Path
+) -> None:
+    """A run's settings always hold its steps; they can be used for longer or shorter."""
+    words = ["--config", trained / "config.toml", "--epochs", 1, "-o", tmp_path / "run"]
+    assert charlstm("train", *words).returncode == 0
+    assert metrics(tmp_path / "run")[-1]["epoch"] == 1
+
+
 def test_the_best_model_is_kept_not_the_last(charlstm: Run, tmp_path: Path) -> None:
     """On a text that the model soon knows by heart, an earlier step's loss is the kept one."""
     text = tmp_path / "t.txt"
@@ -178,7 +187,7 @@ def start(words: list[object], environment: dict[str, str]) -> subprocess.Popen[
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     number: signal.Signals,
     charlstm: Run,

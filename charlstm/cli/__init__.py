@@ -61,7 +61,13 @@ def top(
     ctx: typer.Context,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version",
+            callback=_version,
+            is_eager=True,
+            allow_from_autoenv=False,
+            help="Print the version.",
+        ),
     ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", callback=_debug, help="Show the traceback of an error.")
@@ -96,11 +102,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return int(status or Exit.OK)
     except Exception as error:
-        if os.environ.get(DEBUG_VARIABLE):
+        if os.environ.get(DEBUG_VARIABLE) == "1":
             raise
         return _explain(error)
     except KeyboardInterrupt:
-        console.error("interrupted")
         return Exit.INTERRUPTED
 
 

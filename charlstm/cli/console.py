@@ -81,7 +81,7 @@ def write_rows(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None
     table = Table(box=box.SIMPLE, header_style="bold", pad_edge=False)
     numeric = [all(_is_number(row[i]) for row in rows) for i in range(len(header))]
     for name, right in zip(header, numeric, strict=True):
-        table.add_column(name, justify="right" if right else "left")
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(visible(cell)) for cell in row))
     Console(file=sys.stdout, highlight=False).print(table)

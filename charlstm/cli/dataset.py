@@ -26,7 +26,8 @@ def dataset(
         bool, typer.Option("--one-hot", help=".npz: X as one-hot booleans.")
     ] = False,
     normalize: Annotated[
-        bool, typer.Option("--normalize", help=".npz: X as numbers from 0 to 1.")
+        bool,
+        typer.Option("--normalize", help=".npz: X as ids / vocabulary size, from 0 to below 1."),
     ] = False,
     encoding: options.Encoding = "utf-8",
     lowercase: options.Lowercase = False,
@@ -43,6 +44,8 @@ def dataset(
     from charlstm.corpus import open_corpus
     from charlstm.dataset import write_dataset, write_npz
 
+    if str(output) == "-":
+        raise OptionError("a dataset does not go to standard output; name a directory or file.npz")
     source = open_corpus(corpus, options.text_options(encoding, lowercase, min_count))
     if output.suffix == ".npz":
         shape, made = write_npz(

@@ -27,7 +27,8 @@ def generate(
         ),
     ] = "",
     length: Annotated[
-        int, typer.Option("--length", "-n", metavar="N", help="Characters to write.")
+        int,
+        typer.Option("--length", "-n", metavar="N", help="Characters to write; 0: without end."),
     ] = 1000,
     temperature: Annotated[
         float,
@@ -72,7 +73,9 @@ def generate(
     given = os.fsencode(seed).decode("utf-8", "surrogateescape")
     phrase = read_seed(loaded, given, unknown.value)
     drawn = int.from_bytes(os.urandom(4), "big") if random_seed is None else random_seed
-    characters = generate(loaded, phrase, random_seed=drawn, length=length, temperature=temperature)
+    characters = generate(
+        loaded, phrase, random_seed=drawn, length=length or None, temperature=temperature
+    )
     if model is None:
         console.say(f"model: {path}", quiet=quiet)
     if random_seed is None:

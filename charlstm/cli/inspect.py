@@ -12,7 +12,9 @@ def inspect(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Show what a model is: sizes, vocabulary, corpus, how it was trained, and the command.
+    """Show what a model is and how it was made.
+
+    Sizes, vocabulary, corpus, training, and the command that makes the model again.
 
     charlstm inspect --json | jq .training.val_loss
     """

@@ -18,7 +18,7 @@ MinCount = Annotated[
     typer.Option("--min-count", metavar="N", help="Leave out characters seen fewer than N times."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")]
 Model = Annotated[
     str | None,
     typer.Option(

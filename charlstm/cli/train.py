@@ -68,7 +68,7 @@ def train(
         Path | None, _option("--output", "A new run directory [runs/NAME].", "RUN", "-o")
     ] = None,
     time: Annotated[
-        str | None, _option("--time", "Train for so long: 30s, 3m, 1h30m [at most 3m].", "T")
+        str | None, _option("--time", "Train for T: 30s, 3m, 1h30m [enough, at most 3m].", "T")
     ] = None,
     epochs: Annotated[float | None, _option("--epochs", "Read the text E times.", "E")] = None,
     steps: Annotated[int | None, _option("--steps", "Do N optimizer steps.")] = None,
@@ -147,10 +147,9 @@ def train(
     elif not corpus:
         raise OptionError("no corpus; name a text: charlstm train play.txt, or - for a pipe")
 
+    budget = _budget(ctx, {"time": seconds(time), "epochs": epochs, "steps": steps})
     settings = Settings(
-        time=seconds(time),
-        epochs=epochs,
-        steps=steps,
+        **budget,
         hidden_size=hidden_size,
         num_layers=num_layers,
         embedding_size=embedding_size,
@@ -198,17 +197,20 @@ def train(
 
 
 class _Stop:
-    """The first SIGINT or SIGTERM asks the run to stop; a second one acts as if nobody listened."""
+    """The first SIGINT, SIGTERM or SIGHUP asks the run to stop; a second ends it at once."""
 
     def __init__(self) -> None:
         self.signal = 0
         self._before: dict[int, Any] = {}
 
     def install(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._asked)
+        """Listen, but not to a signal that the shell had us ignore (``nohup``, a job behind)."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._asked)
 
     def uninstall(self) -> None:
+        """Let every signal do again what it did before."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
@@ -234,6 +236,14 @@ def _watch(events: "Iterator[Event]", stop: _Stop, *, quiet: bool) -> "Finished"
         display.close()
     assert isinstance(event, Finished)
     return event
+
+
+def _budget(ctx: typer.Context, budget: dict[str, Any]) -> dict[str, Any]:
+    """The budget without what a settings file says of it, if anything stronger says something."""
+    given = {name: value for name, value in budget.items() if value is not None}
+    sources = {name: ctx.get_parameter_source(name) for name in given}
+    weak = {name for name, source in sources.items() if source and source.name == "DEFAULT_MAP"}
+    return given if weak == set(given) else {n: v for n, v in given.items() if n not in weak}
 
 
 def _only_with_resume(ctx: typer.Context) -> None:

@@ -11,9 +11,10 @@ def vocab(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    r"""Show every character of a corpus with its id, name, count and share.
+    r"""Show the characters of a corpus and their counts.
 
-    A table on a terminal; tab-separated with a header line in a pipe.
+    Each with id, Unicode name, count and share: a table on a terminal, tab-separated lines with
+    a header in a pipe.
 
     charlstm vocab play.txt | sort -t "$(printf '\t')" -k5nr | head
     """

@@ -91,7 +91,7 @@ def choose(
         share = EVALUATION_SHARE * seconds / max(speed.evaluation, 1e-9)
         evaluations = max(1, min(EVALUATIONS, int(share)))
         steps = max(1, int((seconds - evaluations * speed.evaluation) / speed.step))
-        why = f"what {settings.time or DEFAULT_SECONDS:.0f} seconds hold"
+        why = f"what {settings.time or DEFAULT_SECONDS:g} seconds hold"
         enough = max(LEAST_STEPS, round(MOST_EPOCHS * steps_per_epoch))
         if settings.time is None and enough < steps:
             steps, why = enough, "enough for this text"
@@ -103,7 +103,7 @@ def choose(
         config, steps=steps, eval_every=settings.eval_every or -(-steps // evaluations)
     )
     size = f"{config.model.num_layers} x {hidden_size} for {n:,} characters to learn from"
-    length = f"{steps:,} steps ({epochs:.1f} epochs), {why}"
+    length = f"{steps:,} {'step' if steps == 1 else 'steps'} ({epochs:.1f} epochs), {why}"
     return Choice(config, f"{size}; {length}; dropout {config.model.dropout:g}{shrunk}")
 
 

@@ -78,7 +78,12 @@ def resume(
     """
     state = load_state(directory / STATE_FILE)
     kept = state["fingerprint"]["sha256"]
-    dataset = load_dataset(places or state["places"], TextOptions(**state["text"]))
+    try:
+        dataset = load_dataset(places or state["places"], TextOptions(**state["text"]))
+    except CorpusError as error:
+        raise CorpusError(
+            f"{error}; or say where the text is now: charlstm train CORPUS --resume {directory}"
+        ) from error
     if dataset.fingerprint.sha256 != kept:
         raise CorpusError(
             f"{dataset.fingerprint.name}: not the text this run began with (SHA-256 "

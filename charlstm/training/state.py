@@ -32,6 +32,8 @@ def load_state(path: Path) -> dict[str, Any]:
         raise TrainingError(
             f"{path}: no such file, so there is no run to go on with here; name a run directory"
         ) from error
+    except NotADirectoryError as error:
+        raise TrainingError(f"{path.parent}: not a run directory; name the directory") from error
     except OSError as error:
         raise TrainingError(f"{path}: cannot be read: {error.strerror}") from error
     except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
