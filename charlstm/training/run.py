@@ -21,13 +21,13 @@ from charlstm.training.events import Event
 from charlstm.training.lanes import Lanes
 from charlstm.training.learner import Learner
 from charlstm.training.loop import Run, ShouldStop
-from charlstm.training.recipe import Speed, choose
+from charlstm.training.recipe import DEFAULT_SECONDS, Speed, choose
 from charlstm.training.record import write_config
 from charlstm.training.state import load_state
 from charlstm.vocab import Ids
 
 LEAST_CHARACTERS = 32
-MEASURE_SECONDS = 0.5
+MEASURE_SHARE = 0.02  # of the time there is goes into measuring how many steps it holds
 MEASURE_CHARACTERS = 1 << 15
 
 
@@ -58,7 +58,9 @@ def train(
         device=device,
         precision=choose_precision(settings.precision, device),
         threads=choose_threads(settings.threads),
-        measure=lambda config: _measure(config, train_ids, val_ids),
+        measure=lambda config: _measure(
+            config, train_ids, val_ids, MEASURE_SHARE * (settings.time or DEFAULT_SECONDS)
+        ),
         seconds_spent=time.monotonic() - started,
     )
     run = Run(dataset, choice.config, places, make_run_directory(output, dataset.fingerprint.name))
@@ -119,14 +121,14 @@ def _split(dataset: Dataset, val_fraction: float) -> tuple[Ids, Ids]:
     return train_ids, val_ids
 
 
-def _measure(config: TrainConfig, train_ids: Ids, val_ids: Ids) -> Speed:
+def _measure(config: TrainConfig, train_ids: Ids, val_ids: Ids, seconds: float) -> Speed:
     """How fast this machine goes, found with a model that is thrown away."""
     lanes = Lanes(train_ids, config.batch_size, config.seq_length, config.random_seed)
     learner = Learner(config, lanes)
     for _ in range(2):  # the first steps set things up
         learner.step()
     times: list[float] = []
-    while sum(times) < MEASURE_SECONDS:
+    while sum(times) < seconds:
         before = time.monotonic()
         float(learner.step())  # waits for the device
         times.append(time.monotonic() - before)
