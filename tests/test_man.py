@@ -239,8 +239,9 @@ def test_recipe_of_the_rest() -> None:
     page = " ".join(page_of("train").split())
     config = chosen(1 << 20)
     assert f"at most {recipe.DEFAULT_SECONDS / 60:g} minutes" in page
-    epochs = f"{recipe.MOST_EPOCHS:g} epochs, but no fewer than {recipe.LEAST_STEPS} steps"
-    assert epochs in page
+    epochs = f"{recipe.EPOCHS:g} epochs, {recipe.EPOCHS_SMALL:g} of a text below {recipe.SMALL:,}"
+    assert f"{epochs} characters, but no fewer than {recipe.LEAST_STEPS} steps" in page
+    assert f"{recipe.MOST_TIMES_ENOUGH:g} times as many steps" in page
     assert f"{config.seq_length} characters and {config.batch_size} windows" in page
     assert recipe_says("learning rate").startswith(f"{config.learning_rate:g};")
     assert config.model.hidden_size == 256

@@ -87,7 +87,15 @@ def test_time_is_what_decides_where_it_is_given() -> None:
     config = chosen(1_000_000, time=60.0, spent=10.0, speed=speed).config
     evaluations = -(-config.steps // config.eval_every)
     assert 45 < config.steps * 0.01 + evaluations * 0.5 < 50
-    assert chosen(90_000, time=1000.0).config.steps > chosen(90_000).config.steps
+
+
+def test_a_run_ends_when_more_would_be_learned_by_heart() -> None:
+    """Without a budget at what is enough; with much time at a few times that, and no later."""
+    enough = chosen(90_000).config.steps
+    assert (
+        enough < chosen(90_000, time=1000.0).config.steps == chosen(90_000, time=1e6).config.steps
+    )
+    assert chosen(90_000, time=1e6).config.steps < 3 * enough
 
 
 def test_time_that_is_spent_before_the_start_still_gives_a_step() -> None:

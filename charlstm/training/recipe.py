@@ -13,7 +13,9 @@ from charlstm.training.config import Settings, TrainConfig
 
 DEFAULT_SECONDS = 180.0
 LEAST_STEPS = 200  # without a budget: a text of a few lines is read often enough to be learned
-MOST_EPOCHS = 12.0  # without a budget: beyond it a model of these sizes overfits
+EPOCHS, EPOCHS_SMALL = 12.0, 24.0  # without a budget: enough for a text, for one below SMALL
+SMALL = 60_000  # characters
+MOST_TIMES_ENOUGH = 2.5  # however much time is given: beyond it a text is learned by heart
 EVALUATIONS = 16
 EVALUATION_SHARE = 0.1  # of a time budget, at most
 MARGIN = 0.97  # of the time left is planned for; machines slow down
@@ -92,9 +94,10 @@ def choose(
         evaluations = max(1, min(EVALUATIONS, int(share)))
         steps = max(1, int((seconds - evaluations * speed.evaluation) / speed.step))
         why = f"what {settings.time or DEFAULT_SECONDS:g} seconds hold"
-        enough = max(LEAST_STEPS, round(MOST_EPOCHS * steps_per_epoch))
-        if settings.time is None and enough < steps:
-            steps, why = enough, "enough for this text"
+        enough = max(LEAST_STEPS, (EPOCHS_SMALL if n < SMALL else EPOCHS) * steps_per_epoch)
+        most = round(enough * (1 if settings.time is None else MOST_TIMES_ENOUGH))
+        if most < steps:
+            steps, why = most, "more would only be learned by heart"
 
     epochs = steps / steps_per_epoch
     if settings.dropout is None:
@@ -109,7 +112,7 @@ def choose(
 
 def _hidden_size(n: int) -> int:
     """Units for a text of ``n`` characters: more for more to learn, fewer to learn by heart."""
-    return 64 if n < 4_000 else 128 if n < 60_000 else 256
+    return 64 if n < 4_000 else 128 if n < SMALL else 256
 
 
 def _learning_rate(hidden_size: int) -> float:
@@ -119,7 +122,8 @@ def _learning_rate(hidden_size: int) -> float:
 
 def _dropout(epochs: float) -> float:
     """More the more often the text is read: what is seen once cannot be learned by heart."""
-    return 0.0 if epochs <= 2 else 0.1 if epochs <= 5 else 0.25 if epochs <= 8 else 0.4
+    steps = ((2, 0.0), (5, 0.1), (8, 0.25), (16, 0.4))
+    return next((dropout for most, dropout in steps if epochs <= most), 0.5)
 
 
 def _window_and_batch(settings: Settings, n: int) -> tuple[int, int, str]:
