@@ -39,7 +39,8 @@ clean:
 
 # The two stamps say that the program, or the program and what its tests need, is installed.
 $(VENV)/program: pyproject.toml constraints.txt
-	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c "import pip, sys; assert sys.version_info >= (3, 11)" 2>/dev/null || \
+		$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 

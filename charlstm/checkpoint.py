@@ -93,7 +93,6 @@ def _checked(path: Path, file: Any) -> Model:
             )
         config = ModelConfig(**header["model"])
         vocabulary = Vocabulary(header["vocabulary"])
-        vocabulary.characters.encode()  # refuses lone surrogates
         if len(vocabulary) != config.vocab_size:
             raise ValueError(
                 f"{len(vocabulary)} characters for a vocabulary of {config.vocab_size}"

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from charlstm.errors import OptionError
 
 
-def require_integer(name: str, value: object, *, least: int) -> None:
-    """Raise OptionError unless ``value`` is a whole number of at least ``least``."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise OptionError(f"{name} is {value!r}; it must be a whole number of at least {least}")
+def require_integer(name: str, value: object, *, least: int, most: float = math.inf) -> None:
+    """Raise OptionError unless ``value`` is a whole number from ``least`` to ``most``."""
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        limit = "" if most == math.inf else f" and at most {most}"
+        raise OptionError(
+            f"{name} is {value!r}; it must be a whole number of at least {least}{limit}"
+        )
 
 
 def require_number(
@@ -92,6 +95,14 @@ class TextOptions:
         require_integer("min count", self.min_count, least=1)
         if not isinstance(self.lowercase, bool):
             raise OptionError(f"lowercase is {self.lowercase!r}; it must be true or false")
+
+    def cased(self, text: str) -> str:
+        """``text`` in the case that is learned.
+
+        Each character by itself, so that a text can be read in pieces: a capital sigma at the
+        end of a word becomes a plain small one.
+        """
+        return text.replace("\u03a3", "\u03c3").lower() if self.lowercase else text
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from typing import IO
 import numpy as np
 
 from charlstm.config import Fingerprint, TextOptions
-from charlstm.errors import CorpusError
+from charlstm.errors import CorpusError, OptionError
 
 CHUNK_BYTES = 1 << 20
 SPOOL_BYTES = 64 << 20  # a stream is kept in memory up to here, then in a temporary file
@@ -38,7 +38,7 @@ class Source:
     @property
     def label(self) -> str:
         """How messages name it."""
-        return "standard input" if str(self.path) == "-" else str(self.path)
+        return str(self.path)
 
     @contextmanager
     def opened(self) -> Iterator[IO[bytes]]:
@@ -97,14 +97,19 @@ def open_corpus(places: Sequence[str], options: TextOptions) -> Corpus:
     """
     sources: list[Source] = []
     for place in places:
+        if not place:
+            raise OptionError("a corpus has an empty name; is a variable of the shell unset?")
         path = Path(place)
         if place != "-" and path.is_dir():
-            texts = sorted(p for p in path.glob("*.txt") if p.is_file())
+            texts = sorted(p for p in path.glob("[!.]*.txt") if p.is_file())
             if not texts:
-                raise CorpusError(f"{place}: no *.txt files in this directory; name the files")
+                raise CorpusError(
+                    f"{place}: no *.txt files in this directory; name the files "
+                    f"(a dataset is for train, and stands alone)"
+                )
             sources += map(Source, texts)
         else:
-            sources.append(_source(path))
+            sources.append(_source(place))
     return Corpus(_corpus_name(places, sources), tuple(sources), options)
 
 
@@ -139,11 +144,12 @@ def code_points(text: str) -> np.ndarray:
     return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
 
 
-def _source(path: Path) -> Source:
+def _source(place: str) -> Source:
     """A regular file as it is; anything that can be read only once as a copy."""
+    path = Path(place)
     try:
-        if str(path) == "-":
-            return Source(path, _copy_aside(sys.stdin.buffer))
+        if place == "-":
+            return Source(Path("standard input"), _copy_aside(sys.stdin.buffer))
         if path.is_file():
             return Source(path)
         with path.open("rb") as stream:
@@ -170,8 +176,7 @@ def _normalised(source: Source, options: TextOptions, notes: list[str] | None) -
             _note(notes, f"{source.label}: byte-order mark left out")
         first = first and not text
         text = newlines.decode(text, final)
-        if options.lowercase:
-            text = text.lower()
+        text = options.cased(text)
         if text:
             yield text
     kinds = newlines.newlines
@@ -203,11 +208,17 @@ def _decoded(source: Source, encoding: str) -> Iterator[tuple[str, bool]]:
                 except UnicodeDecodeError as error:
                     place = offset - pending + error.start
                     raise _undecodable(source, error, place, encoding) from error
-                if "\0" in text:
-                    inside = max(data.find(b"\0"), 0)
+                except UnicodeError as error:  # UTF-16 without a mark, for one
                     raise CorpusError(
-                        f"{source.label}: NUL byte at offset {offset + inside}; this is no plain "
-                        f"text (if it is UTF-16, say --encoding utf-16)"
+                        f"{source.label}: cannot be read as {encoding}: {error}; name another "
+                        f"--encoding (utf-16-le or utf-16-be where the byte order is not marked)"
+                    ) from error
+                if "\0" in text:
+                    inside = offset + max(data.find(b"\0"), 0)
+                    utf16 = "utf-16-le" if inside % 2 else "utf-16-be"
+                    raise CorpusError(
+                        f"{source.label}: NUL byte at offset {inside}; this is no plain text "
+                        f"(if it is UTF-16, say --encoding {utf16})"
                     )
                 yield text, final
                 offset += len(data)

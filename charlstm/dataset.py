@@ -4,6 +4,7 @@ A dataset on disk is a directory with ``ids.bin`` (the raw ids, little-endian) a
 ``dataset.json`` (what they mean). For other tools ``write_npz`` makes arrays of windows.
 """
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -88,7 +89,8 @@ def write_dataset(corpus: Corpus, directory: Path) -> Dataset:
 
 def is_dataset(place: str) -> bool:
     """Whether ``place`` is a directory made by ``write_dataset``."""
-    return place != "-" and (Path(place) / DESCRIPTION_FILE).is_file()
+    files = (DESCRIPTION_FILE, IDS_FILE)
+    return place != "-" and all((Path(place) / name).is_file() for name in files)
 
 
 def open_dataset(directory: Path) -> Dataset:
@@ -110,7 +112,7 @@ def open_dataset(directory: Path) -> Dataset:
             raise ValueError("ids and description do not agree")
         fingerprint = Fingerprint(**description["corpus"])
         return Dataset(ids, vocabulary, fingerprint, TextOptions(**description["text"]))
-    except (OSError, ValueError, KeyError, TypeError, OptionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OptionError) as error:
         raise CorpusError(
             f"{directory}: damaged dataset ({error}); make it again with charlstm dataset"
         ) from error
@@ -226,7 +228,9 @@ def _encode(corpus: Corpus, file: BinaryIO | IO[bytes]) -> tuple[Survey, Vocabul
     dropped = set(found.counts) - set(vocabulary.characters)
     table = vocabulary.id_of_code_point
     characters = 0
+    digest = hashlib.sha256()
     for chunk in corpus.chunks():
+        digest.update(chunk.encode())
         ids = table[np.minimum(code_points(chunk), len(table) - 1)]
         if dropped:
             ids = ids[ids >= 0]
@@ -234,7 +238,7 @@ def _encode(corpus: Corpus, file: BinaryIO | IO[bytes]) -> tuple[Survey, Vocabul
         file.write(ids.astype(vocabulary.dtype).tobytes())
     file.flush()
     lost = sum(found.counts[c] for c in dropped)
-    if characters != found.fingerprint.characters - lost:
+    if digest.hexdigest() != found.fingerprint.sha256:
         raise CorpusError(f"{corpus.name}: the text changed while it was read; try again")
     if dropped:
         note = (

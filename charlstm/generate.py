@@ -38,7 +38,7 @@ def known_text(text: str, vocabulary: Vocabulary, unknown: Unknown = "error") ->
 
 def read_seed(model: Model, seed: str, unknown: Unknown = "error") -> str:
     """The seed phrase as the model will read it: in its case and its characters."""
-    return known_text(seed.lower() if model.text.lowercase else seed, model.vocabulary, unknown)
+    return known_text(model.text.cased(seed), model.vocabulary, unknown)
 
 
 def generate(

@@ -6,31 +6,45 @@ from pathlib import Path
 from charlstm.errors import CharLSTMError, ModelFileError, OptionError
 
 RUNS = Path("runs")
+LONGEST_NAME = 100
 MODEL_FILE = "model.safetensors"
 STATE_FILE = "state.pt"
 METRICS_FILE = "metrics.jsonl"
 CONFIG_FILE = "config.toml"
 
 
+def check_output(output: Path) -> None:
+    """Raise OptionError if ``output`` holds anything: nothing that exists is written over."""
+    try:
+        empty = not output.exists() or not any(output.iterdir())
+    except OSError as error:
+        raise CharLSTMError(
+            f"{output}: cannot be a run directory: {error.strerror}; give another -o"
+        ) from error
+    if not empty:
+        there = (output / STATE_FILE).exists()
+        resume = f", or go on with it: charlstm train --resume {output}" if there else ""
+        raise OptionError(f"{output}: exists and is not empty; give another -o{resume}")
+
+
 def make_run_directory(output: Path | None, corpus_name: str) -> Path:
     """A new, empty run directory: ``output``, or the first free ``runs/<corpus name>[-N]``.
 
-    Nothing that exists is written over: OptionError for an ``output`` that holds anything.
+    Raises OptionError for an ``output`` that holds anything, and CharLSTMError where no
+    directory can be made.
     """
     if output is not None:
+        check_output(output)
         try:
             output.mkdir(parents=True, exist_ok=True)
-            if any(output.iterdir()):
-                raise OptionError(
-                    f"{output}: exists and is not empty; give another -o, "
-                    f"or go on with it: charlstm train --resume {output}"
-                )
         except OSError as error:
             raise CharLSTMError(
                 f"{output}: cannot make this directory: {error.strerror}; give another -o"
             ) from error
         return output
-    name = corpus_name.replace(os.sep, "-").lstrip(".") or "corpus"
+    # A corpus's name may come from a stranger's dataset.
+    plain = "".join(c if c.isprintable() and c != os.sep else "-" for c in corpus_name)
+    name = plain.lstrip(".")[:LONGEST_NAME] or "corpus"
     number = 1
     while True:
         directory = RUNS / (name if number == 1 else f"{name}-{number}")
@@ -55,6 +69,8 @@ def find_model(place: str | None) -> Path:
     Raises ModelFileError where there is none.
     """
     if place is not None:
+        if not place:
+            raise OptionError("the model has an empty name; is a variable of the shell unset?")
         path = Path(place)
         if not path.is_dir():
             return path

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charlstm.config import require_number
+from charlstm.errors import ModelFileError
 
 
 def check_temperature(temperature: float) -> None:
@@ -23,9 +24,12 @@ def sample(logits: npt.NDArray[np.floating], *, temperature: float, uniform: flo
     """
     if temperature == 0:
         return int(logits.argmax())
-    with np.errstate(over="ignore"):  # a tiny temperature may make -inf, which is as it should be
+    # A tiny temperature may make -inf, which is as it should be; nan is found below.
+    with np.errstate(over="ignore", invalid="ignore"):
         scaled = (logits.astype(np.float64) - logits.max()) / temperature
-    cumulated = np.exp(scaled).cumsum()
-    total = cumulated[-1]
+        cumulated = np.exp(scaled).cumsum()
+    total = cumulated[-1]  # the likeliest alone adds 1
+    if not total >= 1:
+        raise ModelFileError("the model's weights are too large to compute with; train it again")
     # Below the total even where the product rounds up to it, so that the id found has a share.
     return int(cumulated.searchsorted(min(uniform * total, np.nextafter(total, 0)), side="right"))

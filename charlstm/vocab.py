@@ -58,7 +58,13 @@ class Vocabulary:
     """
 
     def __init__(self, characters: str) -> None:
-        """``characters`` must be distinct; their order is kept."""
+        """``characters`` must be distinct; their order is kept.
+
+        Raises ValueError for what is no vocabulary, since it may come from a file.
+        """
+        if not isinstance(characters, str):
+            raise ValueError("the vocabulary is not a text")
+        characters.encode()  # refuses lone surrogates
         self.characters = characters
         self._id_of = {character: i for i, character in enumerate(characters)}
         if len(self._id_of) != len(characters):

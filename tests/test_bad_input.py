@@ -51,6 +51,12 @@ def test_places_that_hold_no_text(charlstm: Run, tmp_path: Path) -> None:
     refused(charlstm, ["train", "absent.txt"], 1, ["absent.txt", "no such file"], tmp_path)
     refused(charlstm, ["train", "dir"], 1, ["dir", "no *.txt"], tmp_path)
     refused(charlstm, ["train"], 2, ["no corpus"], tmp_path)
+    refused(charlstm, ["train", ""], 2, ["empty name"], tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no /proc")
+def test_a_file_whose_reading_fails(charlstm: Run, tmp_path: Path) -> None:
+    """As on a disk with bad blocks."""
     refused(charlstm, ["train", "/proc/self/mem"], 1, ["/proc/self/mem", "cannot be"], tmp_path)
 
 
@@ -83,6 +89,10 @@ def test_a_file_one_may_not_read(charlstm: Run, tmp_path: Path) -> None:
         (["--no-such-option"], ["--no-such-option"]),
         (["--config", "absent.toml"], ["absent.toml"]),
         (["--random-seed", -1], ["random seed is -1"]),
+        (["--random-seed", 10**24], ["random seed is 1000"]),
+        (["--threads", 10**10], ["threads is 1000"]),
+        (["--hidden-size", 10**12], ["hidden size is 1000"]),
+        (["--epochs", 1e308], ["epochs is 1e+308"]),
     ],
 )
 def test_options_of_train_that_make_no_sense(

@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from charlstm import corpus as corpus_module
@@ -48,16 +48,19 @@ def test_a_text_is_normalised_and_that_is_said(
     assert all(word in note for word, note in zip(said, notes, strict=True))
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
-def test_chunks_never_change_the_text(text: str) -> None:
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), st.booleans())
+@example("\u039f\u0394\u039f\u03a3", True)
+def test_chunks_never_change_the_text(text: str, lowercase: bool) -> None:
     """Wherever a chunk ends, in a character or between CR and LF, the text is the same."""
     data = text.encode()
     source = Source(Path("-"), _Bytes(data))  # type: ignore[arg-type]
+    options = TextOptions(lowercase=lowercase)
     expected = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    expected = options.cased(expected)
     for size in (1, 2, 3, 7):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(corpus_module, "CHUNK_BYTES", size)
-            assert "".join(Corpus("x", (source,), TextOptions()).chunks()) == expected
+            assert "".join(Corpus("x", (source,), options).chunks()) == expected
 
 
 class _Bytes:
@@ -85,6 +88,7 @@ def test_a_directory_is_its_texts_in_order(tmp_path: Path) -> None:
     """Only ``*.txt``, sorted by name."""
     for name in ("b.txt", "a.txt", "c.md"):
         written(tmp_path, name[0].encode() + b"\n", name)
+    written(tmp_path, b"\0\5\x16\7", "._a.txt")  # as macOS puts into archives
     assert read(tmp_path)[0] == "a\nb\n"
     assert open_corpus([str(tmp_path)], TextOptions()).name == tmp_path.name
 
@@ -110,6 +114,9 @@ def test_a_pipe_can_be_read_twice(tmp_path: Path) -> None:
         (b"\xc3", "utf-8", ["0xc3", "offset 0"]),
         (b"", "utf-8", ["empty"]),
         (b"+2AA-", "utf-7", ["lone surrogate"]),
+        (b"h\0i\0", "utf-8", ["NUL", "offset 1", "utf-16-le"]),
+        (b"\0h\0i", "utf-8", ["NUL", "offset 0", "utf-16-be"]),
+        (b"h\0i\0", "utf-16", ["cannot be read as utf-16", "utf-16-le"]),
     ],
 )
 def test_what_is_no_text_is_refused_with_its_place(
@@ -151,6 +158,17 @@ def test_a_missing_file_and_a_directory_without_texts_are_refused(tmp_path: Path
         open_corpus([str(tmp_path / "absent.txt")], TextOptions())
     with pytest.raises(CorpusError, match=r"no \*\.txt"):
         open_corpus([str(tmp_path)], TextOptions())
+
+
+def test_names_that_only_look_like_standard_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``./-`` is a file; an empty name is a slip in a shell script."""
+    monkeypatch.chdir(tmp_path)
+    Path("-").write_text("a file\n")
+    assert "".join(open_corpus(["./-"], TextOptions()).chunks()) == "a file\n"
+    with pytest.raises(OptionError, match="empty name"):
+        open_corpus([""], TextOptions())
 
 
 def test_survey_counts_every_character(tmp_path: Path) -> None:

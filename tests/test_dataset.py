@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from charlstm.config import TextOptions
-from charlstm.corpus import Corpus, open_corpus
+from charlstm.corpus import Corpus, Survey, open_corpus, survey
 from charlstm.dataset import (
     encode_corpus,
     load_dataset,
@@ -81,6 +81,8 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
         ({"format": 9}, "format 9"),
         ({"vocabulary": "ab"}, "agree"),
         ({"vocabulary": "aab"}, "twice"),
+        ({"vocabulary": ["a", "b"]}, "not a text"),
+        ({"vocabulary": "a\ud800"}, "surrogates"),
         ({"characters": 10**12}, "agree"),
         ({"corpus": {"name": 3}}, "damaged"),
         ({"text": {"encoding": "hex"}}, "hex"),
@@ -178,3 +180,35 @@ def test_windows_longer_than_the_text_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"10 characters.*windows of 50.*--window"):
         write_npz(corpus(tmp_path, "abcdefghij"), tmp_path / "data.npz", window=50)
     assert not (tmp_path / "data.npz").exists()
+
+
+def test_a_text_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the two passes, at the same length, in characters of the vocabulary or not."""
+    for first, second in (("abab" * 9, "baba" * 9), ("abab" * 9, "abax" * 9)):
+        source = corpus(tmp_path, first)
+
+        def surveyed(given: Corpus, text: str = second) -> Survey:
+            found = survey(given)
+            given.sources[0].path.write_text(text)
+            return found
+
+        monkeypatch.setattr("charlstm.dataset.survey", surveyed)
+        with pytest.raises(CorpusError, match="changed while it was read"):
+            encode_corpus(source)
+
+
+def test_a_directory_with_some_dataset_json_is_no_dataset(tmp_path: Path) -> None:
+    """Only with the ids beside it."""
+    (tmp_path / "dataset.json").write_text("{}")
+    (tmp_path / "a.txt").write_text("to be or not to be")
+    assert len(load_dataset([str(tmp_path)], TextOptions()).ids) == 18
+
+
+def test_absurd_json_is_refused(tmp_path: Path) -> None:
+    """However deeply it nests."""
+    write_dataset(corpus(tmp_path, "to be or not to be"), tmp_path / "data")
+    (tmp_path / "data" / "dataset.json").write_text("[" * 200_000)
+    with pytest.raises(CorpusError, match="damaged"):
+        open_dataset(tmp_path / "data")

@@ -23,7 +23,7 @@ def chosen(n: int, *, speed: Speed | None = None, spent: float = 0.0, **asked: A
         precision="fp32",
         threads=2,
         measure=measure,
-        seconds_spent=spent,
+        seconds_spent=lambda: spent,
     )
     assert bool(measured) == ("steps" not in asked and "epochs" not in asked)
     return choice
@@ -96,6 +96,13 @@ def test_a_run_ends_when_more_would_be_learned_by_heart() -> None:
         enough < chosen(90_000, time=1000.0).config.steps == chosen(90_000, time=1e6).config.steps
     )
     assert chosen(90_000, time=1e6).config.steps < 3 * enough
+
+
+def test_evaluations_that_were_asked_for_count_in() -> None:
+    """The more often one validates, the fewer steps the time holds."""
+    speed = Speed(step=0.01, evaluation=0.5)
+    config = chosen(1_000_000, time=60.0, speed=speed, eval_every=10).config
+    assert 55 < config.steps * (0.01 + 0.5 / 10) < 60
 
 
 def test_time_that_is_spent_before_the_start_still_gives_a_step() -> None:

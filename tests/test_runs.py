@@ -21,7 +21,9 @@ def test_runs_are_numbered_and_never_written_over() -> None:
     assert made == ["runs/hamlet", "runs/hamlet-2", "runs/hamlet-3"]
 
 
-@pytest.mark.parametrize(("name", "made"), [("a/b", "runs/a-b"), ("..", "runs/corpus")])
+@pytest.mark.parametrize(
+    ("name", "made"), [("a/b", "runs/a-b"), ("..", "runs/corpus"), ("a\x1b[1m\n", "runs/a-[1m-")]
+)
 def test_a_corpus_name_stays_below_runs(name: str, made: str) -> None:
     """Whatever characters it has."""
     assert str(make_run_directory(None, name)) == made
@@ -32,6 +34,9 @@ def test_an_output_that_holds_anything_is_refused() -> None:
     Path("mine").mkdir()
     assert make_run_directory(Path("mine"), "x") == Path("mine")
     Path("mine/model.safetensors").touch()
+    with pytest.raises(OptionError, match="give another -o$"):
+        make_run_directory(Path("mine"), "x")
+    Path("mine/state.pt").touch()
     with pytest.raises(OptionError, match="--resume mine"):
         make_run_directory(Path("mine"), "x")
 
@@ -39,8 +44,9 @@ def test_an_output_that_holds_anything_is_refused() -> None:
 def test_a_place_that_cannot_be_made_is_refused() -> None:
     """A file where a directory must be."""
     Path("file").touch()
-    with pytest.raises(CharLSTMError, match="cannot make"):
-        make_run_directory(Path("file/run"), "x")
+    for place in ("file", "file/run"):
+        with pytest.raises(CharLSTMError, match="cannot"):
+            make_run_directory(Path(place), "x")
     Path("runs").touch()
     with pytest.raises(CharLSTMError, match="runs"):
         make_run_directory(None, "x")
@@ -57,6 +63,8 @@ def test_the_newest_model_is_meant_where_none_is_named() -> None:
     assert find_model(None) == Path("runs/zeta/model.safetensors")
     assert find_model("runs/beta") == Path("runs/beta/model.safetensors")
     assert find_model("some.file") == Path("some.file")
+    with pytest.raises(OptionError, match="empty name"):
+        find_model("")
     with pytest.raises(ModelFileError, match="omega"):
         find_model("runs/omega")
 

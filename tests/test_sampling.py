@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charlstm.errors import OptionError
+from charlstm.errors import ModelFileError, OptionError
 from charlstm.sampling import check_temperature, sample
 
 LOGITS = np.log(np.array([0.1, 0.2, 0.3, 0.4], np.float32))
@@ -49,6 +49,13 @@ def test_any_logits_give_an_id_that_has_a_share(
         chosen = sample(array, temperature=temperature, uniform=uniform)
     with np.errstate(over="ignore"):
         assert np.exp((array[chosen].astype(float) - array.max()) / temperature) > 0
+
+
+@pytest.mark.parametrize("logits", [[np.nan, 0.0], [np.inf, np.inf], [-np.inf, -np.inf]])
+def test_logits_that_are_none_are_refused(logits: list[float]) -> None:
+    """Weights near the end of float32 overflow; no id comes of it."""
+    with pytest.raises(ModelFileError, match="too large"):
+        sample(np.array(logits, np.float32), temperature=1.0, uniform=0.5)
 
 
 @pytest.mark.parametrize("temperature", [-1, float("nan"), float("inf"), "1", True, None])

@@ -65,6 +65,27 @@ def test_the_same_bytes_for_every_thread_count(charlstm: Run, trained: Path, thr
     assert done.stdout == charlstm(*words).stdout
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
+def test_generation_keeps_to_one_thread(environment: dict[str, str], trained: Path) -> None:
+    """Linear algebra is told so before numpy is imported, or it would have started more."""
+    words = ["generate", "-m", str(trained), "-n", "5", "--random-seed", "1"]
+    code = f"""
+from charlstm.cli import main
+main({words})
+import re, sys
+status = open("/proc/self/status").read()
+print(re.search(r"Threads:\\s+(\\d+)", status)[1], file=sys.stderr)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**environment, "OPENBLAS_NUM_THREADS": "8", "OMP_NUM_THREADS": "8"},
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stderr == b"1\n"
+
+
 @pytest.mark.parametrize("length", [0, 2_000_000])
 def test_a_reader_that_has_enough_ends_the_writer(
     environment: dict[str, str], trained: Path, tmp_path: Path, length: int

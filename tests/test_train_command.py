@@ -1,6 +1,7 @@
 """``charlstm train`` as its users run it: real processes, real files, real signals."""
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -77,7 +78,7 @@ def test_settings_of_a_run_make_the_same_run_again(
     assert again.returncode == 0, again.stderr
     assert same_weights(trained, tmp_path / "a")
     card = json.loads(charlstm("inspect", "-m", trained, "--json").stdout)
-    words = card["command"].split()[1:]
+    words = shlex.split(card["command"])[1:]
     assert charlstm(*words, "-o", tmp_path / "b").returncode == 0
     assert same_weights(trained, tmp_path / "b")
 
@@ -187,6 +188,15 @@ def start(words: list[object], environment: dict[str, str]) -> subprocess.Popen[
     )
 
 
+def wait_for(process: subprocess.Popen[str], beginning: str) -> None:
+    """Read the messages of a run up to the line that begins so."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith(beginning):
+            return
+    pytest.fail(f"the run ended without {beginning!r}")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     number: signal.Signals,
@@ -196,12 +206,10 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     tmp_path: Path,
 ) -> None:
     """Ctrl-C keeps a model and says how to go on; the resumed run ends in the same weights."""
-    words = ["train", play, "--steps", 400, "--eval-every", 50, "--dropout", 0.2, *SMALL]
+    words = ["train", play, "--steps", 1000, "--eval-every", 50, "--dropout", 0.2, *SMALL]
     assert charlstm(*words, "-o", tmp_path / "whole").returncode == 0
     process = start([*words, "-o", tmp_path / "cut"], environment)
-    assert process.stderr is not None
-    while not process.stderr.readline().startswith("step 50/"):
-        pass
+    wait_for(process, "step 50/")
     process.send_signal(number)
     out, said = process.communicate(timeout=60)
     assert process.returncode == 128 + number
@@ -216,25 +224,6 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     rows = [metrics(tmp_path / name) for name in ("whole", "cut")]
     for key in ("step", "loss", "val_loss", "learning_rate"):
         assert [r.get(key) for r in rows[0]] == [r.get(key) for r in rows[1]]
-
-
-def test_a_run_killed_outright_goes_on_from_its_last_state(
-    charlstm: Run, environment: dict[str, str], play: Path, tmp_path: Path
-) -> None:
-    """Lines of metrics written after the state are taken back, so that none stands twice."""
-    words = ["train", play, "--steps", 300, "--eval-every", 50, *SMALL, "-o", tmp_path / "run"]
-    process = start(words, environment)
-    assert process.stderr is not None
-    while not process.stderr.readline().startswith("step 50/"):
-        pass
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
-    with (tmp_path / "run/metrics.jsonl").open("a") as file:
-        file.write('{"step": 299, "loss": 1.0}\n{"step": 300, "lo')
-    assert charlstm("train", "--resume", tmp_path / "run").returncode == 0
-    steps = [row["step"] for row in metrics(tmp_path / "run")]
-    assert steps == sorted(set(steps))
-    assert steps[-1] == 300
 
 
 def test_a_run_stopped_before_its_first_evaluation_keeps_a_model(
@@ -253,19 +242,14 @@ def test_a_run_stopped_before_its_first_evaluation_keeps_a_model(
     assert charlstm("generate", "-m", tmp_path / "run", "-n", 5).returncode == 0
 
 
-def test_a_run_resumes_only_with_its_own_text(
-    charlstm: Run, environment: dict[str, str], play: Path, tmp_path: Path
+def test_a_run_resumes_only_where_there_is_one_to_go_on_with(
+    charlstm: Run, play: Path, tmp_path: Path
 ) -> None:
-    """Another text, a run that is complete, and options it was not begun with are refused."""
-    text = tmp_path / "t.txt"
-    text.write_bytes(play.read_bytes())
-    words = ["train", text, "--steps", 5, *SMALL, "-o", tmp_path / "run"]
+    """A run that is complete, none at all, and options it was not begun with are refused."""
+    words = ["train", play, "--steps", 5, *SMALL, "-o", tmp_path / "run"]
     assert charlstm(*words).returncode == 0
     done = charlstm("train", "--resume", tmp_path / "run")
     assert (done.returncode, b"complete" in done.stderr) == (1, True)
-    text.write_text("other" * 100)
-    done = charlstm("train", "--resume", tmp_path / "run")
-    assert (done.returncode, b"not the text" in done.stderr) == (1, True)
     done = charlstm("train", "--resume", tmp_path / "run", "--hidden-size", 5)
     assert (done.returncode, b"--hidden-size" in done.stderr) == (2, True)
     done = charlstm("train", "--resume", tmp_path / "absent")
@@ -282,3 +266,63 @@ def test_a_loss_that_explodes_ends_the_run_and_says_so(
     assert done.returncode == 1
     assert b"--learning-rate" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_the_environment_does_not_change_a_resumed_run(
+    charlstm: Run, environment: dict[str, str], play: Path, tmp_path: Path
+) -> None:
+    """Not even where it makes no sense."""
+    words = ["train", play, "--steps", 2000, "--eval-every", 50, *SMALL, "-o", tmp_path / "run"]
+    process = start(words, environment)
+    wait_for(process, "step 50/")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    strange = {"CHARLSTM_TRAIN_HIDDEN_SIZE": "0", "CHARLSTM_TRAIN_STEPS": "1"}
+    done = charlstm("train", "--resume", tmp_path / "run", env=strange)
+    assert done.returncode == 0, done.stderr
+    assert metrics(tmp_path / "run")[-1]["step"] == 2000
+
+
+@pytest.mark.parametrize(
+    ("words", "environment_says", "steps"),
+    [(["--steps", "3"], {"CHARLSTM_TRAIN_TIME": "10m"}, 3), ([], {"CHARLSTM_TRAIN_STEPS": "4"}, 4)],
+)
+def test_the_strongest_source_of_a_budget_wins(
+    charlstm: Run,
+    play: Path,
+    tmp_path: Path,
+    words: list[str],
+    environment_says: dict[str, str],
+    steps: int,
+) -> None:
+    """The command line outranks the environment."""
+    run = tmp_path / "run"
+    done = charlstm("train", play, *words, *SMALL, "-o", run, env=environment_says)
+    assert done.returncode == 0, done.stderr
+    assert metrics(run)[-1]["step"] == steps
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "2>&- >&-", "<&-"])
+def test_a_closed_stream_does_not_end_a_training(
+    environment: dict[str, str], play: Path, tmp_path: Path, closed: str
+) -> None:
+    """Whichever of the three it is."""
+    words = f"train {play} --steps 3 --hidden-size 8 -o {tmp_path}/run"
+    line = f'"{sys.executable}" -m charlstm {words} {closed}'
+    done = subprocess.run(["bash", "-c", line], env=environment, check=False, timeout=60)
+    assert done.returncode == 0
+    assert (tmp_path / "run/model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("name", ["-odd.txt", "with space.txt", "\u20ac'$x.txt"])
+def test_the_command_on_the_card_survives_a_shell(
+    charlstm: Run, play: Path, tmp_path: Path, name: str
+) -> None:
+    """Names that begin with a hyphen or hold quotes come through as they are."""
+    (tmp_path / name).write_bytes(play.read_bytes())
+    done = charlstm("train", "--steps", 2, *SMALL, "-o", "run", "--", name, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    card = json.loads(charlstm("inspect", "-m", "run", "--json", cwd=tmp_path).stdout)
+    words = shlex.split(card["command"])[1:]
+    assert charlstm(*words, "-o", "again", cwd=tmp_path).returncode == 0
+    assert same_weights(tmp_path / "run", tmp_path / "again")

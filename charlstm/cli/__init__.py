@@ -4,6 +4,7 @@ The only room that imports typer, rich and tqdm. A command's module imports the 
 program inside its body, so that ``--help`` waits for nothing.
 """
 
+import errno
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from charlstm.cli import console, dataset, generate, inspect, train, vocab
 from charlstm.errors import CharLSTMError
 
 DEBUG_VARIABLE = "CHARLSTM_DEBUG"
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory")  # torch's words, on CPU and GPU
 
 
 class Exit(IntEnum):
@@ -65,7 +67,6 @@ def top(
             "--version",
             callback=_version,
             is_eager=True,
-            allow_from_autoenv=False,
             help="Print the version.",
         ),
     ] = False,
@@ -89,6 +90,8 @@ def command() -> Any:
     for node in (tree, *tree.commands.values()):  # type: ignore[attr-defined]
         for parameter in node.params:
             parameter.show_envvar = False
+    for parameter in tree.params:  # an environment must not install completion, say
+        parameter.allow_from_autoenv = parameter.name == "debug"  # type: ignore[attr-defined]
     return tree
 
 
@@ -121,12 +124,11 @@ def _explain(error: Exception) -> int:
         return error.exit_code
     if isinstance(error, OSError):
         console.abandon_stdout()
-        place = error.filename or "cannot write"
-        console.error(
-            f"{place}: {error.strerror or error}; free some space or choose another place"
-        )
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        advice = "free some space or choose another place" if full else "choose another place"
+        console.error(f"{error.filename or 'cannot write'}: {error.strerror or error}; {advice}")
         return Exit.FAILED
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+    if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
         console.error("out of memory; lower --batch-size, --seq-length or --hidden-size")
         return Exit.FAILED
     summary = " ".join(str(error).split())

@@ -16,10 +16,17 @@ CONTROLS |= {code: f"<U+{code:04X}>" for code in (*range(0x80, 0xA0), *DIRECTION
 
 
 def use_utf8() -> None:
-    """UTF-8 on every stream whatever the locale, and no translation of line ends on output."""
-    for stream in (sys.stdout, sys.stderr):
+    """UTF-8 on every stream whatever the locale, and no translation of line ends on output.
+
+    A stream that was closed before the start reads nothing and takes everything. Names of files
+    that are not UTF-8 leave on stdout as they came.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 (for good)
+    for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="")
+            stream.reconfigure(encoding="utf-8", errors=errors, newline="")
 
 
 def visible(text: str) -> str:
@@ -63,15 +70,22 @@ def is_terminal(stream: TextIO) -> bool:
 
 def write_json(value: Any) -> None:
     """One object on one line of stdout."""
-    text = json.dumps(value, ensure_ascii=False)
+    write_line(json.dumps(value, ensure_ascii=False))
+
+
+def write_line(text: str) -> None:
+    """One line of stdout, such as a path, as it is; in visible form on a terminal."""
     sys.stdout.write((visible(text) if sys.stdout.isatty() else text) + "\n")
 
 
 def write_rows(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """A table on a terminal; tab-separated lines with a header elsewhere."""
+    """A table on a terminal; tab-separated lines with a header elsewhere.
+
+    Whatever is not printable is escaped, so that a cell stays in its place.
+    """
     if not is_terminal(sys.stdout):
         for row in (header, *rows):
-            sys.stdout.write("\t".join(row) + "\n")
+            sys.stdout.write("\t".join(map(printable, row)) + "\n")
         return
     from rich import box
     from rich.console import Console
@@ -83,7 +97,7 @@ def write_rows(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None
     for name, right in zip(header, numeric, strict=True):
         table.add_column(name, justify="right" if right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(visible(cell)) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     Console(file=sys.stdout, highlight=False).print(table)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from charlstm.cli import console, options
+from charlstm.config import TextOptions
 from charlstm.errors import OptionError
 
 
@@ -46,7 +47,9 @@ def dataset(
 
     if str(output) == "-":
         raise OptionError("a dataset does not go to standard output; name a directory or file.npz")
-    source = open_corpus(corpus, options.text_options(encoding, lowercase, min_count))
+    source = open_corpus(
+        corpus, TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
+    )
     if output.suffix == ".npz":
         shape, made = write_npz(
             source,

@@ -63,10 +63,13 @@ def generate(
     # would change its rounding. It must be said before numpy is imported.
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
         os.environ[variable] = "1"
+    import numpy as np
+
     from charlstm.checkpoint import load_model
     from charlstm.generate import generate, read_seed
     from charlstm.runs import find_model
 
+    np.seterr(all="ignore")  # absurd weights are found where they would matter
     path = find_model(model)
     loaded = load_model(path)
     # An argument's bytes are UTF-8 here, whatever the locale made of them.

@@ -38,8 +38,8 @@ def _lines(card: dict[str, Any]) -> list[tuple[str, str]]:
     for part in ("model", "corpus", "text", "training"):
         lines += [(f"{part} {name}".replace("_", " "), _shown(v)) for name, v in card[part].items()]
     characters = card["vocabulary"]
-    lines.append(("vocabulary", f"{len(characters)} characters: {_shown(characters[:VOCABULARY])}"))
-    lines.append(("command", _shown(card["command"])))
+    lines.append(("vocabulary", f"{len(characters)} characters: {characters[:VOCABULARY]}"))
+    lines.append(("command", card["command"]))
     return lines
 
 
@@ -47,4 +47,4 @@ def _shown(value: Any) -> str:
     """A value on one line; measured numbers to five figures."""
     if isinstance(value, float):
         return f"{value:.5g}"
-    return console.printable(str(value))
+    return str(value)

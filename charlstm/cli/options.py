@@ -4,8 +4,6 @@ from typing import Annotated
 
 import typer
 
-from charlstm.config import TextOptions
-
 CORPUS_HELP = "Files, directories (their *.txt), or - for standard input."
 
 Corpus = Annotated[list[str], typer.Argument(metavar="CORPUS...", help=CORPUS_HELP)]
@@ -30,8 +28,3 @@ Model = Annotated[
         help="A model file or a run directory; the newest run by default.",
     ),
 ]
-
-
-def text_options(encoding: str, lowercase: bool, min_count: int) -> TextOptions:
-    """How a text is to be read, checked."""
-    return TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)

@@ -14,6 +14,7 @@ import typer
 
 from charlstm.cli import console, options
 from charlstm.cli.settings_file import read_settings
+from charlstm.config import TextOptions
 from charlstm.errors import OptionError
 
 if TYPE_CHECKING:
@@ -136,62 +137,67 @@ def train(
 
     model=$(charlstm train play.txt --time 1m) && charlstm generate -m "$model"
     """
-    from charlstm.training.config import Settings
-
     began = clock.monotonic()
     # A reader of our stderr or stdout that goes away must not end a training run.
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    if resume is not None:
-        _only_with_resume(ctx)
-    elif not corpus:
-        raise OptionError("no corpus; name a text: charlstm train play.txt, or - for a pipe")
-
-    budget = _budget(ctx, {"time": seconds(time), "epochs": epochs, "steps": steps})
-    settings = Settings(
-        **budget,
-        hidden_size=hidden_size,
-        num_layers=num_layers,
-        embedding_size=embedding_size,
-        dropout=dropout,
-        residual=residual,
-        seq_length=seq_length,
-        batch_size=batch_size,
-        val_fraction=val_fraction,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        grad_clip=grad_clip,
-        eval_every=eval_every,
-        device=device.value,
-        precision=precision.value,
-        threads=threads,
-        random_seed=random_seed,
-    )
-    text = options.text_options(encoding, lowercase, min_count)
     stop = _Stop()
+    if resume is not None:
+        from charlstm.training.run import resume as go_on
 
-    if resume is None:
+        _only_with_resume(ctx)
+        on_command_line = _source(ctx, "corpus") == "COMMANDLINE"
+        places = corpus if corpus and on_command_line else []
+        events = go_on(resume, places=places, should_stop=lambda: bool(stop.signal))
+    else:
+        if not corpus:
+            raise OptionError("no corpus; name a text: charlstm train play.txt, or - for a pipe")
+        from charlstm.training.config import Settings
+
+        settings = Settings(
+            **_budget(ctx, {"time": seconds(time), "epochs": epochs, "steps": steps}),
+            hidden_size=hidden_size,
+            num_layers=num_layers,
+            embedding_size=embedding_size,
+            dropout=dropout,
+            residual=residual,
+            seq_length=seq_length,
+            batch_size=batch_size,
+            val_fraction=val_fraction,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            grad_clip=grad_clip,
+            eval_every=eval_every,
+            device=device.value,
+            precision=precision.value,
+            threads=threads,
+            random_seed=random_seed,
+        )
+        text = TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
+
         from charlstm.dataset import load_dataset
         from charlstm.training.run import train
 
-        dataset = load_dataset(corpus or [], text)
+        dataset = load_dataset(corpus, text)
         for note in dataset.notes:
             console.say(note, quiet=quiet)
         events = train(
             dataset,
             settings,
-            places=corpus or [],
+            places=corpus,
             output=output,
             seconds_spent=clock.monotonic() - began,
             should_stop=lambda: bool(stop.signal),
         )
-    else:
-        from charlstm.training.run import resume as go_on
-
-        events = go_on(resume, places=corpus or [], should_stop=lambda: bool(stop.signal))
 
     finished = _watch(events, stop, quiet=quiet)
-    sys.stdout.write(f"{finished.model}\n")
+    try:
+        console.write_line(str(finished.model))
+        sys.stdout.flush()
+    except OSError:  # the terminal may be what went away
+        if not finished.stopped:
+            raise
+        console.abandon_stdout()
     if finished.stopped:
         raise typer.Exit(128 + stop.signal)
 
@@ -238,12 +244,19 @@ def _watch(events: "Iterator[Event]", stop: _Stop, *, quiet: bool) -> "Finished"
     return event
 
 
+def _source(ctx: typer.Context, name: str) -> str:
+    """Where the value of a parameter came from: COMMANDLINE, ENVIRONMENT, DEFAULT_MAP, DEFAULT."""
+    source = ctx.get_parameter_source(name)
+    return source.name if source else "DEFAULT"
+
+
 def _budget(ctx: typer.Context, budget: dict[str, Any]) -> dict[str, Any]:
-    """The budget without what a settings file says of it, if anything stronger says something."""
-    given = {name: value for name, value in budget.items() if value is not None}
-    sources = {name: ctx.get_parameter_source(name) for name in given}
-    weak = {name for name, source in sources.items() if source and source.name == "DEFAULT_MAP"}
-    return given if weak == set(given) else {n: v for n, v in given.items() if n not in weak}
+    """The budgets of the strongest source that names one: it replaces those of the others."""
+    for source in ("COMMANDLINE", "ENVIRONMENT", "DEFAULT_MAP"):
+        named = {name: value for name, value in budget.items() if _source(ctx, name) == source}
+        if named:
+            return named
+    return {}
 
 
 def _only_with_resume(ctx: typer.Context) -> None:
@@ -251,8 +264,7 @@ def _only_with_resume(ctx: typer.Context) -> None:
     allowed = ("resume", "corpus", "quiet")
     for parameter in ctx.command.params:
         name = parameter.name or ""
-        source = ctx.get_parameter_source(name)
-        if name not in allowed and source is not None and source.name == "COMMANDLINE":
+        if name not in allowed and _source(ctx, name) == "COMMANDLINE":
             raise OptionError(
                 f"--{name.replace('_', '-')} does not go with --resume, which continues a run "
                 f"as it was begun; leave it out"

@@ -1,6 +1,7 @@
 """``charlstm vocab``: the characters of a corpus."""
 
 from charlstm.cli import console, options
+from charlstm.config import TextOptions
 
 
 def vocab(
@@ -21,7 +22,11 @@ def vocab(
     from charlstm.corpus import open_corpus, survey
     from charlstm.vocab import describe_characters
 
-    found = survey(open_corpus(corpus, options.text_options(encoding, lowercase, min_count)))
+    found = survey(
+        open_corpus(
+            corpus, TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
+        )
+    )
     for note in found.notes:
         console.say(note, quiet=quiet)
     characters = describe_characters(found.counts, min_count)
@@ -40,7 +45,7 @@ def vocab(
     rows = [
         (
             str(c["id"]),
-            console.printable(c["character"]),
+            c["character"],
             f"U+{ord(c['character']):04X}",
             c["name"],
             str(c["count"]),

@@ -3,6 +3,7 @@
 A ``Settings`` field that is None is the recipe's to choose (``charlstm.training.recipe``).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -12,16 +13,16 @@ from charlstm.errors import OptionError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16")
-LEAST = {  # whole numbers and the least that each may be
-    "steps": 1,
-    "eval_every": 1,
-    "hidden_size": 1,
-    "num_layers": 1,
-    "embedding_size": 1,
-    "seq_length": 1,
-    "batch_size": 1,
-    "threads": 1,
-    "random_seed": 0,
+INTEGERS = {  # the least and the most that each may be; beyond, no machine could follow
+    "steps": (1, 10**12),
+    "eval_every": (1, 10**12),
+    "hidden_size": (1, 1 << 16),
+    "num_layers": (1, 1 << 10),
+    "embedding_size": (1, 1 << 16),
+    "seq_length": (1, 1 << 20),
+    "batch_size": (1, 1 << 20),
+    "threads": (1, 1 << 10),
+    "random_seed": (0, (1 << 63) - 1),
 }
 
 
@@ -31,10 +32,12 @@ def check_values(values: Mapping[str, Any]) -> None:
         if value is None:
             continue
         label = name.replace("_", " ")
-        if name in LEAST:
-            require_integer(label, value, least=LEAST[name])
+        if name in INTEGERS:
+            least, most = INTEGERS[name]
+            require_integer(label, value, least=least, most=most)
         elif name in ("time", "epochs", "learning_rate", "grad_clip"):
-            require_number(label, value, least=0, open_below=True)
+            below = 1e9 if name in ("time", "epochs") else math.inf
+            require_number(label, value, least=0, open_below=True, below=below)
         elif name == "weight_decay":
             require_number(label, value, least=0)
         elif name == "dropout":

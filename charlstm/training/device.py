@@ -30,8 +30,9 @@ def choose_precision(asked: str, device: str) -> str:
     if device == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        # Without the instructions bf16 is emulated, slower than fp32.
-        features = torch.cpu.get_capabilities() if device == "cpu" else {}
+        # Older torch cannot tell, and without the instructions bf16 would be emulated, slowly.
+        asks = getattr(torch.cpu, "get_capabilities", dict)
+        features: dict[str, bool] = asks() if device == "cpu" else {}
         fast = bool(features.get("avx512_bf16") or features.get("amx_bf16"))
     return "bf16" if fast else "fp32"
 

@@ -33,7 +33,7 @@ def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device, bf16: bool) -> 
 
     training = model.training
     model.eval()
-    total = torch.zeros((), device=device, dtype=torch.float64)
+    total = 0.0
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         state = model.zero_state(lanes)
         if lanes > 1:
@@ -48,6 +48,6 @@ def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device, bf16: bool) -> 
                 logits.float().flatten(0, 1), both[1:].flatten(), reduction="none"
             ).view(-1, lanes)
             place = first + torch.arange(start, start + len(losses))[:, None]
-            total += losses[(place < m).to(device)].sum(dtype=torch.float64)
+            total += float(losses.cpu()[place < m].double().sum())  # MPS has no float64
     model.train(training)
-    return float(total) / m
+    return total / m

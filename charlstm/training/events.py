@@ -18,7 +18,6 @@ class Started:
     reason: str  # why the recipe chose what it chose
     train_characters: int
     val_characters: int
-    steps_per_epoch: int
     step: int
 
 
@@ -29,7 +28,6 @@ class Step:
     step: int
     epoch: float
     loss: float | None = None
-    characters_per_second: float | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,6 @@ class Evaluation:
     loss: float  # training loss since the last evaluation, nats per character
     val_loss: float | None  # None where nothing is held back
     best: bool
-    characters_per_second: float
     seconds: float
 
 

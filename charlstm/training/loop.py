@@ -17,10 +17,8 @@ from charlstm.dataset import Dataset
 from charlstm.errors import TrainingError
 from charlstm.files import write_atomically
 from charlstm.runs import METRICS_FILE, MODEL_FILE, STATE_FILE
-from charlstm.training.config import TrainConfig
 from charlstm.training.evaluate import evaluate
 from charlstm.training.events import Evaluation, Event, Finished, Started, Step
-from charlstm.training.lanes import Lanes
 from charlstm.training.learner import Learner
 from charlstm.training.record import absolute, repeating_command
 from charlstm.training.state import save_state
@@ -55,15 +53,15 @@ class Run:
     """One run in its directory: ``events`` does the work, the rest keeps the books."""
 
     def __init__(
-        self, dataset: Dataset, config: TrainConfig, places: Sequence[str], directory: Path
+        self, dataset: Dataset, learner: Learner, places: Sequence[str], directory: Path
     ) -> None:
         self.dataset = dataset
-        self.config = config
+        self.learner = learner
+        self.config = config = learner.config
+        self.lanes = learner.lanes
         self.places = list(places)
         self.directory = directory
-        train_ids, self.val_ids = dataset.split(config.val_fraction)
-        self.lanes = Lanes(train_ids, config.batch_size, config.seq_length, config.random_seed)
-        self.learner = Learner(config, self.lanes)
+        self.val_ids = dataset.split(config.val_fraction)[1]
         self.log_every = max(1, config.steps // LOG_POINTS)
         self.since_line = RunningMean(self.learner.device)
         self.since_evaluation = RunningMean(self.learner.device)
@@ -83,7 +81,6 @@ class Run:
             reason=reason,
             train_characters=len(self.lanes.ids),
             val_characters=len(self.val_ids),
-            steps_per_epoch=self.lanes.steps_per_epoch,
             step=self.first_step,
         )
         stopped = False
@@ -102,7 +99,8 @@ class Run:
             if stopped or time.monotonic() - saved_at >= SAVE_SECONDS:
                 self._save_state()
                 saved_at = time.monotonic()
-        val_loss, best_step = self.best_loss, self.best_step
+        val_loss: float | None = self.best_loss if len(self.val_ids) else None
+        best_step = self.best_step
         if not best_step:  # stopped before the first evaluation; what there is, is kept
             val_loss, best_step = self._validate(), learner.steps_done
             self._save_model(val_loss, self.since_evaluation.take())
@@ -115,7 +113,7 @@ class Run:
             steps=config.steps,
             stopped=stopped and learner.steps_done < config.steps,
             best_step=best_step,
-            val_loss=None if math.isnan(val_loss) else val_loss,
+            val_loss=val_loss,
             characters_per_second=self._speed(),
             seconds=self._seconds(),
         )
@@ -127,7 +125,8 @@ class Run:
             (self.since_line, self.since_evaluation), state["means"], strict=True
         ):
             mean.total, mean.count = total.to(self.learner.device), count
-        self.best_loss, self.best_step = state["best_loss"], state["best_step"]
+        if (self.directory / MODEL_FILE).exists():
+            self.best_loss, self.best_step = state["best_loss"], state["best_step"]
         self.seconds_before = state["seconds"]
         path = self.directory / METRICS_FILE
         lines = path.read_text().splitlines(keepends=True) if path.exists() else []
@@ -157,18 +156,18 @@ class Run:
         """Walk the validation text, keep the model if it is the best, write it down."""
         val_loss, train_loss = self._validate(), self.since_evaluation.take()
         self._check_finite(train_loss)
-        best = math.isnan(val_loss) or val_loss < self.best_loss
+        best = val_loss is None or val_loss < self.best_loss
         if best:
-            self.best_loss, self.best_step = val_loss, self.learner.steps_done
+            self.best_step = self.learner.steps_done
+            self.best_loss = math.inf if val_loss is None else val_loss
             self._save_model(val_loss, train_loss)
         self._write_line(loss=self.since_line.take(), val_loss=val_loss)
         return Evaluation(
             step=self.learner.steps_done,
             epoch=self._epoch(),
             loss=train_loss,
-            val_loss=None if math.isnan(val_loss) else val_loss,
+            val_loss=val_loss,
             best=best,
-            characters_per_second=self._speed(),
             seconds=self._seconds(),
         )
 
@@ -180,10 +179,9 @@ class Run:
             step=self.learner.steps_done,
             epoch=self._epoch(),
             loss=loss,
-            characters_per_second=self._speed(),
         )
 
-    def _write_line(self, *, loss: float, val_loss: float = math.nan) -> None:
+    def _write_line(self, *, loss: float, val_loss: float | None = None) -> None:
         """Append one object to the metrics; a run without validation has no val_loss."""
         line = {
             "step": self.learner.steps_done,
@@ -193,23 +191,25 @@ class Run:
             "characters_per_second": round(self._speed()),
             "seconds": round(self._seconds(), 3),
         }
-        if not math.isnan(val_loss):
+        if val_loss is not None:
             line["val_loss"] = val_loss
         with (self.directory / METRICS_FILE).open("a") as file:
             file.write(json.dumps(line) + "\n")
 
-    def _validate(self) -> float:
-        """The validation loss, or nan where nothing is held back."""
+    def _validate(self) -> float | None:
+        """The validation loss, or None where nothing is held back."""
         if not len(self.val_ids):
-            return math.nan
+            return None
         learner = self.learner
-        return evaluate(learner.model, self.val_ids, device=learner.device, bf16=learner.bf16)
+        loss = evaluate(learner.model, self.val_ids, device=learner.device, bf16=learner.bf16)
+        self._check_finite(loss)
+        return loss
 
-    def _save_model(self, val_loss: float, train_loss: float) -> None:
+    def _save_model(self, val_loss: float | None, train_loss: float) -> None:
         config = self.config
         options = config.options()
         summary = {
-            "val_loss": None if math.isnan(val_loss) else val_loss,
+            "val_loss": val_loss,
             "train_loss": train_loss,
             "epochs": self._epoch(),
             "seconds": self._seconds(),

@@ -49,9 +49,9 @@ def choose(
     precision: str,
     threads: int,
     measure: Callable[[TrainConfig], Speed],
-    seconds_spent: float,
+    seconds_spent: Callable[[], float],
 ) -> Choice:
-    """Complete ``settings``; of a time budget ``seconds_spent`` are gone already.
+    """Complete ``settings``; of a time budget ``seconds_spent()`` are gone already.
 
     ``measure`` is called only where the number of steps depends on the machine's speed.
     """
@@ -89,10 +89,14 @@ def choose(
         steps, why = max(1, round(settings.epochs * steps_per_epoch)), "as asked"
     else:
         speed = measure(config)
-        seconds = MARGIN * ((settings.time or DEFAULT_SECONDS) - seconds_spent)
-        share = EVALUATION_SHARE * seconds / max(speed.evaluation, 1e-9)
-        evaluations = max(1, min(EVALUATIONS, int(share)))
-        steps = max(1, int((seconds - evaluations * speed.evaluation) / speed.step))
+        seconds = MARGIN * ((settings.time or DEFAULT_SECONDS) - seconds_spent())
+        if settings.eval_every is not None:
+            steps = int(seconds / (speed.step + speed.evaluation / settings.eval_every))
+        else:
+            share = EVALUATION_SHARE * seconds / max(speed.evaluation, 1e-9)
+            evaluations = max(1, min(EVALUATIONS, int(share)))
+            steps = int((seconds - evaluations * speed.evaluation) / speed.step)
+        steps = max(1, steps)
         why = f"what {settings.time or DEFAULT_SECONDS:g} seconds hold"
         enough = max(LEAST_STEPS, (EPOCHS_SMALL if n < SMALL else EPOCHS) * steps_per_epoch)
         most = round(enough * (1 if settings.time is None else MOST_TIMES_ENOUGH))

@@ -38,7 +38,9 @@ def absolute(places: Sequence[str]) -> list[str]:
 
 def repeating_command(config: TrainConfig, text: TextOptions, places: Sequence[str]) -> str:
     """A command line that makes the same model again on the same machine, ready for a shell."""
-    words = ["charlstm", "train", *places]
+    # A name that begins with a hyphen would be read as an option.
+    names = [f"./{p}" if p.startswith("-") and p != "-" else p for p in places]
+    words = ["charlstm", "train", *names]
     for key, value in all_options(config, text).items():
         option = "--" + key.replace("_", "-")
         if key == "residual":

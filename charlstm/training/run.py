@@ -7,13 +7,14 @@ work. Nothing is printed.
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from charlstm.config import ModelConfig, TextOptions
 from charlstm.dataset import Dataset, load_dataset
-from charlstm.errors import CorpusError, TrainingError
-from charlstm.runs import CONFIG_FILE, STATE_FILE, make_run_directory
+from charlstm.errors import CorpusError, OptionError, TrainingError
+from charlstm.runs import CONFIG_FILE, STATE_FILE, check_output, make_run_directory
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.device import choose_device, choose_precision, choose_threads
 from charlstm.training.evaluate import evaluate
@@ -23,11 +24,12 @@ from charlstm.training.learner import Learner
 from charlstm.training.loop import Run, ShouldStop
 from charlstm.training.recipe import DEFAULT_SECONDS, Speed, choose
 from charlstm.training.record import write_config
-from charlstm.training.state import load_state
+from charlstm.training.state import damaged, load_state
 from charlstm.vocab import Ids
 
 LEAST_CHARACTERS = 32
-MEASURE_SHARE = 0.02  # of the time there is goes into measuring how many steps it holds
+MEASURE_SHARE = 0.02  # of the time goes into measuring how many steps it holds,
+MEASURE_SECONDS = 3.0  # but no more than this
 MEASURE_CHARACTERS = 1 << 15
 
 
@@ -49,6 +51,10 @@ def train(
     Raises OptionError, CorpusError and TrainingError; nothing is written before all is checked.
     """
     started = time.monotonic() - seconds_spent
+    for place in places:
+        _check_name(place)
+    if output is not None:
+        check_output(output)
     device = choose_device(settings.device)
     train_ids, val_ids = _split(dataset, settings.val_fraction)
     choice = choose(
@@ -58,13 +64,13 @@ def train(
         device=device,
         precision=choose_precision(settings.precision, device),
         threads=choose_threads(settings.threads),
-        measure=lambda config: _measure(
-            config, train_ids, val_ids, MEASURE_SHARE * (settings.time or DEFAULT_SECONDS)
-        ),
-        seconds_spent=time.monotonic() - started,
+        measure=lambda config: _measure(config, train_ids, val_ids, settings.time),
+        seconds_spent=lambda: time.monotonic() - started,
     )
-    run = Run(dataset, choice.config, places, make_run_directory(output, dataset.fingerprint.name))
-    write_config(run.directory / CONFIG_FILE, choice.config, dataset.text, places)
+    learner = _learner(choice.config, train_ids)
+    directory = make_run_directory(output, dataset.fingerprint.name)
+    write_config(directory / CONFIG_FILE, choice.config, dataset.text, places)
+    run = Run(dataset, learner, places, directory)
     run.seconds_before = time.monotonic() - started
     yield from run.events(choice.reason, should_stop)
 
@@ -78,10 +84,23 @@ def resume(
     another than before, and TrainingError where there is no state to go on from or no step
     left to do.
     """
-    state = load_state(directory / STATE_FILE)
-    kept = state["fingerprint"]["sha256"]
+    path = directory / STATE_FILE
+    state = load_state(path)
     try:
-        dataset = load_dataset(places or state["places"], TextOptions(**state["text"]))
+        config = _config_in(state)
+        kept, text = str(state["fingerprint"]["sha256"]), TextOptions(**state["text"])
+        recorded, given = list(state["places"]), list(state["places_given"])
+        done = int(state["learner"]["steps_done"])
+    except (ValueError, LookupError, TypeError, AttributeError, OptionError) as error:
+        raise damaged(path, error) from error
+    if done >= config.steps:
+        raise TrainingError(
+            f"{directory}: this run is complete, all {config.steps:,} steps of it; "
+            f"use its model with charlstm generate -m {directory}"
+        )
+    choose_device(config.device)
+    try:
+        dataset = load_dataset(places or recorded, text)
     except CorpusError as error:
         raise CorpusError(
             f"{error}; or say where the text is now: charlstm train CORPUS --resume {directory}"
@@ -91,17 +110,46 @@ def resume(
             f"{dataset.fingerprint.name}: not the text this run began with (SHA-256 "
             f"{dataset.fingerprint.sha256[:12]}, not {kept[:12]}); give that text, or start anew"
         )
+    learner = _learner(config, _split(dataset, config.val_fraction)[0])
+    run = Run(dataset, learner, given, directory)
+    try:
+        run.load_state_dict(state)
+    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+        raise damaged(path, error) from error
+    yield from run.events("resumed", should_stop)
+
+
+def _config_in(state: dict[str, Any]) -> TrainConfig:
+    """The configuration in a state, if the tensors beside it have the sizes that it promises.
+
+    So no size is believed that would not fit into the file. Raises ValueError and the like.
+    """
     values = dict(state["config"])
     config = TrainConfig(model=ModelConfig(**values.pop("model")), **values)
-    choose_device(config.device)
-    if state["learner"]["steps_done"] >= config.steps:
-        raise TrainingError(
-            f"{directory}: this run is complete, all {config.steps:,} steps of it; "
-            f"use its model with charlstm generate -m {directory}"
-        )
-    run = Run(dataset, config, state["places_given"], directory)
-    run.load_state_dict(state)
-    yield from run.events("resumed", should_stop)
+    shapes = {name: tuple(weight.shape) for name, weight in state["learner"]["model"].items()}
+    layers = config.model.num_layers  # counted before so many shapes are listed
+    if len(shapes) != 4 * layers + 3 or shapes != config.model.parameter_shapes():
+        raise ValueError("weights of other sizes than the configuration's")
+    carried = (1, config.batch_size, config.model.hidden_size)
+    if any(tuple(part.shape) != carried for pair in state["learner"]["carried"] for part in pair):
+        raise ValueError("carried state of another size than the configuration's")
+    return config
+
+
+def _learner(config: TrainConfig, train_ids: Ids) -> Learner:
+    return Learner(
+        config, Lanes(train_ids, config.batch_size, config.seq_length, config.random_seed)
+    )
+
+
+def _check_name(place: str) -> None:
+    """Raise OptionError for a name that could not be written down in config.toml."""
+    try:
+        place.encode()
+    except UnicodeEncodeError as error:
+        raise OptionError(
+            f"{place!r}: a file name that is not UTF-8; rename the file, or pipe it: - < FILE"
+        ) from error
 
 
 def _split(dataset: Dataset, val_fraction: float) -> tuple[Ids, Ids]:
@@ -121,10 +169,10 @@ def _split(dataset: Dataset, val_fraction: float) -> tuple[Ids, Ids]:
     return train_ids, val_ids
 
 
-def _measure(config: TrainConfig, train_ids: Ids, val_ids: Ids, seconds: float) -> Speed:
+def _measure(config: TrainConfig, train_ids: Ids, val_ids: Ids, budget: float | None) -> Speed:
     """How fast this machine goes, found with a model that is thrown away."""
-    lanes = Lanes(train_ids, config.batch_size, config.seq_length, config.random_seed)
-    learner = Learner(config, lanes)
+    seconds = min(MEASURE_SECONDS, MEASURE_SHARE * (budget or DEFAULT_SECONDS))
+    learner = _learner(config, train_ids)
     for _ in range(2):  # the first steps set things up
         learner.step()
     times: list[float] = []
@@ -134,7 +182,7 @@ def _measure(config: TrainConfig, train_ids: Ids, val_ids: Ids, seconds: float) 
         times.append(time.monotonic() - before)
     sample = val_ids[:MEASURE_CHARACTERS]
     evaluation = 0.0
-    if len(sample):
+    if len(sample) > 1:
         before = time.monotonic()
         evaluate(learner.model, sample, device=learner.device, bf16=learner.bf16)
         evaluation = (time.monotonic() - before) * len(val_ids) / len(sample)

@@ -5,7 +5,7 @@ be refused, but not executed.
 """
 
 import io
-import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 def load_state(path: Path) -> dict[str, Any]:
     """Read what ``save_state`` wrote; TrainingError for anything else."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        file = path.open("rb")
     except FileNotFoundError as error:
         raise TrainingError(
             f"{path}: no such file, so there is no run to go on with here; name a run directory"
@@ -36,13 +36,23 @@ def load_state(path: Path) -> dict[str, Any]:
         raise TrainingError(f"{path.parent}: not a run directory; name the directory") from error
     except OSError as error:
         raise TrainingError(f"{path}: cannot be read: {error.strerror}") from error
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
-        raise TrainingError(
-            f"{path}: not a training state of charlstm; the model beside it can still be used"
-        ) from error
+    try:
+        with file, warnings.catch_warnings(action="ignore"):
+            state = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch's reader fails in many ways on what it did not write
+        raise damaged(path, error) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         found = state.get("format") if isinstance(state, dict) else None
         raise TrainingError(
             f"{path}: state format {found!r}, but this charlstm reads {FORMAT}; start a new run"
         )
     return state
+
+
+def damaged(path: Path, error: Exception) -> TrainingError:
+    """The error for a state that cannot be taken up."""
+    reason = " ".join(str(error).split())[:80] or type(error).__name__
+    return TrainingError(
+        f"{path}: not a sound training state of charlstm ({reason}); the model beside it can "
+        f"still be used"
+    )
