@@ -12,7 +12,7 @@ import torch
 from charlstm.checkpoint import load_model
 from charlstm.config import TextOptions
 from charlstm.dataset import load_dataset
-from charlstm.errors import CharLSTMError, ModelFileError, TrainingError
+from charlstm.errors import CharLSTMError, CorpusError, ModelFileError, TrainingError
 from charlstm.training import loop
 from charlstm.training.config import Settings
 from charlstm.training.events import Evaluation, Event, Finished, Started, Step
@@ -76,6 +76,16 @@ def test_a_run_that_vanished_goes_on_from_its_last_state(whole: Path, cut: Path)
         assert [line.get(key) for line in lines[0]] == [line.get(key) for line in lines[1]]
 
 
+def test_a_run_goes_on_only_with_its_own_text(cut: Path, play: Path, tmp_path: Path) -> None:
+    """Another text is refused; the same one in another place is as good."""
+    other = tmp_path / "other.txt"
+    other.write_text(play.read_text() + "x")
+    with pytest.raises(CorpusError, match="not the text this run began with"):
+        list(resume(cut, places=[str(other)]))
+    other.write_text(play.read_text())
+    assert isinstance(list(resume(cut, places=[str(other)]))[-1], Finished)
+
+
 def test_a_model_that_was_removed_is_made_again(cut: Path) -> None:
     """What the run says it kept is there."""
     (cut / "model.safetensors").unlink()
@@ -114,7 +124,7 @@ def test_a_state_with_a_part_that_is_none_is_refused(cut: Path, key: str, value:
     """In one line, before anything is changed."""
     state = torch.load(cut / "state.pt", weights_only=True)
     torch.save({**state, key: value}, cut / "state.pt")
-    with pytest.raises(CharLSTMError, match="state.pt"):
+    with pytest.raises(CharLSTMError, match=r"state\.pt"):
         list(resume(cut))
 
 

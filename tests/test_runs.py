@@ -34,7 +34,7 @@ def test_an_output_that_holds_anything_is_refused() -> None:
     Path("mine").mkdir()
     assert make_run_directory(Path("mine"), "x") == Path("mine")
     Path("mine/model.safetensors").touch()
-    with pytest.raises(OptionError, match="give another -o$"):
+    with pytest.raises(OptionError, match=r"give another -o$"):
         make_run_directory(Path("mine"), "x")
     Path("mine/state.pt").touch()
     with pytest.raises(OptionError, match="--resume mine"):

@@ -47,9 +47,8 @@ def dataset(
 
     if str(output) == "-":
         raise OptionError("a dataset does not go to standard output; name a directory or file.npz")
-    source = open_corpus(
-        corpus, TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
-    )
+    text = TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
+    source = open_corpus(corpus, text)
     if output.suffix == ".npz":
         shape, made = write_npz(
             source,

@@ -22,11 +22,8 @@ def vocab(
     from charlstm.corpus import open_corpus, survey
     from charlstm.vocab import describe_characters
 
-    found = survey(
-        open_corpus(
-            corpus, TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
-        )
-    )
+    text = TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
+    found = survey(open_corpus(corpus, text))
     for note in found.notes:
         console.say(note, quiet=quiet)
     characters = describe_characters(found.counts, min_count)
