@@ -10,6 +10,7 @@ import argparse
 import json
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,10 +23,10 @@ def main() -> None:
     parser.add_argument("text")
     parser.add_argument("--vary", nargs="+", metavar=("OPTION", "VALUE"), required=True)
     parser.add_argument("--random-seeds", nargs="+", default=["0"])
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help="after --, for every run")
-    arguments = parser.parse_args()
+    words = sys.argv[1:]
+    cut = words.index("--") if "--" in words else len(words)
+    arguments, rest = parser.parse_args(words[:cut]), words[cut + 1 :]
     option, *values = arguments.vary
-    rest = [word for word in arguments.rest if word != "--"]
     rows = []
     for value in values:
         losses, kept, seconds = [], [], []

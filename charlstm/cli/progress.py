@@ -52,7 +52,8 @@ class Display:
         self._say(f"plan: {event.reason}")
         self._say(
             f"model: {model.parameters:,} parameters on {config.device} in {config.precision}, "
-            f"{config.threads} threads; run: {event.directory}"
+            f"{config.threads} {'thread' if config.threads == 1 else 'threads'}; "
+            f"run: {event.directory}"
         )
         self.steps = config.steps
         self.characters_a_step = config.batch_size * config.seq_length

@@ -175,11 +175,7 @@ class Run:
         loss = self.since_line.take()
         self._check_finite(loss)
         self._write_line(loss=loss)
-        return Step(
-            step=self.learner.steps_done,
-            epoch=self._epoch(),
-            loss=loss,
-        )
+        return Step(step=self.learner.steps_done, epoch=self._epoch(), loss=loss)
 
     def _write_line(self, *, loss: float, val_loss: float | None = None) -> None:
         """Append one object to the metrics; a run without validation has no val_loss."""
