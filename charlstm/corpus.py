@@ -55,8 +55,9 @@ class Source:
 class Corpus:
     """An ordered list of sources, read as one text.
 
-    A byte-order mark is dropped, CRLF and CR line ends become LF, ``options.lowercase`` is
-    applied, and a file that leaves its last line open has it ended before the next file.
+    Byte-order marks are dropped (inside a text they come from joined files), CRLF and CR line
+    ends become LF, ``options.lowercase`` is applied, and a file that leaves its last line open
+    has it ended before the next file.
     """
 
     name: str
@@ -169,16 +170,17 @@ def _copy_aside(stream: IO[bytes]) -> IO[bytes]:
 def _normalised(source: Source, options: TextOptions, notes: list[str] | None) -> Iterator[str]:
     """One source's text with mark, line ends and case made even; never an empty string."""
     newlines = io.IncrementalNewlineDecoder(None, translate=True)
-    first = True
+    marked = False
     for text, final in _decoded(source, options.encoding):
-        if first and text.startswith(BYTE_ORDER_MARK):
-            text = text[1:]
-            _note(notes, f"{source.label}: byte-order mark left out")
-        first = first and not text
+        if BYTE_ORDER_MARK in text:
+            text = text.replace(BYTE_ORDER_MARK, "")
+            marked = True
         text = newlines.decode(text, final)
         text = options.cased(text)
         if text:
             yield text
+    if marked:
+        _note(notes, f"{source.label}: byte-order mark left out")
     kinds = newlines.newlines
     ends = {kinds} if isinstance(kinds, str) else set(kinds or ())
     if ends - {"\n"}:

@@ -23,9 +23,11 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
             os.fchmod(file.fileno(), 0o666 & ~current_umask())
             os.fsync(file.fileno())
         Path(name).replace(path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             Path(name).unlink()
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a full disk does not say what did not fit
         raise
     sync_directory(path.parent)
 

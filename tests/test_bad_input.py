@@ -234,6 +234,8 @@ def test_a_disk_that_fills_up_costs_nothing_that_was_kept(
     words = ["train", play, "--steps", 4, "--hidden-size", 64, "-o", tmp_path / "run"]
     done = charlstm(*words, preexec_fn=limit)
     assert done.returncode == 1
-    assert done.stderr.decode().splitlines()[-1].startswith("charlstm: error: ")
+    said = done.stderr.decode().splitlines()[-1]
+    assert said.startswith("charlstm: error: ")
+    assert "model.safetensors: File too large; free some space" in said
     assert b"Traceback" not in done.stderr
     assert {p.name for p in (tmp_path / "run").iterdir()} <= {"config.toml", "metrics.jsonl"}
