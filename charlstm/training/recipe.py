@@ -1,6 +1,6 @@
 """The choices nobody has to make: sizes, rates and lengths from the text, machine and budget.
 
-The table behind them is in ``benchmarks/README.md``. Whatever ``Settings`` gives is kept; the
+The sweeps behind them are in ``benchmarks/README.md``. Whatever ``Settings`` gives is kept; the
 rest is chosen around it.
 """
 
