@@ -9,7 +9,7 @@ DEMO_RUN := $(VENV)/demo
 
 .PHONY: help demo test lint format clean
 help:
-	@echo "make demo    train on a play for at most a minute, then write in its style"
+	@echo "make demo    train on a play for about a minute, then write in its style"
 	@echo "make test    run all tests"
 	@echo "make lint    ruff and mypy"
 	@echo "make format  put the code into its usual form"

@@ -242,7 +242,9 @@ def test_recipe_of_the_rest() -> None:
     epochs = f"{recipe.EPOCHS:g} epochs, {recipe.EPOCHS_SMALL:g} of a text below {recipe.SMALL:,}"
     assert f"{epochs} characters, but no fewer than {recipe.LEAST_STEPS} steps" in page
     assert f"{recipe.MOST_TIMES_ENOUGH:g} times as many steps" in page
-    assert f"{config.seq_length} characters and {config.batch_size} windows" in page
+    small = chosen(50_000).batch_size
+    windows = f"{config.seq_length} characters and {config.batch_size} windows; {small} windows"
+    assert f"{windows} for fewer than {recipe.SMALL:,} characters" in page
     assert recipe_says("learning rate").startswith(f"{config.learning_rate:g};")
     assert config.model.hidden_size == 256
     assert chosen(1 << 20, hidden_size=1024).learning_rate == config.learning_rate / 2

@@ -41,9 +41,9 @@ def test_every_size_of_text_gets_a_run_that_fits(n: int) -> None:
 def test_a_short_text_shrinks_window_and_batch_and_says_so() -> None:
     """With both numbers before and after."""
     choice = chosen(180)
-    assert choice.config.batch_size < 16
+    assert choice.config.batch_size < 8
     assert "window 64 -> " in choice.reason
-    assert "batch 16 -> " in choice.reason
+    assert "batch 8 -> " in choice.reason
     assert "->" not in chosen(100_000).reason
 
 

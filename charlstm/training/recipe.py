@@ -13,13 +13,13 @@ from charlstm.training.config import Settings, TrainConfig
 
 DEFAULT_SECONDS = 180.0
 LEAST_STEPS = 200  # without a budget: a text of a few lines is read often enough to be learned
-EPOCHS, EPOCHS_SMALL = 12.0, 24.0  # without a budget: enough for a text, for one below SMALL
+EPOCHS, EPOCHS_SMALL = 12.0, 30.0  # without a budget: enough for a text, for one below SMALL
 SMALL = 60_000  # characters
 MOST_TIMES_ENOUGH = 1.25  # however much time is given: beyond it a text is learned by heart
 EVALUATIONS = 16
 EVALUATION_SHARE = 0.1  # of a time budget, at most
 MARGIN = 0.97  # of the time left is planned for; machines slow down
-BATCH_SIZE, SEQ_LENGTH = 16, 64
+BATCH_SIZE, BATCH_SIZE_SMALL, SEQ_LENGTH = 16, 8, 64
 LEAST_SEQ_LENGTH = 16
 WINDOWS_LEAST = 4  # a small text's epoch has at least so many steps
 
@@ -116,7 +116,7 @@ def choose(
 
 def _hidden_size(n: int) -> int:
     """Units for a text of ``n`` characters: more for more to learn, fewer to learn by heart."""
-    return 64 if n < 4_000 else 128 if n < SMALL else 256
+    return 64 if n < 4_000 else 192 if n < SMALL else 256
 
 
 def _learning_rate(hidden_size: int) -> float:
@@ -127,7 +127,7 @@ def _learning_rate(hidden_size: int) -> float:
 def _dropout(epochs: float) -> float:
     """More the more often the text is read: what is seen once cannot be learned by heart."""
     steps = ((2, 0.0), (5, 0.1), (8, 0.25), (16, 0.4))
-    return next((dropout for most, dropout in steps if epochs <= most), 0.5)
+    return next((dropout for most, dropout in steps if epochs <= most), 0.6)
 
 
 def _window_and_batch(settings: Settings, n: int) -> tuple[int, int, str]:
@@ -136,7 +136,8 @@ def _window_and_batch(settings: Settings, n: int) -> tuple[int, int, str]:
     A choice of the recipe leaves WINDOWS_LEAST steps to an epoch; one that was asked for gives
     way only if the text is shorter than a single step.
     """
-    T, B = settings.seq_length or SEQ_LENGTH, settings.batch_size or BATCH_SIZE
+    usual = BATCH_SIZE_SMALL if n < SMALL else BATCH_SIZE
+    T, B = settings.seq_length or SEQ_LENGTH, settings.batch_size or usual
     wanted = (T, B)
     while settings.seq_length is None and T > LEAST_SEQ_LENGTH and n < WINDOWS_LEAST * B * T:
         T //= 2
@@ -144,6 +145,6 @@ def _window_and_batch(settings: Settings, n: int) -> tuple[int, int, str]:
         B //= 2
     B = min(B, n)
     T = min(T, max(1, n // B))
-    if wanted == (T, B):
-        return T, B, ""
-    return T, B, f"; window {wanted[0]} -> {T} and batch {wanted[1]} -> {B} to fit so short a text"
+    names = zip(("window", "batch"), wanted, (T, B), strict=True)
+    shrunk = " and ".join(f"{name} {old} -> {new}" for name, old, new in names if old != new)
+    return T, B, f"; {shrunk} to fit so short a text" if shrunk else ""
