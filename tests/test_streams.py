@@ -162,16 +162,17 @@ def _sizes(model: dict[str, int]) -> list[int]:
     return [V * E, first, later * (model["num_layers"] - 1), V * H + V]
 
 
-def terminal(command: str, environment: dict[str, str], **options: object) -> pexpect.spawn:
-    env = {**environment, "TERM": "xterm-256color", "PS1": ""}
+def terminal(
+    command: str, environment: dict[str, str], term: str = "xterm-256color"
+) -> pexpect.spawn:
+    """The command on a terminal of 24 lines of 80."""
     return pexpect.spawn(
         sys.executable,
         ["-m", "charlstm", *command.split()],
-        env=env,
+        env={**environment, "TERM": term},
         encoding="utf-8",
         timeout=60,
         dimensions=(24, 80),
-        **options,  # type: ignore[arg-type]
     )
 
 
@@ -211,30 +212,15 @@ def test_control_characters_are_shown_not_obeyed(
     words = ["-o", tmp_path / "run", "--steps", 3, "--hidden-size", 8]
     assert charlstm("train", tmp_path / "t.txt", *words).returncode == 0
     line = f"generate -m {tmp_path}/run -n 300 -t 2 --random-seed 3"
-    shown = pexpect.run(
-        f"{sys.executable} -m charlstm {line}",
-        env={**environment, "TERM": "xterm"},
-        encoding="utf-8",
-        timeout=60,
-    )
+    shown = terminal(line, environment).read()
     assert "^[" in shown
     assert "<U+202E>" in shown
     assert not set("\x1b\u202e\x9b") & set(shown)
     piped = charlstm(*line.split()).stdout.decode()
     assert "\x1b" in piped
-    raw = pexpect.run(
-        f"{sys.executable} -m charlstm {line} --raw",
-        env={**environment, "TERM": "xterm"},
-        encoding="utf-8",
-        timeout=60,
-    )
+    raw = terminal(f"{line} --raw", environment).read()
     assert raw.replace("\r\n", "\n").rstrip("\n") == piped.rstrip("\n")
-    vocabulary = pexpect.run(
-        f"{sys.executable} -m charlstm vocab {tmp_path}/t.txt",
-        env={**environment, "TERM": "dumb"},
-        encoding="utf-8",
-        timeout=60,
-    )
+    vocabulary = terminal(f"vocab {tmp_path}/t.txt", environment, term="dumb").read()
     assert not set("\x1b\u202e\x9b") & set(vocabulary)
 
 

@@ -34,7 +34,6 @@ class Exit(IntEnum):
 
 app = typer.Typer(
     name="charlstm",
-    help="Learn the style of a text, one character at a time, and write more of it.",
     epilog="charlstm train play.txt && charlstm generate --seed 'Is this a dagger'",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -63,12 +62,7 @@ def top(
     ctx: typer.Context,
     version: Annotated[
         bool,
-        typer.Option(
-            "--version",
-            callback=_version,
-            is_eager=True,
-            help="Print the version.",
-        ),
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", callback=_debug, help="Show the traceback of an error.")
