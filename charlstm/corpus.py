@@ -123,8 +123,11 @@ def survey(corpus: Corpus) -> Survey:
     digest = hashlib.sha256()
     notes: list[str] = []
     for chunk in corpus.chunks(notes):
-        digest.update(chunk.encode())
-        seen = np.bincount(code_points(chunk))
+        data = chunk.encode()
+        digest.update(data)
+        # The bytes of ASCII are its code points: no need to spread them over four bytes each.
+        points = np.frombuffer(data, np.uint8) if chunk.isascii() else code_points(chunk)
+        seen = np.bincount(points)
         counts[: seen.size] += seen
     characters = int(counts.sum())
     if not characters:
