@@ -7,10 +7,11 @@ BIN := $(VENV)/bin
 PLAY := corpora/a-bell-for-cold-hythe.txt
 DEMO_RUN := $(VENV)/demo
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test gpu lint format clean
 help:
 	@echo "make demo    train on a play for about a minute, then write in its style"
 	@echo "make test    run all tests"
+	@echo "make gpu     tests and a benchmark for a machine with an NVIDIA GPU"
 	@echo "make lint    ruff and mypy"
 	@echo "make format  put the code into its usual form"
 	@echo "make clean   remove what the others made"
@@ -23,6 +24,10 @@ demo: $(VENV)/program
 
 test: $(VENV)/development
 	$(BIN)/python -m pytest
+
+gpu: $(VENV)/development
+	$(BIN)/python -m pytest -m gpu
+	$(BIN)/python benchmarks/throughput.py $(PLAY) --device cuda --batch 64
 
 lint: $(VENV)/development
 	$(BIN)/ruff check .

@@ -1,9 +1,11 @@
-"""What the benchmarks share: timing whole processes, and tables in Markdown."""
+"""What the benchmarks share: timing whole processes and trainings, and tables in Markdown."""
 
+import json
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +25,19 @@ def process_seconds(command: Sequence[str], repeats: int) -> list[float]:
         if run:
             times.append(time.perf_counter() - before)
     return times
+
+
+def trained(text: str, *options: str) -> tuple[dict[str, Any], float]:
+    """The model card that ``charlstm train`` leaves, and its whole process's seconds."""
+    with tempfile.TemporaryDirectory() as directory:
+        run = str(Path(directory, "run"))
+        train = [CHARLSTM, "train", text, "-q", "-o", run, *options]
+        before = time.perf_counter()
+        subprocess.run(train, check=True, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
+        seconds = time.perf_counter() - before
+        inspect = [CHARLSTM, "inspect", "-m", run, "--json"]
+        card = subprocess.run(inspect, check=True, stdout=subprocess.PIPE, env=ENVIRONMENT)
+        return json.loads(card.stdout), seconds
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

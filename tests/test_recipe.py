@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from charlstm.errors import OptionError
 from charlstm.training.config import Settings, TrainConfig
-from charlstm.training.recipe import Choice, Speed, choose
+from charlstm.training.recipe import Choice, Speed, choose, val_fraction
 
 
 def chosen(n: int, *, speed: Speed | None = None, spent: float = 0.0, **asked: Any) -> Choice:
@@ -15,6 +16,7 @@ def chosen(n: int, *, speed: Speed | None = None, spent: float = 0.0, **asked: A
         measured.append(config)
         return speed or Speed(step=0.02, evaluation=0.1)
 
+    processes = asked.pop("processes", 1)
     choice = choose(
         Settings(**asked),
         train_characters=n,
@@ -22,6 +24,7 @@ def chosen(n: int, *, speed: Speed | None = None, spent: float = 0.0, **asked: A
         device="cpu",
         precision="fp32",
         threads=2,
+        processes=processes,
         measure=measure,
         seconds_spent=lambda: spent,
     )
@@ -74,6 +77,11 @@ def test_one_size_can_be_chosen_alone(name: str, value: Any) -> None:
         ("eval_every", 3),
         ("random_seed", 5),
         ("val_fraction", 0.2),
+        ("weight_dropout", 0.25),
+        ("weight_dropout", 0.0),
+        ("averaging", 0.5),
+        ("averaging", 0.0),
+        ("patience", 3),
     ],
 )
 def test_one_choice_of_training_can_be_made_alone(name: str, value: Any) -> None:
@@ -103,6 +111,61 @@ def test_evaluations_that_were_asked_for_count_in() -> None:
     speed = Speed(step=0.01, evaluation=0.5)
     config = chosen(1_000_000, time=60.0, speed=speed, eval_every=10).config
     assert 55 < config.steps * (0.01 + 0.5 / 10) < 60
+
+
+def test_the_network_grows_with_what_the_time_lets_it_read() -> None:
+    """A faster machine or more time gives a larger network, never a smaller one."""
+
+    def units(seconds_a_step: float, time: float) -> int:
+        speed = Speed(step=seconds_a_step, evaluation=0.1)
+        model = chosen(1_000_000, time=time, speed=speed).config.model
+        return model.hidden_size * model.num_layers
+
+    for sizes in (
+        [units(0.01, time) for time in (5, 10, 60, 180, 900, 3600)],
+        [units(step, 60) for step in (1.0, 0.1, 0.02, 0.01, 0.001)],
+    ):
+        assert sizes == sorted(sizes)
+        assert sizes[-1] >= 4 * sizes[0]
+
+
+def test_a_network_that_cannot_read_enough_is_not_even_measured() -> None:
+    """Six seconds are not spent on the speed of the largest network."""
+    measured: list[int] = []
+
+    def measure(config: TrainConfig) -> Speed:
+        measured.append(config.model.hidden_size)
+        return Speed(step=0.003, evaluation=0.1)
+
+    choose(
+        Settings(time=6.0),
+        train_characters=1_000_000,
+        vocab_size=60,
+        device="cpu",
+        precision="fp32",
+        threads=2,
+        processes=1,
+        measure=measure,
+        seconds_spent=lambda: 1.0,
+    )
+    assert 512 not in measured
+
+
+@pytest.mark.parametrize(
+    ("characters", "share"), [(1_000, 0.1), (5_000_000, 0.1), (1_000_000_000, 0.001)]
+)
+def test_a_tenth_is_held_back_but_no_more_than_can_be_walked(characters: int, share: float) -> None:
+    """A share that was asked for is taken as it is."""
+    assert val_fraction(Settings(), characters) == share
+    assert val_fraction(Settings(val_fraction=0.3), characters) == 0.3
+
+
+def test_processes_share_a_batch_evenly() -> None:
+    """The recipe sees to it; a batch that was asked for must allow it."""
+    assert chosen(1_000_000, processes=3, steps=5).config.batch_size % 3 == 0
+    assert chosen(300, processes=3, steps=5).config.batch_size % 3 == 0
+    with pytest.raises(OptionError, match="batch size is 16, which 3 processes cannot share"):
+        chosen(1_000_000, processes=3, steps=5, batch_size=16)
 
 
 def test_time_that_is_spent_before_the_start_still_gives_a_step() -> None:

@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from charlstm.dataset import load_dataset
 from charlstm.errors import CharLSTMError, CorpusError, ModelFileError, TrainingError
 from charlstm.training import loop
 from charlstm.training.config import Settings
-from charlstm.training.events import Evaluation, Event, Finished, Started, Step
+from charlstm.training.events import Evaluation, Event, Finished, Mended, Started, Step
+from charlstm.training.learner import Learner
 from charlstm.training.run import resume, train
 
 SETTINGS = Settings(
@@ -94,19 +96,77 @@ def test_a_model_that_was_removed_is_made_again(cut: Path) -> None:
     assert load_model(finished.model).training["steps"] == finished.best_step
 
 
-def test_weights_that_broke_never_replace_the_kept_model(play: Path, tmp_path: Path) -> None:
-    """A validation loss of nan ends the run, and the best model before it stays."""
+def learner_of(events: Iterator[Event]) -> Learner:
+    """The learner inside a run that is going on."""
+    run: loop.Run = events.gi_frame.f_locals["run"]  # type: ignore[attr-defined]
+    return run.learner
+
+
+def test_weights_that_broke_are_rolled_back(play: Path, tmp_path: Path) -> None:
+    """The run says so, goes on at a lower rate from sound weights, and ends with a model."""
     events = begin(play, tmp_path / "run")
+    seen: list[Event] = []
     for event in events:
-        if isinstance(event, Evaluation):
-            break
+        seen.append(event)
+        if isinstance(event, Evaluation) and event.step == 7:
+            with torch.no_grad():
+                learner_of(events).model.output.bias[0] = torch.nan
+    mended = [event for event in seen if isinstance(event, Mended) and event.rolled_back]
+    assert len(mended) == 1
+    assert mended[0].skipped >= 1
+    assert isinstance(seen[-1], Finished)
+    assert seen[-1].val_loss is not None
+    assert seen[-1].best_step > 7
+    steps = [event.step for event in seen if isinstance(event, Step | Evaluation)]
+    assert steps == [*range(1, 31)]
+
+
+def test_a_rate_beyond_all_bounds_ends_in_an_error(play: Path, tmp_path: Path) -> None:
+    """Not before it was lowered a few times; the model kept before stays."""
+    events = begin(play, tmp_path / "run")
+    next(event for event in events if isinstance(event, Evaluation))
     kept = (tmp_path / "run/model.safetensors").read_bytes()
-    frame = events.gi_frame.f_locals  # type: ignore[attr-defined]
-    with torch.no_grad():
-        frame["run"].learner.model.output.bias[0] = torch.nan
-    with pytest.raises(TrainingError, match="nan"):
-        list(events)
+
+    def break_weights_for_ever() -> None:
+        for _ in events:
+            with torch.no_grad():
+                learner_of(events).model.output.bias[0] = torch.nan
+
+    with pytest.raises(TrainingError, match="lower --learning-rate"):
+        break_weights_for_ever()
     assert (tmp_path / "run/model.safetensors").read_bytes() == kept
+
+
+def test_a_step_that_was_skipped_is_said(play: Path, tmp_path: Path) -> None:
+    """Once in a while is no reason to roll back."""
+    dataset = load_dataset([str(play)], TextOptions())
+    settings = replace(SETTINGS, steps=400, eval_every=400)
+    events = train(dataset, settings, places=[str(play)], output=tmp_path / "run")
+    mended, poisoned = [], False
+    for event in events:
+        if isinstance(event, Step) and event.step >= 100 and not poisoned:
+            learner = learner_of(events)
+            poisoned = not learner.lanes.starts_epoch(event.step)
+            learner.carried[0][0][:] = torch.inf
+        if isinstance(event, Mended):
+            mended.append(event)
+    assert [(m.skipped, m.rolled_back) for m in mended] == [(1, False)]
+
+
+def test_patience_ends_a_run(play: Path, tmp_path: Path) -> None:
+    """After as many evaluations without a better one; it is then complete."""
+    dataset = load_dataset([str(play)], TextOptions())
+    settings = replace(SETTINGS, steps=4000, eval_every=20, patience=2, learning_rate=0.05)
+    *events, last = train(dataset, settings, places=[str(play)], output=tmp_path / "run")
+    assert isinstance(last, Finished)
+    assert last.impatient
+    assert not last.stopped
+    evaluations = [event for event in events if isinstance(event, Evaluation)]
+    assert [event.best for event in evaluations[-3:]] == [True, False, False]
+    assert last.best_step == evaluations[-3].step
+    assert last.step < 4000
+    with pytest.raises(TrainingError, match="out of patience"):
+        list(resume(tmp_path / "run"))
 
 
 CHANGES: list[tuple[str, Any]] = [
@@ -115,7 +175,7 @@ CHANGES: list[tuple[str, Any]] = [
     ("text", {"x": 1}),
     ("places", 7),
     ("learner", {}),
-    ("means", []),
+    ("books", {"x": 1}),
 ]
 
 

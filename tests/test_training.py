@@ -19,7 +19,7 @@ from charlstm.training.device import choose_device, choose_precision
 from charlstm.training.evaluate import evaluate
 from charlstm.training.lanes import Lanes
 from charlstm.training.learner import Learner, learning_rate
-from charlstm.training.model import CharLSTM
+from charlstm.training.model import CharLSTM, dropout_mask
 
 CPU = torch.device("cpu")
 
@@ -37,6 +37,10 @@ def config(**changes: Any) -> TrainConfig:
         "learning_rate": 0.01,
         "weight_decay": 0.01,
         "grad_clip": 1.0,
+        "weight_dropout": 0.1,
+        "averaging": 0.1,
+        "patience": 0,
+        "init_from": None,
         "device": "cpu",
         "precision": "fp32",
         "threads": 1,
@@ -47,14 +51,14 @@ def config(**changes: Any) -> TrainConfig:
 
 @pytest.mark.parametrize(("n", "B", "T"), [(1000, 4, 8), (97, 3, 10), (40, 1, 40), (12, 5, 2)])
 def test_a_window_continues_the_one_before(n: int, B: int, T: int) -> None:
-    """The last id of a window is the first of the next, lane by lane, within an epoch."""
+    """The last place of a window is the first of the next, lane by lane, within an epoch."""
     lanes = Lanes(np.arange(n, dtype=np.uint16), B, T, random_seed=1)
     for step in range(3 * lanes.steps_per_epoch):
-        window = lanes.window(step)
+        window = lanes.places(step)
         assert window.shape == (T + 1, B)
         assert ((window[1:] - window[:-1]) % n == 1).all()
         if not lanes.starts_epoch(step):
-            assert (lanes.window(step - 1)[-1] == window[0]).all()
+            assert (lanes.places(step - 1)[-1] == window[0]).all()
 
 
 def test_an_epoch_reads_every_character_at_most_once() -> None:
@@ -63,10 +67,10 @@ def test_an_epoch_reads_every_character_at_most_once() -> None:
     firsts = []
     for epoch in range(4):
         steps = range(epoch * lanes.steps_per_epoch, (epoch + 1) * lanes.steps_per_epoch)
-        seen = Counter(int(i) for step in steps for i in lanes.window(step)[:-1].flat)
+        seen = Counter(int(i) for step in steps for i in lanes.places(step)[:-1].flat)
         assert set(seen.values()) == {1}
         assert len(seen) == lanes.steps_per_epoch * 4 * 8 > 950
-        firsts.append(int(lanes.window(steps[0])[0, 0]))
+        firsts.append(int(lanes.places(steps[0])[0, 0]))
     assert len(set(firsts)) == 4
 
 
@@ -74,8 +78,17 @@ def test_the_order_is_known_from_the_step_alone() -> None:
     """Two readers of one text agree at any step; another random seed reads otherwise."""
     ids = np.arange(500, dtype=np.uint16)
     one, two = Lanes(ids, 4, 8, 1), Lanes(ids, 4, 8, 1)
-    assert (one.window(77) == two.window(77)).all()
-    assert (one.window(77) != Lanes(ids, 4, 8, 2).window(77)).any()
+    assert (one.places(77) == two.places(77)).all()
+    assert (one.places(77) != Lanes(ids, 4, 8, 2).places(77)).any()
+
+
+def losses(learner: Learner, steps: int) -> list[float]:
+    """The losses of so many steps."""
+    found = []
+    for _ in range(steps):
+        learner.step()
+        found.append(learner.take_losses().mean)
+    return found
 
 
 def test_the_rate_rises_then_falls() -> None:
@@ -126,7 +139,7 @@ def test_a_learner_learns_and_repeats_itself() -> None:
     histories = []
     for _ in range(2):
         learner = Learner(config(learning_rate=0.05), Lanes(ids, 4, 8, 3))
-        histories.append([float(learner.step()) for _ in range(40)])
+        histories.append(losses(learner, 40))
     assert histories[0] == histories[1]
     assert histories[0][-1] < 0.7 < 1.5 < histories[0][0]
 
@@ -136,13 +149,108 @@ def test_a_learner_goes_on_from_its_state_to_the_bit() -> None:
     ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], np.uint8), 60)
     lanes = Lanes(ids, 4, 8, 3)
     whole = Learner(config(), lanes)
-    for _ in range(11):
-        whole.step()
+    losses(whole, 11)
     state = copy.deepcopy(whole.state_dict())
-    losses = [float(whole.step()) for _ in range(20)]
+    expected = losses(whole, 20)
     resumed = Learner(config(random_seed=3), lanes)
     resumed.load_state_dict(state)
-    assert [float(resumed.step()) for _ in range(20)] == losses
+    assert losses(resumed, 20) == expected
+    for one, other in zip(whole.weights().values(), resumed.weights().values(), strict=True):
+        assert (one == other).all()
+
+
+def poison(learner: Learner) -> None:
+    """Make the next gradient not finite."""
+    learner.carried[0][0][0, 0, 0] = torch.inf
+
+
+def test_a_step_that_is_not_finite_is_skipped() -> None:
+    """Weights and optimizer stay as they were, the carried state is forgotten, and it counts."""
+    ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], np.uint8), 60)
+    learner = Learner(config(), Lanes(ids, 4, 8, 3))
+    losses(learner, 5)
+    before = copy.deepcopy(learner.model.state_dict())
+    counts = {float(s["step"]) for s in learner.optimizer.state_dict()["state"].values()}
+    poison(learner)
+    learner.step()
+    assert learner.take_losses().skipped == 1
+    assert all(torch.equal(w, before[name]) for name, w in learner.model.state_dict().items())
+    assert {float(s["step"]) for s in learner.optimizer.state_dict()["state"].values()} == counts
+    assert all(not h.any() and not c.any() for h, c in learner.carried)
+    assert np.isfinite(losses(learner, 3)).all()
+
+
+def test_rolling_back_restores_the_snapshot_at_a_lower_rate() -> None:
+    """Twice, too: a snapshot is not spoiled by what is learned from it."""
+    ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], np.uint8), 60)
+    learner = Learner(config(), Lanes(ids, 4, 8, 3))
+    losses(learner, 5)
+    learner.snapshot()
+    expected = learner.weights()
+    for times in (1, 2):
+        losses(learner, 3)
+        learner.roll_back()
+        assert all((w == expected[name]).all() for name, w in learner.weights().items())
+        assert learner.rate(20) == learning_rate(20, 40, 0.01) * 0.5**times
+
+
+def test_clipping_is_that_of_torch() -> None:
+    """The fused kernel's scale gives the step that clip_grad_norm_ would have given."""
+    ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], np.uint8), 60)
+    sizes = ModelConfig(vocab_size=5, embedding_size=4, hidden_size=16, num_layers=2, dropout=0.0)
+    chosen = config(model=sizes, weight_dropout=0.0, grad_clip=0.01)
+    learner = Learner(chosen, Lanes(ids, 4, 8, 3))
+    model = copy.deepcopy(learner.model)
+    plain = torch.optim.AdamW(
+        model.parameters(), lr=learner.rate(0), betas=(0.9, 0.99), weight_decay=0.01
+    )
+    learner.step()
+    window = torch.from_numpy(ids[learner.lanes.places(0)].astype("int64"))
+    logits, _ = model(window[:-1], model.zero_state(4))
+    torch.nn.functional.cross_entropy(logits.flatten(0, 1), window[1:].flatten()).backward()
+    assert torch.nn.utils.clip_grad_norm_(model.parameters(), 0.01) > 0.01
+    plain.step()
+    for one, other in zip(model.parameters(), learner.model.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("dropout", [0.1, 0.5, 0.9])
+def test_a_mask_drops_its_share_and_keeps_the_mean(dropout: float) -> None:
+    """Every value is 0 or the one that makes up for what is dropped."""
+    torch.manual_seed(0)
+    mask = dropout_mask((100, 101, 3), dropout, like=torch.zeros(()))
+    kept = mask > 0
+    assert mask.shape == (100, 101, 3)
+    assert float(kept.float().mean()) == pytest.approx(1 - dropout, abs=0.01)
+    assert mask.unique().numel() == 2
+    assert float(mask.mean()) == pytest.approx(1, abs=0.05)
+
+
+def test_recurrent_connections_are_dropped_in_all_gates_at_once() -> None:
+    """In training only, and another set for each window."""
+    torch.manual_seed(0)
+    sizes = ModelConfig(vocab_size=7, embedding_size=8, hidden_size=24, num_layers=2, dropout=0.0)
+    model = CharLSTM(sizes, weight_dropout=0.5)
+    ids = torch.randint(7, (20, 3))
+
+    def logits() -> torch.Tensor:
+        out: torch.Tensor = model(ids, model.zero_state(3))[0]
+        return out
+
+    assert not torch.equal(logits(), logits())
+    model.eval()
+    assert torch.equal(logits(), logits())
+
+
+def test_the_kept_weights_are_an_average() -> None:
+    """Of none but the last where nothing is averaged."""
+    ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], np.uint8), 60)
+    for averaging, same in ((0.0, True), (0.9, False)):
+        learner = Learner(config(averaging=averaging), Lanes(ids, 4, 8, 3))
+        losses(learner, 21)
+        last = learner.model.state_dict()
+        equal = [(last[name].numpy() == w).all() for name, w in learner.weights().items()]
+        assert all(equal) is same
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:
@@ -186,8 +294,11 @@ def test_settings_that_no_run_can_have_are_refused(values: dict[str, Any]) -> No
         Settings(**values)
 
 
+gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@gpu
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_gpu_learns_as_the_cpu_does(precision: str) -> None:
     """The same text and seed give about the same losses on either device."""
@@ -195,10 +306,44 @@ def test_a_gpu_learns_as_the_cpu_does(precision: str) -> None:
     model = ModelConfig(vocab_size=5, embedding_size=4, hidden_size=16, num_layers=2, dropout=0.0)
     finals = []
     for device in ("cpu", "cuda"):
-        chosen = config(device=device, precision=precision, model=model)
+        chosen = config(device=device, precision=precision, model=model, weight_dropout=0.0)
         learner = Learner(chosen, Lanes(ids, 4, 8, 3))
-        finals.append([float(learner.step()) for _ in range(40)][-1])
+        finals.append(losses(learner, 40)[-1])
     assert finals[1] == pytest.approx(finals[0], abs=0.1)
+
+
+@pytest.mark.gpu
+@gpu
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_step_on_a_gpu_waits_for_nothing(dtype: Any) -> None:
+    """CUDA itself would raise an error at the first synchronisation."""
+    ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], dtype), 60)
+    learner = Learner(config(device="cuda", precision="bf16"), Lanes(ids, 4, 8, 3))
+    losses(learner, 3)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(30):
+            learner.step()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert np.isfinite(learner.take_losses().mean)
+
+
+def test_a_run_on_the_cpu_never_touches_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even to ask whether it is there: to wake a GPU takes seconds and memory."""
+
+    def touched(*_: object) -> None:
+        raise AssertionError("CUDA was touched")
+
+    monkeypatch.setattr(torch.cuda, "is_available", touched)
+    monkeypatch.setattr(torch.cuda, "_lazy_init", touched)
+    assert choose_device("cpu") == "cpu"
+    assert choose_precision("auto", "cpu") in ("fp32", "bf16")
+    ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], np.uint8), 60)
+    learner = Learner(config(), Lanes(ids, 4, 8, 3))
+    losses(learner, 2)
+    learner.load_state_dict(copy.deepcopy(learner.state_dict()))
+    evaluate(learner.averaged, ids, device=CPU, bf16=False)
 
 
 def test_settings_are_checked_without_torch() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from charlstm.cli import console
-from charlstm.training.events import Evaluation, Event, Finished, Started, Step
+from charlstm.training.events import Evaluation, Event, Finished, Mended, Started, Step
 
 
 class Display:
@@ -29,6 +29,8 @@ class Display:
                 self._started(event)
             case Step():
                 self._advance(event.epoch, event.loss)
+            case Mended():
+                self._say(mended(event))
             case Evaluation():
                 self._say(self._line(event))
                 self._advance(event.epoch, event.loss)
@@ -55,6 +57,12 @@ class Display:
             f"{config.threads} {'thread' if config.threads == 1 else 'threads'}; "
             f"run: {event.directory}"
         )
+        if event.transfer is not None:
+            moved = event.transfer
+            self._say(
+                f"begun from the model of {moved.source}: {moved.kept} characters kept, "
+                f"{moved.added} added, {moved.dropped} dropped"
+            )
         self.steps = config.steps
         self.characters_a_step = config.batch_size * config.seq_length
         self.bar = tqdm(
@@ -98,17 +106,35 @@ def nats(loss: float) -> str:
     return f"{loss:.3f} nats ({loss / math.log(2):.3f} bits)"
 
 
+def mended(event: Mended) -> str:
+    """What went wrong, and what was done about it."""
+    skipped = "the loss went out of bounds"
+    if event.skipped:
+        steps = "step" if event.skipped == 1 else "steps"
+        skipped = f"{event.skipped} {steps} skipped, the gradient was not finite"
+    if not event.rolled_back:
+        return f"by step {event.step}: {skipped}"
+    return (
+        f"by step {event.step}: {skipped}; weights rolled back, learning rate lowered to "
+        f"{event.learning_rate:.2g}"
+    )
+
+
 def finish(event: Finished) -> list[str]:
     """What a run came to, and what to do next."""
     run = shlex.quote(str(event.directory))
-    kept = f"kept: the model of step {event.best_step}"
+    kept = f"best at step {event.best_step}"
     if event.val_loss is not None:
         kept += f", validation loss {nats(event.val_loss)}"
+    if event.overfitting:
+        kept += "; overfitting since"
     if event.stopped:
         return [
             f"stopped at step {event.step} of {event.steps}; {kept}",
             f"go on with: charlstm train --resume {run}",
         ]
+    if event.impatient:
+        kept += f"; ended {event.steps - event.step} steps early, since it got no better"
     return [
         f"done in {event.seconds:.0f} s, {event.characters_per_second:,.0f} characters/s; {kept}",
         f"write with: charlstm generate -m {run} --seed '...'",

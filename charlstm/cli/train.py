@@ -1,5 +1,6 @@
 """``charlstm train``: from a corpus to a model, with its progress on stderr."""
 
+import os
 import re
 import signal
 import sys
@@ -81,6 +82,9 @@ def train(
     dropout: Annotated[
         float | None, _option("--dropout", "Share of values dropped after each layer.", "P")
     ] = None,
+    weight_dropout: Annotated[
+        float | None, _option("--weight-dropout", "Share of recurrent connections dropped.", "P")
+    ] = None,
     residual: Annotated[
         bool | None,
         typer.Option(
@@ -90,8 +94,9 @@ def train(
     seq_length: Annotated[int | None, _option("--seq-length", "Characters in a window.")] = None,
     batch_size: Annotated[int | None, _option("--batch-size", "Windows in a step.")] = None,
     val_fraction: Annotated[
-        float, _option("--val-fraction", "Last part of the text, held back to validate.", "P")
-    ] = 0.1,
+        float | None,
+        _option("--val-fraction", "Last part of the text, held back to validate.", "P"),
+    ] = None,
     learning_rate: Annotated[
         float | None, _option("--learning-rate", "AdamW's rate at its peak.", "R")
     ] = None,
@@ -101,8 +106,16 @@ def train(
     grad_clip: Annotated[
         float | None, _option("--grad-clip", "Largest norm of the gradient.", "G")
     ] = None,
+    averaging: Annotated[
+        float | None,
+        _option("--averaging", "Last part of the steps over which weights are averaged.", "P"),
+    ] = None,
     eval_every: Annotated[
         int | None, _option("--eval-every", "Steps between two validations.")
+    ] = None,
+    patience: Annotated[
+        int | None,
+        _option("--patience", "Stop after N validations without a better one [0, never]."),
     ] = None,
     encoding: options.Encoding = "utf-8",
     lowercase: options.Lowercase = False,
@@ -115,6 +128,10 @@ def train(
     random_seed: Annotated[
         int, _option("--random-seed", "Of initial weights, dropout and the data's order.")
     ] = 0,
+    init_from: Annotated[
+        str | None,
+        _option("--init-from", "Begin with the weights of a model, file or run.", "MODEL"),
+    ] = None,
     resume: Annotated[
         Path | None, _option("--resume", "Go on with a stopped run, exactly.", "RUN")
     ] = None,
@@ -138,6 +155,8 @@ def train(
     model=$(charlstm train play.txt --time 1m) && charlstm generate -m "$model"
     """
     began = clock.monotonic()
+    leads = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
+    quiet = quiet or not leads
     # A reader of our stderr or stdout that goes away must not end a training run.
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
@@ -160,6 +179,7 @@ def train(
             num_layers=num_layers,
             embedding_size=embedding_size,
             dropout=dropout,
+            weight_dropout=weight_dropout,
             residual=residual,
             seq_length=seq_length,
             batch_size=batch_size,
@@ -167,7 +187,10 @@ def train(
             learning_rate=learning_rate,
             weight_decay=weight_decay,
             grad_clip=grad_clip,
+            averaging=averaging,
             eval_every=eval_every,
+            patience=patience,
+            init_from=init_from,
             device=device.value,
             precision=precision.value,
             threads=threads,
@@ -178,6 +201,10 @@ def train(
         from charlstm.dataset import load_dataset
         from charlstm.training.run import train
 
+        if "-" in corpus and os.environ.get("WORLD_SIZE", "1") != "1":
+            raise OptionError(
+                "standard input cannot be read by several processes; make a dataset of it first"
+            )
         dataset = load_dataset(corpus, text)
         for note in dataset.notes:
             console.say(note, quiet=quiet)
@@ -191,6 +218,8 @@ def train(
         )
 
     finished = _watch(events, stop, quiet=quiet)
+    if not leads:
+        raise typer.Exit(128 + stop.signal if finished.stopped else 0)
     try:
         console.write_line(str(finished.model))
         sys.stdout.flush()

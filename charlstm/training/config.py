@@ -16,6 +16,7 @@ PRECISIONS = ("auto", "fp32", "bf16")
 INTEGERS = {  # the least and the most that each may be; beyond, no machine could follow
     "steps": (1, 10**12),
     "eval_every": (1, 10**12),
+    "patience": (0, 10**12),
     "hidden_size": (1, 1 << 16),
     "num_layers": (1, 1 << 10),
     "embedding_size": (1, 1 << 16),
@@ -40,10 +41,12 @@ def check_values(values: Mapping[str, Any]) -> None:
             require_number(label, value, least=0, open_below=True, below=below)
         elif name == "weight_decay":
             require_number(label, value, least=0)
-        elif name == "dropout":
+        elif name in ("dropout", "weight_dropout", "averaging"):
             require_number(label, value, least=0, below=1)
         elif name == "val_fraction":
             require_number(label, value, least=0, below=0.9)
+        elif name == "init_from" and not (isinstance(value, str) and value):
+            raise OptionError(f"init from is {value!r}; name a model file or a run directory")
         elif name == "residual" and not isinstance(value, bool):
             raise OptionError(f"residual is {value!r}; it must be true or false")
         elif name in ("device", "precision"):
@@ -63,14 +66,18 @@ class Settings:
     num_layers: int | None = None
     embedding_size: int | None = None
     dropout: float | None = None
+    weight_dropout: float | None = None
     residual: bool | None = None
     seq_length: int | None = None
     batch_size: int | None = None
-    val_fraction: float = 0.1
+    val_fraction: float | None = None
     learning_rate: float | None = None
     weight_decay: float | None = None
     grad_clip: float | None = None
+    averaging: float | None = None  # of the steps done so far
     eval_every: int | None = None  # steps
+    patience: int | None = None  # evaluations
+    init_from: str | None = None  # a model file or a run directory
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
@@ -96,6 +103,10 @@ class TrainConfig:
     learning_rate: float
     weight_decay: float
     grad_clip: float
+    weight_dropout: float
+    averaging: float  # how far back the kept weights are averaged, of the steps done so far
+    patience: int  # evaluations without a better one that end the run; 0: none do
+    init_from: str | None  # the model file that the run began from
     device: str  # a torch device that is there: cpu, cuda or mps
     precision: str  # fp32 or bf16
     threads: int
@@ -105,8 +116,8 @@ class TrainConfig:
         check_values({f.name: getattr(self, f.name) for f in fields(self)})
 
     def options(self) -> dict[str, Any]:
-        """The choices under the names of the command line's options."""
-        values = asdict(self)
+        """The choices under the names of the command line's options; no option, no name."""
+        values = {name: value for name, value in asdict(self).items() if value is not None}
         sizes = values.pop("model")
         del sizes["vocab_size"]  # the corpus decides
         return {**values, **sizes}

@@ -1,5 +1,6 @@
 """The validation loss: the whole text walked once, with the state carried, outside autograd."""
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -23,13 +24,13 @@ def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device, bf16: bool) -> 
     m = len(ids) - 1  # predictions
     lanes = max(1, min(LANES, m // LANE_LEAST))
     length = -(-m // lanes)
-    text = torch.from_numpy(ids.astype("int64"))
-    text = F.pad(text, (WARM_UP, lanes * length + 1 - len(ids)), value=0)
-    first = torch.arange(lanes) * length  # of each lane, in the padded text WARM_UP further on
+    first = np.arange(lanes) * length  # character of each lane
 
     def block(start: int, size: int) -> torch.Tensor:
-        """Characters start to start + size of every lane, (size, lanes)."""
-        return text[first + WARM_UP + torch.arange(start, start + size)[:, None]].to(device)
+        """Characters start to start + size of every lane, (size, lanes); read here, not before."""
+        places = first + np.arange(start, start + size)[:, None]
+        there = ids[places.clip(0, m)].astype(np.int64)  # beyond the ends anything will do
+        return torch.from_numpy(there).to(device)
 
     training = model.training
     model.eval()
@@ -47,7 +48,8 @@ def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device, bf16: bool) -> 
             losses = F.cross_entropy(
                 logits.float().flatten(0, 1), both[1:].flatten(), reduction="none"
             ).view(-1, lanes)
-            place = first + torch.arange(start, start + len(losses))[:, None]
-            total += float(losses.cpu()[place < m].double().sum())  # MPS has no float64
+            place = first + np.arange(start, start + len(losses))[:, None]
+            inside = torch.from_numpy(place < m)
+            total += float(losses.cpu()[inside].double().sum())  # MPS has no float64
     model.train(training)
     return total / m

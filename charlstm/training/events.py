@@ -1,12 +1,14 @@
 """What a training run tells whoever watches it; plain records, no torch.
 
-``train`` yields Started, then one Step or Evaluation for each optimizer step, then Finished.
+``train`` yields Started, then one Step or Evaluation for each optimizer step, with Mended before
+it where something had to be, then Finished.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from charlstm.training.config import TrainConfig
+from charlstm.training.transfer import Transfer
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Started:
     train_characters: int
     val_characters: int
     step: int
+    transfer: Transfer | None = None  # how the weights of another model were taken over
 
 
 @dataclass(frozen=True)
@@ -43,18 +46,34 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Mended:
+    """Steps were skipped since their gradient was not finite; weights may be rolled back."""
+
+    step: int
+    skipped: int
+    rolled_back: bool
+    learning_rate: float  # at its peak, from now on
+
+
+@dataclass(frozen=True)
 class Finished:
-    """The run is over, or was ``stopped`` before its last step; ``model`` is what was kept."""
+    """The run is over, or was ``stopped`` before its last step; ``model`` is what was kept.
+
+    ``impatient``: it ended early, since validation got no better. ``overfitting``: the training
+    loss fell after ``best_step`` and the validation loss did not.
+    """
 
     directory: Path
     model: Path
     step: int
     steps: int
     stopped: bool
+    impatient: bool
     best_step: int
     val_loss: float | None
+    overfitting: bool
     characters_per_second: float
     seconds: float
 
 
-Event = Started | Step | Evaluation | Finished
+Event = Started | Step | Mended | Evaluation | Finished

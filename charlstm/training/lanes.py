@@ -32,12 +32,15 @@ class Lanes:
         """Whether the window of ``step`` (from 0) continues none, so that the state is zero."""
         return step % self.steps_per_epoch == 0
 
-    def window(self, step: int) -> npt.NDArray[np.int64]:
-        """The ids of ``step`` (from 0) and the one that follows, shape (seq_length + 1, B)."""
+    def places(self, step: int) -> npt.NDArray[np.int64]:
+        """Where in ``ids`` the window of ``step`` (from 0) is, and the ids that follow it.
+
+        Shape (seq_length + 1, B).
+        """
         epoch, place = divmod(step, self.steps_per_epoch)
         n = len(self.ids)
         cut = random.Random(f"{self.random_seed} {epoch}").randrange(n)
         lanes = cut + np.arange(self.batch_size) * (n // self.batch_size)  # (B,)
         times = place * self.seq_length + np.arange(self.seq_length + 1)  # (T + 1,)
-        window: npt.NDArray[np.int64] = self.ids[(lanes + times[:, None]) % n].astype(np.int64)
-        return window
+        places: npt.NDArray[np.int64] = (lanes + times[:, None]) % n
+        return places

@@ -1,19 +1,32 @@
-"""One optimizer step: the model, the optimizer and the state carried from window to window."""
+"""One optimizer step: the model, the optimizer and the state carried from window to window.
 
+Nothing here waits for the device, so that a GPU is never idle; whoever wants to know a loss asks
+``take_losses`` now and then.
+"""
+
+import copy
 import math
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils import get_total_norm
 
+from charlstm.lstm import Array
 from charlstm.training.config import TrainConfig
+from charlstm.training.group import Group
 from charlstm.training.lanes import Lanes
 from charlstm.training.model import CharLSTM, detached
 
 WARM_UP_FRACTION = 0.05
 FINAL_RATE = 0.01  # of the peak
 BETAS = (0.9, 0.99)  # the second below Adam's 0.999: runs of a few thousand steps are short
+AVERAGE_EVERY = 4  # steps, in a run of thousands: often enough, and a quarter of the cost
+RATE_AFTER_ROLLBACK = 0.5
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
@@ -28,57 +41,126 @@ def learning_rate(step: int, steps: int, peak: float) -> float:
     return peak * (FINAL_RATE + (1 - FINAL_RATE) * (1 + math.cos(math.pi * done)) / 2)
 
 
+@dataclass(frozen=True)
+class Losses:
+    """What the steps since the last asking came to."""
+
+    mean: float  # nats per character, of the steps that were taken; nan if there was none
+    taken: int
+    skipped: int  # steps whose gradient was not finite
+
+
 class Learner:
     """A model in training. All that a step reads is here, and ``state_dict`` saves all of it."""
 
-    def __init__(self, config: TrainConfig, lanes: Lanes) -> None:
+    def __init__(self, config: TrainConfig, lanes: Lanes, group: Group | None = None) -> None:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.random_seed)
         self.config = config
         self.lanes = lanes
+        self.group = group or Group()
         self.device = torch.device(config.device)
         self.bf16 = config.precision == "bf16"
-        self.model = CharLSTM(config.model).to(self.device)
+        self.model = CharLSTM(
+            config.model, weight_dropout=config.weight_dropout, group=self.group
+        ).to(self.device)
+        self.parameters: list[Tensor] = list(self.model.parameters())
+        self.averaged = copy.deepcopy(self.model)
+        self.forward: torch.nn.Module = self.model
+        if self.group.size > 1:
+            self.forward = DistributedDataParallel(self.model)
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(),
+            self.parameters,
             lr=config.learning_rate,
             betas=BETAS,
             weight_decay=config.weight_decay,
             fused=True,
         )
-        self.carried = self.model.zero_state(config.batch_size)
+        self.carried = self.model.zero_state(config.batch_size // self.group.size)
+        self.text = _resident(lanes, self.device)
+        self.average_every = max(1, min(AVERAGE_EVERY, config.steps // 500))
         self.steps_done = 0
+        self.rate_scale = 1.0
+        self.losses = torch.zeros(3, device=self.device)  # sum, steps taken, steps skipped
+        self.snapshot()
 
-    def step(self) -> Tensor:
-        """Learn from the next window; the mean loss, nats per character, still on the device."""
+    def weights(self) -> dict[str, Array]:
+        """The weights to keep, averaged over the last steps, under torch's names."""
+        return {
+            name: np.ascontiguousarray(weight.detach().float().cpu().numpy())
+            for name, weight in self.averaged.state_dict().items()
+        }
+
+    def load_weights(self, weights: dict[str, Array]) -> None:
+        """Begin from these instead of drawn ones; names and shapes as the model has them."""
+        self.model.load_state_dict({k: torch.from_numpy(w) for k, w in weights.items()})
+        self.averaged.load_state_dict(self.model.state_dict())
+        self.snapshot()
+
+    def step(self) -> None:
+        """Learn from the next window; where the gradient is not finite, leave the weights alone."""
         number = self.steps_done
-        window = torch.from_numpy(self.lanes.window(number)).to(self.device)  # (T + 1, B)
+        window = self._window(number)  # (T + 1, B), with a share of the lanes where there are more
         if self.lanes.starts_epoch(number):
-            self.carried = self.model.zero_state(self.config.batch_size)
+            self._forget()
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(number, self.config.steps, self.config.learning_rate)
+            group["lr"] = self.rate(number)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            logits, state = self.model(window[:-1], self.carried)
+            logits, state = self.forward(window[:-1], self.carried)
         loss = F.cross_entropy(logits.float().flatten(0, 1), window[1:].flatten())
-        self.carried = detached(state)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.grad_clip)
+        norm = get_total_norm([p.grad for p in self.parameters if p.grad is not None])
+        finite = torch.isfinite(norm)
+        # The fused kernel divides the gradient by grad_scale and skips the step for found_inf, on
+        # the device: clipping and skipping cost no pass over the weights and no waiting.
+        self.optimizer.grad_scale = (norm / self.config.grad_clip).clamp(min=1.0)  # type: ignore[attr-defined]
+        self.optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]
         self.optimizer.step()
         self.steps_done += 1
-        return loss.detach()
+        if self.steps_done % self.average_every == 0:
+            self._average()
+        self.carried = [
+            (torch.where(finite, h, 0.0), torch.where(finite, c, 0.0)) for h, c in detached(state)
+        ]
+        taken = finite.float()
+        kept = torch.where(finite, loss.detach(), 0.0)
+        self.losses += torch.stack((kept, taken, 1 - taken))
 
-    def rate(self) -> float:
-        """The learning rate of the step just done."""
-        return learning_rate(self.steps_done - 1, self.config.steps, self.config.learning_rate)
+    def take_losses(self) -> Losses:
+        """The losses since the last call, over all processes; waits for the device."""
+        if self.group.size > 1:  # the sums differ, the counts do not
+            torch.distributed.all_reduce(self.losses)
+            self.losses /= self.group.size
+        total, taken, skipped = self.losses.tolist()
+        self.losses.zero_()
+        return Losses(total / taken if taken else math.nan, round(taken), round(skipped))
+
+    def rate(self, step: int) -> float:
+        """The learning rate of ``step``, from 0."""
+        peak = self.config.learning_rate * self.rate_scale
+        return learning_rate(step, self.config.steps, peak)
+
+    def snapshot(self) -> None:
+        """Remember the weights as they are, for ``roll_back``."""
+        self.sound = copy.deepcopy(self._learned())
+
+    def roll_back(self) -> None:
+        """Take weights and optimizer back to the last snapshot, and go on at half the rate."""
+        self._learn(self.sound)
+        self.sound = copy.deepcopy(self.sound)  # the optimizer writes into what it was given
+        self._forget()
+        self.rate_scale *= RATE_AFTER_ROLLBACK
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that changes as the learner learns."""
+        """Everything that changes as the learner learns; in a group all must ask at once."""
         state = {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "carried": self.carried,
+            "learned": self._learned(),
+            "sound": self.sound,
+            "carried": [(self.group.whole(h), self.group.whole(c)) for h, c in self.carried],
             "steps_done": self.steps_done,
+            "rate_scale": self.rate_scale,
+            "losses": self.losses,
             "rng": torch.get_rng_state(),
         }
         if self.device.type == "cuda":
@@ -87,10 +169,56 @@ class Learner:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up what ``state_dict`` of a learner with the same configuration gave."""
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.carried = [(h.to(self.device), c.to(self.device)) for h, c in state["carried"]]
+        self._learn(state["learned"])
+        self.sound = state["sound"]
+        self.carried = [
+            (self.group.share(h).to(self.device), self.group.share(c).to(self.device))
+            for h, c in state["carried"]
+        ]
         self.steps_done = state["steps_done"]
+        self.rate_scale = state["rate_scale"]
+        self.losses = state["losses"].to(self.device)
         torch.set_rng_state(state["rng"])
         if self.device.type == "cuda" and "cuda_rng" in state:
             torch.cuda.set_rng_state(state["cuda_rng"])
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the averaged weights, an exponential moving average, towards the new ones.
+
+        Averaging is Polyak and Juditsky 1992. The average reaches back over ``averaging`` of
+        the steps done so far, so that it never drags the beginning of a run along.
+        """
+        window = max(1.0, self.config.averaging * self.steps_done / self.average_every)
+        averages: list[Tensor] = list(self.averaged.parameters())
+        torch._foreach_lerp_(averages, self.parameters, 1 / window)
+
+    def _forget(self) -> None:
+        self.carried = [(torch.zeros_like(h), torch.zeros_like(c)) for h, c in self.carried]
+
+    def _learned(self) -> dict[str, Any]:
+        return {
+            "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def _learn(self, learned: dict[str, Any]) -> None:
+        self.model.load_state_dict(learned["model"])
+        self.averaged.load_state_dict(learned["averaged"])
+        self.optimizer.load_state_dict(learned["optimizer"])
+
+    def _window(self, step: int) -> Tensor:
+        """The ids of ``step`` and the one that follows, (T + 1, B), of this process's lanes."""
+        places = self.lanes.places(step)[:, self.group.rank :: self.group.size]
+        if self.text is None:
+            return torch.from_numpy(self.lanes.ids[places].astype(np.int64))
+        return self.text[torch.from_numpy(places).to(self.device, non_blocking=True)].long()
+
+
+def _resident(lanes: Lanes, device: torch.device) -> Tensor | None:
+    """The text on the device; None on a CPU, which reads it where it is."""
+    if device.type == "cpu":
+        return None
+    ids = lanes.ids if lanes.ids.itemsize == 1 else lanes.ids.astype(np.int32)
+    return torch.tensor(ids, device=device)

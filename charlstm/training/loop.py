@@ -5,12 +5,9 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import torch
 
 from charlstm.checkpoint import Model, save_model
 from charlstm.dataset import Dataset
@@ -18,61 +15,71 @@ from charlstm.errors import TrainingError
 from charlstm.files import write_atomically
 from charlstm.runs import METRICS_FILE, MODEL_FILE, STATE_FILE
 from charlstm.training.evaluate import evaluate
-from charlstm.training.events import Evaluation, Event, Finished, Started, Step
-from charlstm.training.learner import Learner
+from charlstm.training.events import Evaluation, Event, Finished, Mended, Started, Step
+from charlstm.training.learner import Learner, Losses
 from charlstm.training.record import absolute, repeating_command
 from charlstm.training.state import save_state
+from charlstm.training.transfer import Transfer
 
 SAVE_SECONDS = 60.0  # between two writes of the state
 LOG_POINTS = 200  # lines of metrics in a run, about
+ROLLBACKS = 8  # then the fault is not the learning rate
 
 ShouldStop = Callable[[], bool]
 
 
-class RunningMean:
-    """A running mean of losses that stays on the device until it is asked for."""
+@dataclass
+class Books:
+    """What a run remembers of itself; losses in nats per character, nan before there is one."""
 
-    def __init__(self, device: torch.device) -> None:
-        self.total = torch.zeros((), device=device)
-        self.count = 0
+    seconds: float = 0.0  # spent before this process, or before its first step
+    best_loss: float = math.inf  # of the validation text
+    best_step: int = 0  # 0: nothing evaluated yet
+    best_train_loss: float = math.nan  # the training loss at that time
+    val_loss: float = math.nan  # of the last evaluation
+    train_loss: float = math.nan
+    evaluations_since_best: int = 0
+    loss_total: float = 0.0  # of the steps since the last evaluation,
+    loss_steps: int = 0  # and how many those are
+    rollbacks: int = 0
 
-    def add(self, loss: torch.Tensor) -> None:
-        """Count one more loss, without waiting for the device."""
-        self.total += loss
-        self.count += 1
+    def count(self, losses: Losses) -> None:
+        """Add the losses of some steps to those since the last evaluation."""
+        if losses.taken:
+            self.loss_total += losses.mean * losses.taken
+            self.loss_steps += losses.taken
 
-    def take(self) -> float:
-        """The mean so far; counting begins anew."""
-        mean = float(self.total) / max(1, self.count)
-        self.total.zero_()
-        self.count = 0
-        return mean
+    def mean_loss(self) -> float:
+        """The training loss since the last evaluation."""
+        return self.loss_total / self.loss_steps if self.loss_steps else math.nan
 
 
 class Run:
-    """One run in its directory: ``events`` does the work, the rest keeps the books."""
+    """One run in its directory: ``events`` does the work, the rest keeps the books.
+
+    In a group every process does the same, and the leader alone writes.
+    """
 
     def __init__(
         self, dataset: Dataset, learner: Learner, places: Sequence[str], directory: Path
     ) -> None:
         self.dataset = dataset
         self.learner = learner
+        self.group = learner.group
         self.config = config = learner.config
         self.lanes = learner.lanes
         self.places = list(places)
         self.directory = directory
         self.val_ids = dataset.split(config.val_fraction)[1]
         self.log_every = max(1, config.steps // LOG_POINTS)
-        self.since_line = RunningMean(self.learner.device)
-        self.since_evaluation = RunningMean(self.learner.device)
-        self.best_loss = math.inf
-        self.best_step = 0  # 0: nothing evaluated yet
-        self.seconds_before = 0.0  # spent before this process, or before its first step
+        self.books = Books()
         self.first_step, self.first_time = 0, time.monotonic()
 
-    def events(self, reason: str, should_stop: ShouldStop) -> Iterator[Event]:
+    def events(
+        self, reason: str, should_stop: ShouldStop, transfer: Transfer | None = None
+    ) -> Iterator[Event]:
         """Train to the last step, or until ``should_stop``; keep the best model on the way."""
-        learner, config = self.learner, self.config
+        learner, config, books = self.learner, self.config, self.books
         self.first_step, self.first_time = learner.steps_done, time.monotonic()
         saved_at = self.first_time
         yield Started(
@@ -82,28 +89,29 @@ class Run:
             train_characters=len(self.lanes.ids),
             val_characters=len(self.val_ids),
             step=self.first_step,
+            transfer=transfer,
         )
         stopped = False
-        while learner.steps_done < config.steps and not stopped:
-            loss = learner.step()
-            self.since_line.add(loss)
-            self.since_evaluation.add(loss)
+        while learner.steps_done < config.steps and not stopped and not self.out_of_patience:
+            learner.step()
             done = learner.steps_done
-            if done % config.eval_every == 0 or done == config.steps:
-                yield self._evaluation()
-            elif done % self.log_every == 0:
-                yield self._logged_step()
+            evaluating = done % config.eval_every == 0 or done == config.steps
+            logging = evaluating or done % self.log_every == 0
+            if logging:
+                yield from self._logged(evaluating)
             else:
                 yield Step(step=done, epoch=self._epoch())
-            stopped = should_stop()
-            if stopped or time.monotonic() - saved_at >= SAVE_SECONDS:
-                self._save_state()
-                saved_at = time.monotonic()
-        val_loss: float | None = self.best_loss if len(self.val_ids) else None
-        best_step = self.best_step
+            if logging or self.group.size == 1:  # to agree takes a message
+                stopped = self.group.any(should_stop())
+                if self.group.any(stopped or time.monotonic() - saved_at >= SAVE_SECONDS):
+                    self._save_state()
+                    saved_at = time.monotonic()
+        val_loss: float | None = books.best_loss if len(self.val_ids) else None
+        best_step = books.best_step
         if not best_step:  # stopped before the first evaluation; what there is, is kept
             val_loss, best_step = self._validate(), learner.steps_done
-            self._save_model(val_loss, self.since_evaluation.take())
+            books.count(learner.take_losses())
+            self._save_model(val_loss, books.mean_loss())
         if not stopped:
             self._save_state()
         yield Finished(
@@ -112,22 +120,27 @@ class Run:
             step=learner.steps_done,
             steps=config.steps,
             stopped=stopped and learner.steps_done < config.steps,
+            impatient=self.out_of_patience,
             best_step=best_step,
             val_loss=val_loss,
+            overfitting=self._overfitting(),
             characters_per_second=self._speed(),
             seconds=self._seconds(),
         )
 
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether as many evaluations as ``patience`` allows have passed without a better one."""
+        return 0 < self.config.patience <= self.books.evaluations_since_best
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up a saved state, and take back lines of metrics that were written after it."""
         self.learner.load_state_dict(state["learner"])
-        for mean, (total, count) in zip(
-            (self.since_line, self.since_evaluation), state["means"], strict=True
-        ):
-            mean.total, mean.count = total.to(self.learner.device), count
-        if (self.directory / MODEL_FILE).exists():
-            self.best_loss, self.best_step = state["best_loss"], state["best_step"]
-        self.seconds_before = state["seconds"]
+        self.books = Books(**state["books"])
+        if not (self.directory / MODEL_FILE).exists():
+            self.books.best_loss, self.books.best_step = math.inf, 0
+        if not self.group.leads:
+            return
         path = self.directory / METRICS_FILE
         lines = path.read_text().splitlines(keepends=True) if path.exists() else []
         kept = [line for line in lines if _step_of(line) <= self.learner.steps_done]
@@ -136,15 +149,15 @@ class Run:
 
     def _save_state(self) -> None:
         config = {f.name: getattr(self.config, f.name) for f in fields(self.config)}
+        learner = self.learner.state_dict()  # all processes must ask
+        if not self.group.leads:
+            return
         save_state(
             self.directory / STATE_FILE,
             {
-                "learner": self.learner.state_dict(),
+                "learner": learner,
                 "config": {**config, "model": asdict(self.config.model)},
-                "means": [(m.total, m.count) for m in (self.since_line, self.since_evaluation)],
-                "best_loss": self.best_loss,
-                "best_step": self.best_step,
-                "seconds": self._seconds(),
+                "books": {**asdict(self.books), "seconds": self._seconds()},
                 "fingerprint": asdict(self.dataset.fingerprint),
                 "text": asdict(self.dataset.text),
                 "places": absolute(self.places),
@@ -152,16 +165,63 @@ class Run:
             },
         )
 
-    def _evaluation(self) -> Evaluation:
-        """Walk the validation text, keep the model if it is the best, write it down."""
-        val_loss, train_loss = self._validate(), self.since_evaluation.take()
-        self._check_finite(train_loss)
-        best = val_loss is None or val_loss < self.best_loss
+    def _logged(self, evaluating: bool) -> Iterator[Event]:
+        """A point where losses are looked at and written down; mend what went wrong since."""
+        books = self.books
+        losses = self.learner.take_losses()
+        books.count(losses)
+        bad = losses.skipped > losses.taken or losses.mean > self._hopeless_loss
+        if losses.skipped or bad:
+            yield self._mend(losses.skipped, roll_back=bad)
+        if not evaluating:
+            self._write_line(loss=losses.mean)
+            yield Step(step=self.learner.steps_done, epoch=self._epoch(), loss=losses.mean)
+            return
+        val_loss = self._validate()
+        if val_loss is not None and not val_loss < self._hopeless_loss:
+            yield self._mend(0, roll_back=True)
+        elif not bad:
+            self.learner.snapshot()
+        yield self._evaluated(val_loss, losses.mean)
+
+    def _mend(self, skipped: int, *, roll_back: bool) -> Mended:
+        """Say what was skipped; where skipping is not enough, roll back, but not for ever."""
+        if roll_back:
+            self.books.rollbacks += 1
+            if self.books.rollbacks > ROLLBACKS:
+                raise TrainingError(
+                    f"{self.directory}: the loss is not finite or beyond all bounds at step "
+                    f"{self.learner.steps_done}, after {ROLLBACKS} times half the rate; "
+                    f"lower --learning-rate (it began at {self.config.learning_rate:g})"
+                )
+            self.learner.roll_back()
+        return Mended(
+            step=self.learner.steps_done,
+            skipped=skipped,
+            rolled_back=roll_back,
+            learning_rate=self.config.learning_rate * self.learner.rate_scale,
+        )
+
+    @property
+    def _hopeless_loss(self) -> float:
+        """A loss that no model has that learns: two nats above guessing blindly."""
+        return math.log(self.config.model.vocab_size) + 2
+
+    def _evaluated(self, val_loss: float | None, line_loss: float) -> Evaluation:
+        """Keep the model if it is the best; write the evaluation down."""
+        books = self.books
+        train_loss = books.mean_loss()
+        books.loss_total, books.loss_steps = 0.0, 0
+        best = val_loss is None or val_loss < books.best_loss
+        books.val_loss = math.nan if val_loss is None else val_loss
+        books.train_loss = train_loss
+        books.evaluations_since_best = 0 if best else books.evaluations_since_best + 1
         if best:
-            self.best_step = self.learner.steps_done
-            self.best_loss = math.inf if val_loss is None else val_loss
+            books.best_step = self.learner.steps_done
+            books.best_loss = math.inf if val_loss is None else val_loss
+            books.best_train_loss = train_loss
             self._save_model(val_loss, train_loss)
-        self._write_line(loss=self.since_line.take(), val_loss=val_loss)
+        self._write_line(loss=line_loss, val_loss=val_loss)
         return Evaluation(
             step=self.learner.steps_done,
             epoch=self._epoch(),
@@ -171,37 +231,44 @@ class Run:
             seconds=self._seconds(),
         )
 
-    def _logged_step(self) -> Step:
-        loss = self.since_line.take()
-        self._check_finite(loss)
-        self._write_line(loss=loss)
-        return Step(step=self.learner.steps_done, epoch=self._epoch(), loss=loss)
+    def _overfitting(self) -> bool:
+        """Whether the training loss went on falling after the validation loss was at its best."""
+        books = self.books
+        return books.val_loss > books.best_loss and books.train_loss < books.best_train_loss
 
     def _write_line(self, *, loss: float, val_loss: float | None = None) -> None:
         """Append one object to the metrics; a run without validation has no val_loss."""
+        if not self.group.leads:
+            return
         line = {
             "step": self.learner.steps_done,
             "epoch": round(self._epoch(), 4),
-            "loss": loss,
-            "learning_rate": self.learner.rate(),
+            "loss": loss if math.isfinite(loss) else None,
+            "learning_rate": self.learner.rate(self.learner.steps_done - 1),
             "characters_per_second": round(self._speed()),
             "seconds": round(self._seconds(), 3),
         }
         if val_loss is not None:
-            line["val_loss"] = val_loss
+            line["val_loss"] = val_loss if math.isfinite(val_loss) else None
         with (self.directory / METRICS_FILE).open("a") as file:
             file.write(json.dumps(line) + "\n")
 
     def _validate(self) -> float | None:
-        """The validation loss, or None where nothing is held back."""
+        """The loss of the averaged weights on the validation text, None where there is none."""
         if not len(self.val_ids):
             return None
         learner = self.learner
-        loss = evaluate(learner.model, self.val_ids, device=learner.device, bf16=learner.bf16)
-        self._check_finite(loss)
-        return loss
+        loss = math.nan
+        if self.group.leads:
+            loss = evaluate(
+                learner.averaged, self.val_ids, device=learner.device, bf16=learner.bf16
+            )
+        agreed: float = self.group.agree(loss)
+        return agreed
 
     def _save_model(self, val_loss: float | None, train_loss: float) -> None:
+        if not self.group.leads:
+            return
         config = self.config
         options = config.options()
         summary = {
@@ -215,13 +282,9 @@ class Run:
         }
         for name in asdict(config.model):
             options.pop(name, None)
-        weights = {
-            name: np.ascontiguousarray(weight.detach().float().cpu().numpy())
-            for name, weight in self.learner.model.state_dict().items()
-        }
         model = Model(
             config=config.model,
-            weights=weights,
+            weights=self.learner.weights(),
             vocabulary=self.dataset.vocabulary,
             fingerprint=self.dataset.fingerprint,
             text=self.dataset.text,
@@ -230,18 +293,11 @@ class Run:
         )
         save_model(model, self.directory / MODEL_FILE)
 
-    def _check_finite(self, loss: float) -> None:
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"the loss became {loss} by step {self.learner.steps_done} of {self.directory}; "
-                f"lower --learning-rate (now {self.config.learning_rate:g})"
-            )
-
     def _epoch(self) -> float:
         return self.learner.steps_done / self.lanes.steps_per_epoch
 
     def _seconds(self) -> float:
-        return self.seconds_before + time.monotonic() - self.first_time
+        return self.books.seconds + time.monotonic() - self.first_time
 
     def _speed(self) -> float:
         """Characters learned from per second, evaluations included."""

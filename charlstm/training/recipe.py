@@ -9,12 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from charlstm.config import ModelConfig
+from charlstm.errors import OptionError
 from charlstm.training.config import Settings, TrainConfig
 
 DEFAULT_SECONDS = 180.0
+VAL_FRACTION = 0.1
+MOST_VAL_CHARACTERS = 1_000_000  # held back without being asked; the walk takes seconds, not hours
 LEAST_STEPS = 200  # without a budget: a text of a few lines is read often enough to be learned
 EPOCHS, EPOCHS_SMALL = 12.0, 30.0  # without a budget: enough for a text, for one below SMALL
-SMALL = 60_000  # characters
+SMALL, LARGE = 60_000, 300_000  # characters
+FINE_TUNING_RATE = 0.3  # of the rate of a fresh network
 MOST_TIMES_ENOUGH = 1.25  # however much time is given: beyond it a text is learned by heart
 EVALUATIONS = 16
 EVALUATION_SHARE = 0.1  # of a time budget, at most
@@ -22,6 +26,30 @@ MARGIN = 0.97  # of the time left is planned for; machines slow down
 BATCH_SIZE, BATCH_SIZE_SMALL, SEQ_LENGTH = 16, 8, 64
 LEAST_SEQ_LENGTH = 16
 WINDOWS_LEAST = 4  # a small text's epoch has at least so many steps
+AVERAGING = 0.1  # of the steps so far
+
+
+@dataclass(frozen=True)
+class Size:
+    """A size of network, and the characters it must read before it beats the one below it."""
+
+    num_layers: int
+    hidden_size: int
+    seq_length: int
+    characters: float = 0.0
+
+
+# For a text of SMALL characters or more; a larger network learns more from each character, and
+# reads fewer of them in the same time.
+SIZES = (
+    Size(1, 128, 32),
+    Size(1, 192, 48, 1.2e6),
+    Size(2, 192, 48, 1.5e6),
+    Size(2, 256, 64, 3e6),
+    Size(2, 384, 64, 6e6),
+    Size(2, 512, 64, 12e6),
+)
+MORE_WORK = 3.0  # a second, at most, that a machine does of a large network than of the smallest
 
 
 @dataclass(frozen=True)
@@ -40,6 +68,23 @@ class Choice:
     reason: str
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """How long a run is, and why."""
+
+    steps: int
+    evaluations: int
+    why: str
+    enough: bool = False  # more would only be learned by heart
+
+
+def val_fraction(settings: Settings, characters: int) -> float:
+    """The share of a text to hold back: a tenth, of a large text less."""
+    if settings.val_fraction is not None:
+        return settings.val_fraction
+    return min(VAL_FRACTION, MOST_VAL_CHARACTERS / characters)
+
+
 def choose(
     settings: Settings,
     *,
@@ -48,75 +93,154 @@ def choose(
     device: str,
     precision: str,
     threads: int,
+    processes: int,
     measure: Callable[[TrainConfig], Speed],
     seconds_spent: Callable[[], float],
 ) -> Choice:
     """Complete ``settings``; of a time budget ``seconds_spent()`` are gone already.
 
     ``measure`` is called only where the number of steps depends on the machine's speed.
+    ``processes`` share each batch. Raises OptionError where they cannot.
     """
     n = train_characters
-    seq_length, batch_size, shrunk = _window_and_batch(settings, n)
-    steps_per_epoch = max(1, n // batch_size // seq_length)
-    hidden_size = settings.hidden_size or _hidden_size(n)
+
+    def complete(size: Size) -> tuple[TrainConfig, str]:
+        return _complete(
+            settings,
+            size,
+            n=n,
+            vocab_size=vocab_size,
+            processes=processes,
+            device=device,
+            precision=precision,
+            threads=threads,
+        )
+
+    def planned(config: TrainConfig) -> _Plan:
+        return _planned(settings, config, n, measure, seconds_spent)
+
+    sizes = _sizes(settings, n)
+    config, shrunk = complete(sizes[0])
+    plan = planned(config)
+    read, work = plan.steps * _characters(config), config.model.parameters
+    for size in reversed(sizes[1:]):
+        larger, larger_shrunk = complete(size)
+        if not plan.enough and (
+            read * MORE_WORK * work / larger.model.parameters < size.characters
+        ):
+            continue  # as is known without measuring
+        larger_plan = planned(larger)
+        if larger_plan.enough or larger_plan.steps * _characters(larger) >= size.characters:
+            config, plan, shrunk = larger, larger_plan, larger_shrunk
+            break
+
+    epochs = plan.steps * _characters(config) / n
+    if settings.dropout is None:
+        config = replace(config, model=replace(config.model, dropout=_dropout(epochs)))
+    if settings.weight_dropout is None:
+        config = replace(config, weight_dropout=_weight_dropout(epochs))
+    config = replace(
+        config,
+        steps=plan.steps,
+        eval_every=settings.eval_every or -(-plan.steps // plan.evaluations),
+    )
+    size_words = f"{config.model.num_layers} x {config.model.hidden_size}"
+    steps = "step" if plan.steps == 1 else "steps"
+    return Choice(
+        config,
+        f"{size_words} for {n:,} characters to learn from; {plan.steps:,} {steps} "
+        f"({epochs:.1f} epochs), {plan.why}; dropout {config.model.dropout:g}{shrunk}",
+    )
+
+
+def _complete(
+    settings: Settings,
+    size: Size,
+    *,
+    n: int,
+    vocab_size: int,
+    processes: int,
+    device: str,
+    precision: str,
+    threads: int,
+) -> tuple[TrainConfig, str]:
+    """A configuration of this size, all but the length of the run; and what was shrunk, if so."""
+    seq_length, batch_size, shrunk = _window_and_batch(settings, size, n, processes)
+    H = settings.hidden_size or size.hidden_size
+    rate = _learning_rate(H) * (FINE_TUNING_RATE if settings.init_from else 1)
     config = TrainConfig(
         steps=1,
         eval_every=1,
         model=ModelConfig(
             vocab_size=vocab_size,
-            embedding_size=settings.embedding_size or min(64, hidden_size),
-            hidden_size=hidden_size,
-            num_layers=settings.num_layers or 2,
+            embedding_size=settings.embedding_size or min(64, H),
+            hidden_size=H,
+            num_layers=settings.num_layers or size.num_layers,
             dropout=settings.dropout or 0.0,
             residual=settings.residual is not False,
         ),
         seq_length=seq_length,
         batch_size=batch_size,
-        val_fraction=settings.val_fraction,
-        learning_rate=settings.learning_rate or _learning_rate(hidden_size),
+        val_fraction=settings.val_fraction or 0.0,
+        learning_rate=settings.learning_rate or rate,
         weight_decay=0.05 if settings.weight_decay is None else settings.weight_decay,
         grad_clip=settings.grad_clip or 1.0,
+        weight_dropout=settings.weight_dropout or 0.0,
+        averaging=AVERAGING if settings.averaging is None else settings.averaging,
+        patience=settings.patience or 0,
+        init_from=settings.init_from,
         device=device,
         precision=precision,
         threads=threads,
         random_seed=settings.random_seed or 0,
     )
+    return config, shrunk
 
-    evaluations = EVALUATIONS
+
+def _planned(
+    settings: Settings,
+    config: TrainConfig,
+    n: int,
+    measure: Callable[[TrainConfig], Speed],
+    seconds_spent: Callable[[], float],
+) -> _Plan:
+    """The length that was asked for, or what the time holds of such steps."""
+    steps_per_epoch = max(1, n // _characters(config))
     if settings.steps is not None:
-        steps, why = settings.steps, "as asked"
-    elif settings.epochs is not None:
-        steps, why = max(1, round(settings.epochs * steps_per_epoch)), "as asked"
+        return _Plan(settings.steps, EVALUATIONS, "as asked")
+    if settings.epochs is not None:
+        return _Plan(max(1, round(settings.epochs * steps_per_epoch)), EVALUATIONS, "as asked")
+    speed = measure(config)
+    budget = settings.time or DEFAULT_SECONDS
+    seconds = MARGIN * (budget - seconds_spent())
+    evaluations = EVALUATIONS
+    if settings.eval_every is not None:
+        steps = int(seconds / (speed.step + speed.evaluation / settings.eval_every))
     else:
-        speed = measure(config)
-        seconds = MARGIN * ((settings.time or DEFAULT_SECONDS) - seconds_spent())
-        if settings.eval_every is not None:
-            steps = int(seconds / (speed.step + speed.evaluation / settings.eval_every))
-        else:
-            share = EVALUATION_SHARE * seconds / max(speed.evaluation, 1e-9)
-            evaluations = max(1, min(EVALUATIONS, int(share)))
-            steps = int((seconds - evaluations * speed.evaluation) / speed.step)
-        steps = max(1, steps)
-        why = f"what {settings.time or DEFAULT_SECONDS:g} seconds hold"
-        enough = max(LEAST_STEPS, (EPOCHS_SMALL if n < SMALL else EPOCHS) * steps_per_epoch)
-        most = round(enough * (1 if settings.time is None else MOST_TIMES_ENOUGH))
-        if most < steps:
-            steps, why = most, "more would only be learned by heart"
-
-    epochs = steps / steps_per_epoch
-    if settings.dropout is None:
-        config = replace(config, model=replace(config.model, dropout=_dropout(epochs)))
-    config = replace(
-        config, steps=steps, eval_every=settings.eval_every or -(-steps // evaluations)
-    )
-    size = f"{config.model.num_layers} x {hidden_size} for {n:,} characters to learn from"
-    length = f"{steps:,} {'step' if steps == 1 else 'steps'} ({epochs:.1f} epochs), {why}"
-    return Choice(config, f"{size}; {length}; dropout {config.model.dropout:g}{shrunk}")
+        share = EVALUATION_SHARE * seconds / max(speed.evaluation, 1e-9)
+        evaluations = max(1, min(EVALUATIONS, int(share)))
+        steps = int((seconds - evaluations * speed.evaluation) / speed.step)
+    enough = max(LEAST_STEPS, (EPOCHS_SMALL if n < SMALL else EPOCHS) * steps_per_epoch)
+    most = round(enough * (1 if settings.time is None else MOST_TIMES_ENOUGH))
+    if most < steps:
+        return _Plan(most, evaluations, "more would only be learned by heart", enough=True)
+    return _Plan(max(1, steps), evaluations, f"what {budget:g} seconds hold")
 
 
-def _hidden_size(n: int) -> int:
-    """Units for a text of ``n`` characters: more for more to learn, fewer to learn by heart."""
-    return 64 if n < 4_000 else 192 if n < SMALL else 256
+def _characters(config: TrainConfig) -> int:
+    """How many characters a step learns from."""
+    return config.batch_size * config.seq_length
+
+
+def _sizes(settings: Settings, n: int) -> list[Size]:
+    """The sizes to choose from for ``n`` characters, smallest first; one if it was asked for."""
+    if n < SMALL:
+        return [Size(2, 64 if n < 4_000 else 192, SEQ_LENGTH)]
+    asked = (settings.hidden_size, settings.num_layers, settings.steps, settings.epochs)
+    if any(value is not None for value in asked):
+        return [Size(2, 256, SEQ_LENGTH)]
+    most = 256 if n < LARGE else 512
+    return [size for size in SIZES if size.hidden_size <= most]
 
 
 def _learning_rate(hidden_size: int) -> float:
@@ -130,21 +254,35 @@ def _dropout(epochs: float) -> float:
     return next((dropout for most, dropout in steps if epochs <= most), 0.6)
 
 
-def _window_and_batch(settings: Settings, n: int) -> tuple[int, int, str]:
+def _weight_dropout(epochs: float) -> float:
+    """As dropout, for the recurrent connections."""
+    return 0.0 if epochs <= 8 else 0.2
+
+
+def _window_and_batch(
+    settings: Settings, size: Size, n: int, processes: int
+) -> tuple[int, int, str]:
     """Window and batch that the text can fill, and a note where they are below the usual.
 
     A choice of the recipe leaves WINDOWS_LEAST steps to an epoch; one that was asked for gives
     way only if the text is shorter than a single step.
     """
     usual = BATCH_SIZE_SMALL if n < SMALL else BATCH_SIZE
-    T, B = settings.seq_length or SEQ_LENGTH, settings.batch_size or usual
+    T, B = settings.seq_length or size.seq_length, settings.batch_size or usual
     wanted = (T, B)
     while settings.seq_length is None and T > LEAST_SEQ_LENGTH and n < WINDOWS_LEAST * B * T:
         T //= 2
     while settings.batch_size is None and B > 1 and n < WINDOWS_LEAST * B * T:
         B //= 2
     B = min(B, n)
+    if settings.batch_size is None:
+        B = max(processes, B // processes * processes)
+    elif B % processes:
+        raise OptionError(
+            f"batch size is {B}, which {processes} processes cannot share evenly; "
+            f"give a multiple of {processes}"
+        )
     T = min(T, max(1, n // B))
     names = zip(("window", "batch"), wanted, (T, B), strict=True)
-    shrunk = " and ".join(f"{name} {old} -> {new}" for name, old, new in names if old != new)
+    shrunk = " and ".join(f"{name} {old} -> {new}" for name, old, new in names if new < old)
     return T, B, f"; {shrunk} to fit so short a text" if shrunk else ""

@@ -6,25 +6,33 @@ work. Nothing is printed.
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from charlstm.checkpoint import Model, load_model
 from charlstm.config import ModelConfig, TextOptions
 from charlstm.dataset import Dataset, load_dataset
 from charlstm.errors import CorpusError, OptionError, TrainingError
-from charlstm.runs import CONFIG_FILE, STATE_FILE, check_output, make_run_directory
+from charlstm.runs import (
+    CONFIG_FILE,
+    STATE_FILE,
+    check_output,
+    find_model,
+    make_run_directory,
+)
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.device import choose_device, choose_precision, choose_threads
 from charlstm.training.evaluate import evaluate
 from charlstm.training.events import Event
+from charlstm.training.group import Group, joined
 from charlstm.training.lanes import Lanes
 from charlstm.training.learner import Learner
 from charlstm.training.loop import Run, ShouldStop
-from charlstm.training.recipe import DEFAULT_SECONDS, Speed, choose
+from charlstm.training.recipe import DEFAULT_SECONDS, Choice, Speed, choose, val_fraction
 from charlstm.training.record import write_config
 from charlstm.training.state import damaged, load_state
+from charlstm.training.transfer import Transfer, transferred, with_sizes_of
 from charlstm.vocab import Ids
 
 LEAST_CHARACTERS = 32
@@ -48,31 +56,27 @@ def train(
     the time that the run takes. ``should_stop`` is asked after each step: the run then saves
     its state and ends early, to be resumed.
 
-    Raises OptionError, CorpusError and TrainingError; nothing is written before all is checked.
+    Started by ``torchrun``, every process trains its share of each batch, and the first alone
+    writes. Raises OptionError, CorpusError and TrainingError; nothing is written before all is
+    checked.
     """
     started = time.monotonic() - seconds_spent
     for place in places:
         _check_name(place)
     if output is not None:
         check_output(output)
+    initial = None
+    if settings.init_from is not None:
+        path = find_model(settings.init_from)
+        initial = load_model(path)
+        settings = with_sizes_of(initial, replace(settings, init_from=str(path.absolute())))
     device = choose_device(settings.device)
-    train_ids, val_ids = _split(dataset, settings.val_fraction)
-    choice = choose(
-        settings,
-        train_characters=len(train_ids),
-        vocab_size=len(dataset.vocabulary),
-        device=device,
-        precision=choose_precision(settings.precision, device),
-        threads=choose_threads(settings.threads),
-        measure=lambda config: _measure(config, train_ids, val_ids, settings.time),
-        seconds_spent=lambda: time.monotonic() - started,
-    )
-    learner = _learner(choice.config, train_ids)
-    directory = make_run_directory(output, dataset.fingerprint.name)
-    write_config(directory / CONFIG_FILE, choice.config, dataset.text, places)
-    run = Run(dataset, learner, places, directory)
-    run.seconds_before = time.monotonic() - started
-    yield from run.events(choice.reason, should_stop)
+    with joined(device) as group:
+        run, choice, transfer = _begun(
+            dataset, settings, initial, device, group, places, output, started
+        )
+        yield from run.events(choice.reason, should_stop, transfer)
+        del run
 
 
 def resume(
@@ -94,11 +98,8 @@ def resume(
     except (ValueError, LookupError, TypeError, AttributeError, OptionError) as error:
         raise damaged(path, error) from error
     if done >= config.steps:
-        raise TrainingError(
-            f"{directory}: this run is complete, all {config.steps:,} steps of it; "
-            f"use its model with charlstm generate -m {directory}"
-        )
-    choose_device(config.device)
+        raise _complete(directory, f"all {config.steps:,} steps of it")
+    device = choose_device(config.device)
     try:
         dataset = load_dataset(places or recorded, text)
     except CorpusError as error:
@@ -110,13 +111,55 @@ def resume(
             f"{dataset.fingerprint.name}: not the text this run began with (SHA-256 "
             f"{dataset.fingerprint.sha256[:12]}, not {kept[:12]}); give that text, or start anew"
         )
-    learner = _learner(config, _split(dataset, config.val_fraction)[0])
-    run = Run(dataset, learner, given, directory)
-    try:
-        run.load_state_dict(state)
-    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
-        raise damaged(path, error) from error
-    yield from run.events("resumed", should_stop)
+    with joined(device) as group:
+        learner = _learner(config, _split(dataset, config.val_fraction)[0], group)
+        run = Run(dataset, learner, given, directory)
+        try:
+            run.load_state_dict(state)
+        except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+            raise damaged(path, error) from error
+        if run.out_of_patience:
+            raise _complete(directory, "which ended early, out of patience")
+        yield from run.events("resumed", should_stop)
+        del learner, run
+
+
+def _begun(
+    dataset: Dataset,
+    settings: Settings,
+    initial: Model | None,
+    device: str,
+    group: Group,
+    places: Sequence[str],
+    output: Path | None,
+    started: float,
+) -> tuple[Run, Choice, Transfer | None]:
+    """A run that is set up in its directory; ``started`` is when, on the monotonic clock."""
+    settings = replace(settings, val_fraction=val_fraction(settings, len(dataset.ids)))
+    train_ids, val_ids = _split(dataset, settings.val_fraction or 0.0)
+    choice = choose(
+        settings,
+        train_characters=len(train_ids),
+        vocab_size=len(dataset.vocabulary),
+        device=device,
+        precision=choose_precision(settings.precision, device),
+        threads=choose_threads(settings.threads),
+        processes=group.size,
+        measure=lambda config: _measure(config, train_ids, val_ids, settings.time, group),
+        seconds_spent=lambda: group.agree(time.monotonic() - started),
+    )
+    learner = _learner(choice.config, train_ids, group)
+    transfer = None
+    if initial is not None:
+        weights, transfer = transferred(initial, dataset.vocabulary, learner.weights())
+        learner.load_weights(weights)
+    directory = None
+    if group.leads:
+        directory = make_run_directory(output, dataset.fingerprint.name)
+        write_config(directory / CONFIG_FILE, choice.config, dataset.text, places)
+    run = Run(dataset, learner, places, group.agree(directory))
+    run.books.seconds = time.monotonic() - started
+    return run, choice, transfer
 
 
 def _config_in(state: dict[str, Any]) -> TrainConfig:
@@ -126,7 +169,8 @@ def _config_in(state: dict[str, Any]) -> TrainConfig:
     """
     values = dict(state["config"])
     config = TrainConfig(model=ModelConfig(**values.pop("model")), **values)
-    shapes = {name: tuple(weight.shape) for name, weight in state["learner"]["model"].items()}
+    learned = state["learner"]["learned"]
+    shapes = {name: tuple(weight.shape) for name, weight in learned["model"].items()}
     layers = config.model.num_layers  # counted before so many shapes are listed
     if len(shapes) != 4 * layers + 3 or shapes != config.model.parameter_shapes():
         raise ValueError("weights of other sizes than the configuration's")
@@ -136,10 +180,16 @@ def _config_in(state: dict[str, Any]) -> TrainConfig:
     return config
 
 
-def _learner(config: TrainConfig, train_ids: Ids) -> Learner:
-    return Learner(
-        config, Lanes(train_ids, config.batch_size, config.seq_length, config.random_seed)
+def _complete(directory: Path, how: str) -> TrainingError:
+    return TrainingError(
+        f"{directory}: this run is complete, {how}; "
+        f"use its model with charlstm generate -m {directory}"
     )
+
+
+def _learner(config: TrainConfig, train_ids: Ids, group: Group) -> Learner:
+    lanes = Lanes(train_ids, config.batch_size, config.seq_length, config.random_seed)
+    return Learner(config, lanes, group)
 
 
 def _check_name(place: str) -> None:
@@ -169,21 +219,29 @@ def _split(dataset: Dataset, val_fraction: float) -> tuple[Ids, Ids]:
     return train_ids, val_ids
 
 
-def _measure(config: TrainConfig, train_ids: Ids, val_ids: Ids, budget: float | None) -> Speed:
+def _measure(
+    config: TrainConfig, train_ids: Ids, val_ids: Ids, budget: float | None, group: Group
+) -> Speed:
     """How fast this machine goes, found with a model that is thrown away."""
     seconds = min(MEASURE_SECONDS, MEASURE_SHARE * (budget or DEFAULT_SECONDS))
-    learner = _learner(config, train_ids)
-    for _ in range(2):  # the first steps set things up
-        learner.step()
-    times: list[float] = []
-    while sum(times) < seconds:
+    learner = _learner(config, train_ids, group)
+
+    def timed(steps: int) -> float:
+        """Seconds of one step, as the leader's clock has it."""
         before = time.monotonic()
-        float(learner.step())  # waits for the device
-        times.append(time.monotonic() - before)
+        for _ in range(steps):
+            learner.step()
+        learner.take_losses()  # waits for the device
+        elapsed: float = group.agree(time.monotonic() - before)
+        return elapsed / steps
+
+    timed(2)  # sets things up
+    step = timed(2)
+    step = timed(max(2, int(seconds / step)))
     sample = val_ids[:MEASURE_CHARACTERS]
     evaluation = 0.0
     if len(sample) > 1:
         before = time.monotonic()
-        evaluate(learner.model, sample, device=learner.device, bf16=learner.bf16)
+        evaluate(learner.averaged, sample, device=learner.device, bf16=learner.bf16)
         evaluation = (time.monotonic() - before) * len(val_ids) / len(sample)
-    return Speed(step=float(np.mean(times)), evaluation=evaluation)
+    return Speed(step=step, evaluation=group.agree(evaluation))

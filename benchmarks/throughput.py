@@ -1,0 +1,160 @@
+"""Characters a second of charlstm's training step, beside bare torch loops of the same sizes.
+
+    python benchmarks/throughput.py TEXT --sizes 2x256 1x256 2x512
+
+charlstm takes the precision that it chooses on the machine, and drops out 0.4 of the values, as
+its recipe does for a dozen epochs. The bare loops are embedding, ``nn.LSTM`` and output layer,
+cross-entropy, clipped gradients and fused AdamW, with the state carried from window to window and
+without dropout, in bf16 (autocast) and in fp32. Nobody evaluates or writes anything.
+
+All three live in one process and take turns of 20 steps, so that a machine that slows down slows
+all alike. Figures are medians over the rounds; a ratio is the median of the rounds' ratios.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+
+import torch
+from tables import median, table
+from torch import nn
+from torch.nn import functional as F
+
+from charlstm.config import TextOptions
+from charlstm.dataset import load_dataset
+from charlstm.training.config import Settings, TrainConfig
+from charlstm.training.device import choose_device, choose_precision, choose_threads
+from charlstm.training.lanes import Lanes
+from charlstm.training.learner import Learner
+from charlstm.training.recipe import choose
+from charlstm.vocab import Ids
+
+TURN = 20  # steps
+DROPOUT = 0.4
+
+
+def configuration(settings: Settings, train_characters: int, vocab_size: int) -> TrainConfig:
+    """All that a learner has to know; ``settings`` give the steps, so nothing is measured."""
+    device = choose_device(settings.device)
+    return choose(
+        settings,
+        train_characters=train_characters,
+        vocab_size=vocab_size,
+        device=device,
+        precision=choose_precision(settings.precision, device),
+        threads=choose_threads(settings.threads),
+        processes=1,
+        measure=lambda config: None,
+        seconds_spent=lambda: 0.0,
+    ).config
+
+
+class Bare:
+    """The shortest loop that trains the same sizes."""
+
+    def __init__(self, config: TrainConfig, ids: Ids, *, bf16: bool) -> None:
+        V, E = config.model.vocab_size, config.model.embedding_size
+        H, L, B = config.model.hidden_size, config.model.num_layers, config.batch_size
+        self.T, self.bf16, self.grad_clip = config.seq_length, bf16, config.grad_clip
+        self.device = torch.device(config.device)
+        lanes = ids[: len(ids) // B * B].reshape(B, -1).T.astype("int64")
+        self.text = torch.from_numpy(lanes).to(self.device)  # (characters of a lane, B)
+        layers = nn.ModuleList([nn.Embedding(V, E), nn.LSTM(E, H, num_layers=L), nn.Linear(H, V)])
+        self.layers = layers.to(self.device)
+        self.optimizer = torch.optim.AdamW(
+            self.layers.parameters(), lr=config.learning_rate, fused=True
+        )
+        self.place, self.state = 0, None
+
+    def step(self) -> None:
+        if self.place + self.T >= len(self.text):
+            self.place, self.state = 0, None
+        window = self.text[self.place : self.place + self.T + 1]  # (T + 1, B)
+        self.place += self.T
+        embedding, lstm, output = self.layers
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            hidden, (h, c) = lstm(embedding(window[:-1]), self.state)  # (T, B, H)
+            logits = output(hidden)  # (T, B, V)
+        self.state = h.detach(), c.detach()
+        loss = F.cross_entropy(logits.float().flatten(0, 1), window[1:].flatten())
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.layers.parameters(), self.grad_clip)
+        self.optimizer.step()
+
+
+def turn(step: Callable[[], object], device: str) -> float:
+    """The seconds of TURN steps."""
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    wait()
+    before = time.perf_counter()
+    for _ in range(TURN):
+        step()
+    wait()
+    return time.perf_counter() - before
+
+
+def measured(config: TrainConfig, ids: Ids, repeats: int) -> list[list[float]]:
+    """Characters a second of each round: charlstm, bare bf16, bare fp32."""
+    lanes = Lanes(ids, config.batch_size, config.seq_length, config.random_seed)
+    rivals = (
+        Learner(config, lanes),
+        Bare(config, ids, bf16=True),
+        Bare(config, ids, bf16=False),
+    )
+    for rival in rivals:  # the first steps set things up
+        turn(rival.step, config.device)
+    characters = TURN * config.batch_size * config.seq_length
+    return [
+        [characters / turn(rival.step, config.device) for rival in rivals] for _ in range(repeats)
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("text")
+    parser.add_argument("--sizes", nargs="+", default=["2x256", "1x256", "2x512"], metavar="LxH")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--window", type=int, default=64)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--device", default="cpu")
+    arguments = parser.parse_args()
+    dataset = load_dataset([arguments.text], TextOptions())
+    ids = dataset.split(0.1)[0]
+    rows = []
+    for size in arguments.sizes:
+        num_layers, hidden_size = map(int, size.split("x"))
+        settings = Settings(
+            steps=TURN * (arguments.repeats + 1),
+            num_layers=num_layers,
+            hidden_size=hidden_size,
+            dropout=DROPOUT,
+            batch_size=arguments.batch,
+            seq_length=arguments.window,
+            device=arguments.device,
+        )
+        config = configuration(settings, len(ids), len(dataset.vocabulary))
+        rounds = measured(config, ids, arguments.repeats)
+        rows.append(
+            (
+                f"{num_layers} x {hidden_size}",
+                config.precision,
+                *(f"{median(speeds):,.0f}" for speeds in zip(*rounds, strict=True)),
+                f"{median([charlstm / bf16 for charlstm, bf16, _ in rounds]):.2f}",
+                f"{median([charlstm / fp32 for charlstm, _, fp32 in rounds]):.2f}",
+            )
+        )
+    header = (
+        "sizes",
+        "charlstm's precision",
+        "charlstm, characters/s",
+        "bare bf16",
+        "bare fp32",
+        "charlstm / bare bf16",
+        "charlstm / bare fp32",
+    )
+    print(table(header, rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Two processes under torchrun train the one model that one process trains."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from charlstm.checkpoint import load_model
+from charlstm.training.group import Group
+from tests.conftest import Run
+
+OPTIONS = (
+    "--steps", 24, "--eval-every", 8, "--hidden-size", 24, "--embedding-size", 8,
+    "--batch-size", 6, "--seq-length", 16, "--dropout", 0.3, "--weight-dropout", 0.2,
+    "--precision", "fp32", "--threads", 1,
+)  # fmt: skip
+
+
+def torchrun(
+    environment: dict[str, str], processes: int, *words: object
+) -> subprocess.CompletedProcess[bytes]:
+    """``charlstm`` in so many processes, as a user starts them."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    return subprocess.run(
+        [*launcher, "--nproc-per-node", str(processes), "-m", "charlstm", *map(str, words)],
+        capture_output=True,
+        timeout=180,
+        check=False,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def weights(run: Path) -> dict[str, Any]:
+    return load_model(run / "model.safetensors").weights
+
+
+def assert_same(one: Path, other: Path) -> None:
+    for name, weight in weights(one).items():
+        np.testing.assert_allclose(weights(other)[name], weight, atol=2e-5, err_msg=name)
+    lines = [
+        [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        for run in (one, other)
+    ]
+    for key in ("step", "loss", "val_loss", "learning_rate"):
+        found = [[line.get(key) or 0 for line in run] for run in lines]
+        np.testing.assert_allclose(found[0], found[1], atol=1e-5, err_msg=key)
+
+
+@pytest.fixture(scope="module")
+def alone(play: Path, charlstm: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of one process."""
+    run = tmp_path_factory.mktemp("alone") / "run"
+    done = charlstm("train", play, "-o", run, *OPTIONS)
+    assert done.returncode == 0, done.stderr.decode()
+    return run
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_processes_give_the_result_of_one(
+    play: Path, alone: Path, environment: dict[str, str], tmp_path: Path, processes: int
+) -> None:
+    """Weights and losses, dropout and all; one run directory, one path on stdout, one voice."""
+    run = tmp_path / "run"
+    done = torchrun(environment, processes, "train", play, "-o", run, *OPTIONS)
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout.decode().split() == [str(run / "model.safetensors")]
+    assert done.stderr.count(b"plan: ") == 1
+    assert_same(alone, run)
+
+
+def test_time_is_agreed_on(play: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    """Each process measures, the first decides, and all end at the same step."""
+    done = torchrun(environment, 2, "train", play, "-o", tmp_path / "run", "--time", "2s")
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_a_run_of_one_goes_on_in_two(
+    play: Path, alone: Path, environment: dict[str, str], charlstm: Run, tmp_path: Path
+) -> None:
+    """The state knows nothing of how many processes there were."""
+    run = tmp_path / "run"
+    code = (
+        "import os, sys\n"
+        "from charlstm.training import loop\n"
+        "loop.SAVE_SECONDS = 0.0\n"
+        "save = loop.Run._save_state\n"
+        "def and_die(self):\n"
+        "    save(self)\n"
+        "    if self.learner.steps_done == 13: os._exit(9)\n"
+        "loop.Run._save_state = and_die\n"
+        "from charlstm.cli import main\n"
+        "main(sys.argv[1:])\n"
+    )
+    words = ["train", str(play), "-o", str(run), *map(str, OPTIONS)]
+    died = subprocess.run([sys.executable, "-c", code, *words], env=environment, check=False)
+    assert died.returncode == 9
+    done = torchrun(environment, 2, "train", "--resume", run)
+    assert done.returncode == 0, done.stderr.decode()
+    assert_same(alone, run)
+
+
+def test_what_is_wrong_is_said_once(
+    play: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """A batch that cannot be shared, standard input that only one could read."""
+    for words, message in (
+        ((play, "--batch-size", 5), b"batch size is 5, which 2 processes cannot share"),
+        (("-",), b"standard input cannot be read by several processes"),
+    ):
+        done = torchrun(environment, 2, "train", *words, "-o", tmp_path / "run", "--steps", 2)
+        assert done.returncode != 0
+        assert done.stderr.count(message) == 1
+        assert not (tmp_path / "run").exists()
+
+
+def test_shares_make_up_the_whole() -> None:
+    """Every lane is somebody's, and nobody's twice."""
+    lanes = torch.arange(12).view(1, 6, 2)
+    shares = [Group(rank, 3).share(lanes) for rank in range(3)]
+    assert torch.equal(torch.stack(shares, dim=-2).flatten(-3, -2), lanes)

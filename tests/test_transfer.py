@@ -1,0 +1,112 @@
+"""Beginning from another model: characters keep their rows, new ones are added, none is lost."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from charlstm.checkpoint import Model, load_model
+from charlstm.config import Fingerprint, ModelConfig, TextOptions
+from charlstm.errors import OptionError
+from charlstm.lstm import Array
+from charlstm.training.config import Settings
+from charlstm.training.transfer import transferred, with_sizes_of
+from charlstm.vocab import Vocabulary
+from tests.conftest import Run
+
+
+def weights(config: ModelConfig, seed: int) -> dict[str, Array]:
+    rng = np.random.default_rng(seed)
+    return {
+        name: rng.normal(size=shape).astype(np.float32)
+        for name, shape in config.parameter_shapes().items()
+    }
+
+
+def model_of(characters: str) -> Model:
+    config = ModelConfig(vocab_size=len(characters), embedding_size=3, hidden_size=4, num_layers=2)
+    return Model(
+        config=config,
+        weights=weights(config, 0),
+        vocabulary=Vocabulary(characters),
+        fingerprint=Fingerprint(name="old", sha256="0", characters=9),
+        text=TextOptions(),
+        training={},
+        command="",
+    )
+
+
+def test_rows_go_over_by_character() -> None:
+    """A kept character has its old rows at its new id, a new one fresh rows and a small bias."""
+    model, vocabulary = model_of("abcd"), Vocabulary("\u00e9xdb")
+    config = ModelConfig(vocab_size=4, embedding_size=3, hidden_size=4, num_layers=2)
+    drawn = weights(config, 1)
+    found, counts = transferred(model, vocabulary, drawn)
+    assert (counts.kept, counts.added, counts.dropped) == (2, 2, 2)
+    for name in ("embedding.weight", "output.weight"):
+        assert (found[name][2] == model.weights[name][3]).all()  # d
+        assert (found[name][3] == model.weights[name][1]).all()  # b
+        assert (found[name][:2] == drawn[name][:2]).all()
+    least = model.weights["output.bias"].min()
+    assert found["output.bias"].tolist()[:2] == [least, least]
+    for name, weight in model.weights.items():
+        if name.startswith("layers"):
+            assert (found[name] == weight).all()
+    assert {name: w.shape for name, w in found.items()} == config.parameter_shapes()
+
+
+def test_sizes_are_the_models() -> None:
+    """To ask for others is an error that names both."""
+    model = model_of("ab")
+    assert with_sizes_of(model, Settings()).hidden_size == 4
+    assert with_sizes_of(model, Settings(hidden_size=4)).num_layers == 2
+    with pytest.raises(OptionError, match="hidden size is 5, but the model to begin from has 4"):
+        with_sizes_of(model, Settings(hidden_size=5))
+
+
+def test_the_command_begins_where_the_other_model_ended(
+    charlstm: Run, trained: Path, play: Path, tmp_path: Path
+) -> None:
+    """It says what became of the characters, and a step later it is as good as it was."""
+    text = tmp_path / "other.txt"
+    text.write_text(play.read_text().replace("q", "\u03b6").replace("T", "\u00de"))
+    done = charlstm(
+        "train", text, "-o", tmp_path / "run", "--steps", 1, "--init-from", trained, "-q"
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    again = charlstm("train", text, "-o", tmp_path / "two", "--steps", 1, "--init-from", trained)
+    assert b"characters kept, 2 added, 2 dropped" in again.stderr
+    before = load_model(trained / "model.safetensors").training["val_loss"]
+    after = load_model(tmp_path / "run/model.safetensors").training
+    assert after["val_loss"] < before + 0.5
+    fresh = charlstm(
+        "train", text, "-o", tmp_path / "new", "--steps", 1, "--hidden-size", 24,
+        "--embedding-size", 8,
+    )  # fmt: skip
+    assert fresh.returncode == 0
+    assert after["val_loss"] < load_model(tmp_path / "new/model.safetensors").training["val_loss"]
+
+
+def test_the_record_repeats_it(charlstm: Run, trained: Path, play: Path, tmp_path: Path) -> None:
+    """The kept settings name the model that the run began from, and make the same one again."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    charlstm("train", play, "-o", first, "--steps", 5, "--init-from", trained)
+    done = charlstm("train", "--config", first / "config.toml", "-o", second)
+    assert done.returncode == 0, done.stderr.decode()
+    models = [load_model(run / "model.safetensors") for run in (first, second)]
+    assert all((models[0].weights[name] == w).all() for name, w in models[1].weights.items())
+    assert models[0].training["init_from"] == str(trained / "model.safetensors")
+    assert f"--init-from {trained}" in models[0].command
+
+
+def test_a_model_that_is_not_there_is_named(charlstm: Run, play: Path, tmp_path: Path) -> None:
+    """Before anything is written."""
+    done = charlstm("train", play, "-o", tmp_path / "run", "--init-from", tmp_path / "none")
+    assert done.returncode == 1
+    assert b"no such model file" in done.stderr
+    assert not (tmp_path / "run").exists()
+    for words in (["--hidden-size", "7"],):
+        done = charlstm("train", play, "-o", tmp_path / "run", "--init-from", "", *words)
+        assert done.returncode == 2
+        assert json.dumps(done.stderr.decode()).count("\\n") == 1
