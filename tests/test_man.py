@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from enum import Enum
 from itertools import pairwise
 from pathlib import Path
@@ -192,6 +193,7 @@ def chosen(characters: int, **settings: Any) -> TrainConfig:
         device="cpu",
         precision="fp32",
         threads=1,
+        processes=1,
         measure=lambda config: recipe.Speed(step=1e-9, evaluation=0.0),
         seconds_spent=lambda: 0.0,
     ).config
@@ -214,45 +216,71 @@ def recipe_says(topic: str) -> str:
     return found[1]
 
 
-def test_recipe_of_the_hidden_size() -> None:
-    """The page tells the hidden sizes and the lengths of text where they change."""
-    pairs, beyond = steps(recipe_says("hidden size"))
-    sizes = [size for size, _ in pairs] + [beyond]
-    for (size, limit), following in zip(pairs, sizes[1:], strict=True):
-        assert chosen(int(limit) - 1, steps=1).model.hidden_size == size
-        assert chosen(int(limit), steps=1).model.hidden_size == following
-    assert chosen(10**8, steps=1).model.hidden_size == beyond
+def test_recipe_of_the_sizes() -> None:
+    """The page tells the sizes for short texts, and those that the time decides between."""
+    says = recipe_says("layers, hidden size")
+    for L, H, limit in re.findall(r"(\d) x (\d+) for fewer than ([\d,]+)", says):
+        model = chosen(int(limit.replace(",", "")) - 1).model
+        assert (model.num_layers, model.hidden_size) == (int(L), int(H))
+    last = recipe.SIZES[-1]
+    assert f"else {last.num_layers} x {last.hidden_size}" in says
+    assert chosen(10**6).model.hidden_size == last.hidden_size
+    listed = [
+        recipe.Size(int(L), int(H), 0, float(million or 0) * 1e6)
+        for L, H, million in re.findall(r"^(\d) x (\d+)(?: from (\S+) million)?[,.]", says, re.M)
+    ]
+    assert listed == [replace(size, seq_length=0) for size in recipe.SIZES]
+    assert chosen(1 << 20, steps=1).model.hidden_size == 256
 
 
-def test_recipe_of_the_dropout() -> None:
+@pytest.mark.parametrize(("topic", "column"), [("dropout", 0), ("weight dropout", 1)])
+def test_recipe_of_the_dropout(topic: str, column: int) -> None:
     """The page tells the dropouts and the numbers of epochs where they change."""
-    pairs, beyond = steps(recipe_says("dropout"))
-    shares = [share for share, _ in pairs] + [beyond]
-    for (share, epochs), following in zip(pairs, shares[1:], strict=True):
-        assert chosen(1 << 20, epochs=epochs).model.dropout == share
-        assert chosen(1 << 20, epochs=epochs + 0.1).model.dropout == following
-    assert chosen(1 << 20, epochs=99).model.dropout == beyond
+
+    def share(epochs: float) -> float:
+        config = chosen(1 << 20, epochs=epochs)
+        return (config.model.dropout, config.weight_dropout)[column]
+
+    pairs, beyond = steps(recipe_says(topic))
+    shares = [value for value, _ in pairs] + [beyond]
+    for (value, epochs), following in zip(pairs, shares[1:], strict=True):
+        assert share(epochs) == value
+        assert share(epochs + 0.1) == following
+    assert share(99) == beyond
 
 
 def test_recipe_of_the_rest() -> None:
     """The page tells the budget without options, window, batch, rate, decay and clipping."""
     page = " ".join(page_of("train").split())
-    config = chosen(1 << 20)
+    config = chosen(1 << 20, steps=1)
     assert f"at most {recipe.DEFAULT_SECONDS / 60:g} minutes" in page
     epochs = f"{recipe.EPOCHS:g} epochs, {recipe.EPOCHS_SMALL:g} of a text below {recipe.SMALL:,}"
     assert f"{epochs} characters, but no fewer than {recipe.LEAST_STEPS} steps" in page
-    assert f"{recipe.MOST_TIMES_ENOUGH:g} times as many steps" in page
+    assert f"for {recipe.MOST_EPOCHS:g} epochs, ends sooner" in page
     small = chosen(50_000).batch_size
     windows = f"{config.seq_length} characters and {config.batch_size} windows; {small} windows"
     assert f"{windows} for fewer than {recipe.SMALL:,} characters" in page
+    assert f"On a GPU there are {recipe.BATCH_SIZE_GPU} windows" in page
     assert recipe_says("learning rate").startswith(f"{config.learning_rate:g};")
     assert config.model.hidden_size == 256
     assert chosen(1 << 20, hidden_size=1024).learning_rate == config.learning_rate / 2
     assert chosen(1 << 20, hidden_size=64).learning_rate == config.learning_rate
+    tuned = recipe.choose(
+        Settings(steps=1, init_from="model"),
+        train_characters=1 << 20,
+        vocab_size=64,
+        device="cpu",
+        precision="fp32",
+        threads=1,
+        processes=1,
+        measure=lambda config: recipe.Speed(step=1.0, evaluation=0.0),
+        seconds_spent=lambda: 0.0,
+    ).config
+    assert f"{tuned.learning_rate / config.learning_rate:g} times the recipe's" in page
     for option, value in (
-        ("--num-layers", config.model.num_layers),
         ("--weight-decay", config.weight_decay),
         ("--grad-clip", config.grad_clip),
+        ("--averaging", config.averaging),
     ):
         body = next(body for line, body in items(page_of("train")) if option in flags(line))
         assert f"default is {value:g}." in body

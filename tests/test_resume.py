@@ -146,7 +146,7 @@ def test_a_step_that_was_skipped_is_said(play: Path, tmp_path: Path) -> None:
     for event in events:
         if isinstance(event, Step) and event.step >= 100 and not poisoned:
             learner = learner_of(events)
-            poisoned = not learner.lanes.starts_epoch(event.step)
+            poisoned = not learner.lanes.starts(event.step)
             learner.carried[0][0][:] = torch.inf
         if isinstance(event, Mended):
             mended.append(event)

@@ -13,6 +13,16 @@ LANE_LEAST = 512  # a lane shorter than this would spend most of its time warmin
 BLOCK_LOGITS = 1 << 22  # logits in memory at a time
 
 
+def walk_length(characters: int) -> int:
+    """How many characters a walk reads in each lane; its time is in proportion."""
+    lanes = _lanes(characters)
+    return -(-(characters - 1) // lanes) + (WARM_UP if lanes > 1 else 0)
+
+
+def _lanes(characters: int) -> int:
+    return max(1, min(LANES, (characters - 1) // LANE_LEAST))
+
+
 @torch.no_grad()
 def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device, bf16: bool) -> float:
     """Mean cross-entropy, nats per character, of every character of ``ids`` but the first.
@@ -22,7 +32,7 @@ def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device, bf16: bool) -> 
     model's training mode and its carried states are left alone.
     """
     m = len(ids) - 1  # predictions
-    lanes = max(1, min(LANES, m // LANE_LEAST))
+    lanes = _lanes(len(ids))
     length = -(-m // lanes)
     first = np.arange(lanes) * length  # character of each lane
 

@@ -69,13 +69,7 @@ class Learner:
         self.forward: torch.nn.Module = self.model
         if self.group.size > 1:
             self.forward = DistributedDataParallel(self.model)
-        self.optimizer = torch.optim.AdamW(
-            self.parameters,
-            lr=config.learning_rate,
-            betas=BETAS,
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
+        self.optimizer = self._optimizer()
         self.carried = self.model.zero_state(config.batch_size // self.group.size)
         self.text = _resident(lanes, self.device)
         self.average_every = max(1, min(AVERAGE_EVERY, config.steps // 500))
@@ -101,7 +95,7 @@ class Learner:
         """Learn from the next window; where the gradient is not finite, leave the weights alone."""
         number = self.steps_done
         window = self._window(number)  # (T + 1, B), with a share of the lanes where there are more
-        if self.lanes.starts_epoch(number):
+        if self.lanes.starts(number):
             self._forget()
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(number)
@@ -143,20 +137,26 @@ class Learner:
 
     def snapshot(self) -> None:
         """Remember the weights as they are, for ``roll_back``."""
-        self.sound = copy.deepcopy(self._learned())
+        self.sound = copy.deepcopy(self.model.state_dict())
 
     def roll_back(self) -> None:
-        """Take weights and optimizer back to the last snapshot, and go on at half the rate."""
-        self._learn(self.sound)
-        self.sound = copy.deepcopy(self.sound)  # the optimizer writes into what it was given
+        """Go back to the weights of the last snapshot, and on at half the rate.
+
+        Averages and moments begin anew: they may be spoiled already.
+        """
+        self.model.load_state_dict(self.sound)
+        self.averaged.load_state_dict(self.sound)
+        self.optimizer = self._optimizer()
         self._forget()
         self.rate_scale *= RATE_AFTER_ROLLBACK
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that changes as the learner learns; in a group all must ask at once."""
         state = {
-            "learned": self._learned(),
+            "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict(),
             "sound": self.sound,
+            "optimizer": self.optimizer.state_dict(),
             "carried": [(self.group.whole(h), self.group.whole(c)) for h, c in self.carried],
             "steps_done": self.steps_done,
             "rate_scale": self.rate_scale,
@@ -169,7 +169,9 @@ class Learner:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up what ``state_dict`` of a learner with the same configuration gave."""
-        self._learn(state["learned"])
+        self.model.load_state_dict(state["model"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.optimizer.load_state_dict(state["optimizer"])
         self.sound = state["sound"]
         self.carried = [
             (self.group.share(h).to(self.device), self.group.share(c).to(self.device))
@@ -196,17 +198,14 @@ class Learner:
     def _forget(self) -> None:
         self.carried = [(torch.zeros_like(h), torch.zeros_like(c)) for h, c in self.carried]
 
-    def _learned(self) -> dict[str, Any]:
-        return {
-            "model": self.model.state_dict(),
-            "averaged": self.averaged.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
-
-    def _learn(self, learned: dict[str, Any]) -> None:
-        self.model.load_state_dict(learned["model"])
-        self.averaged.load_state_dict(learned["averaged"])
-        self.optimizer.load_state_dict(learned["optimizer"])
+    def _optimizer(self) -> torch.optim.AdamW:
+        return torch.optim.AdamW(
+            self.parameters,
+            lr=self.config.learning_rate,
+            betas=BETAS,
+            weight_decay=self.config.weight_decay,
+            fused=True,
+        )
 
     def _window(self, step: int) -> Tensor:
         """The ids of ``step`` and the one that follows, (T + 1, B), of this process's lanes."""

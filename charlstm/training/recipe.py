@@ -11,21 +11,26 @@ from dataclasses import dataclass, replace
 from charlstm.config import ModelConfig
 from charlstm.errors import OptionError
 from charlstm.training.config import Settings, TrainConfig
+from charlstm.training.lanes import shape
 
 DEFAULT_SECONDS = 180.0
 VAL_FRACTION = 0.1
 MOST_VAL_CHARACTERS = 1_000_000  # held back without being asked; the walk takes seconds, not hours
 LEAST_STEPS = 200  # without a budget: a text of a few lines is read often enough to be learned
 EPOCHS, EPOCHS_SMALL = 12.0, 30.0  # without a budget: enough for a text, for one below SMALL
+MOST_EPOCHS = 36.0  # however much time is given: beyond it a text is learned by heart
 SMALL, LARGE = 60_000, 300_000  # characters
 FINE_TUNING_RATE = 0.3  # of the rate of a fresh network
-MOST_TIMES_ENOUGH = 1.25  # however much time is given: beyond it a text is learned by heart
 EVALUATIONS = 16
-EVALUATION_SHARE = 0.1  # of a time budget, at most
+EVALUATION_SHARE = 0.05  # of a time budget, at most
 MARGIN = 0.97  # of the time left is planned for; machines slow down
 BATCH_SIZE, BATCH_SIZE_SMALL, SEQ_LENGTH = 16, 8, 64
+BATCH_SIZE_GPU = 64  # a small batch would leave most of it idle
 LEAST_SEQ_LENGTH = 16
 WINDOWS_LEAST = 4  # a small text's epoch has at least so many steps
+# Epochs up to which, dropout, weight dropout: what is read once cannot be learned by heart.
+DROPOUTS = ((2.0, 0.0, 0.0), (5.0, 0.1, 0.0), (8.0, 0.2, 0.1), (20.0, 0.3, 0.2))
+MOST_DROPOUTS = (0.4, 0.3)
 AVERAGING = 0.1  # of the steps so far
 
 
@@ -135,10 +140,11 @@ def choose(
             break
 
     epochs = plan.steps * _characters(config) / n
+    dropout, weight_dropout = _dropouts(epochs)
     if settings.dropout is None:
-        config = replace(config, model=replace(config.model, dropout=_dropout(epochs)))
+        config = replace(config, model=replace(config.model, dropout=dropout))
     if settings.weight_dropout is None:
-        config = replace(config, weight_dropout=_weight_dropout(epochs))
+        config = replace(config, weight_dropout=weight_dropout)
     config = replace(
         config,
         steps=plan.steps,
@@ -165,7 +171,8 @@ def _complete(
     threads: int,
 ) -> tuple[TrainConfig, str]:
     """A configuration of this size, all but the length of the run; and what was shrunk, if so."""
-    seq_length, batch_size, shrunk = _window_and_batch(settings, size, n, processes)
+    usual = BATCH_SIZE_SMALL if n < SMALL else BATCH_SIZE_GPU if device == "cuda" else BATCH_SIZE
+    seq_length, batch_size, shrunk = _window_and_batch(settings, size, usual, n, processes)
     H = settings.hidden_size or size.hidden_size
     rate = _learning_rate(H) * (FINE_TUNING_RATE if settings.init_from else 1)
     config = TrainConfig(
@@ -205,7 +212,7 @@ def _planned(
     seconds_spent: Callable[[], float],
 ) -> _Plan:
     """The length that was asked for, or what the time holds of such steps."""
-    steps_per_epoch = max(1, n // _characters(config))
+    steps_per_epoch = math.prod(shape(n, config.batch_size, config.seq_length))
     if settings.steps is not None:
         return _Plan(settings.steps, EVALUATIONS, "as asked")
     if settings.epochs is not None:
@@ -220,8 +227,8 @@ def _planned(
         share = EVALUATION_SHARE * seconds / max(speed.evaluation, 1e-9)
         evaluations = max(1, min(EVALUATIONS, int(share)))
         steps = int((seconds - evaluations * speed.evaluation) / speed.step)
-    enough = max(LEAST_STEPS, (EPOCHS_SMALL if n < SMALL else EPOCHS) * steps_per_epoch)
-    most = round(enough * (1 if settings.time is None else MOST_TIMES_ENOUGH))
+    epochs = MOST_EPOCHS if settings.time else EPOCHS_SMALL if n < SMALL else EPOCHS
+    most = max(LEAST_STEPS, round(epochs * steps_per_epoch))
     if most < steps:
         return _Plan(most, evaluations, "more would only be learned by heart", enough=True)
     return _Plan(max(1, steps), evaluations, f"what {budget:g} seconds hold")
@@ -248,26 +255,21 @@ def _learning_rate(hidden_size: int) -> float:
     return round(0.02 * min(1.0, math.sqrt(256 / hidden_size)), 5)
 
 
-def _dropout(epochs: float) -> float:
-    """More the more often the text is read: what is seen once cannot be learned by heart."""
-    steps = ((2, 0.0), (5, 0.1), (8, 0.25), (16, 0.4))
-    return next((dropout for most, dropout in steps if epochs <= most), 0.6)
-
-
-def _weight_dropout(epochs: float) -> float:
-    """As dropout, for the recurrent connections."""
-    return 0.0 if epochs <= 8 else 0.2
+def _dropouts(epochs: float) -> tuple[float, float]:
+    """Dropout and weight dropout for a text that is read so often."""
+    return next(
+        ((dropout, weight) for most, dropout, weight in DROPOUTS if epochs <= most), MOST_DROPOUTS
+    )
 
 
 def _window_and_batch(
-    settings: Settings, size: Size, n: int, processes: int
+    settings: Settings, size: Size, usual: int, n: int, processes: int
 ) -> tuple[int, int, str]:
     """Window and batch that the text can fill, and a note where they are below the usual.
 
     A choice of the recipe leaves WINDOWS_LEAST steps to an epoch; one that was asked for gives
     way only if the text is shorter than a single step.
     """
-    usual = BATCH_SIZE_SMALL if n < SMALL else BATCH_SIZE
     T, B = settings.seq_length or size.seq_length, settings.batch_size or usual
     wanted = (T, B)
     while settings.seq_length is None and T > LEAST_SEQ_LENGTH and n < WINDOWS_LEAST * B * T:

@@ -23,7 +23,7 @@ from charlstm.runs import (
 )
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.device import choose_device, choose_precision, choose_threads
-from charlstm.training.evaluate import evaluate
+from charlstm.training.evaluate import evaluate, walk_length
 from charlstm.training.events import Event
 from charlstm.training.group import Group, joined
 from charlstm.training.lanes import Lanes
@@ -169,8 +169,7 @@ def _config_in(state: dict[str, Any]) -> TrainConfig:
     """
     values = dict(state["config"])
     config = TrainConfig(model=ModelConfig(**values.pop("model")), **values)
-    learned = state["learner"]["learned"]
-    shapes = {name: tuple(weight.shape) for name, weight in learned["model"].items()}
+    shapes = {name: tuple(weight.shape) for name, weight in state["learner"]["model"].items()}
     layers = config.model.num_layers  # counted before so many shapes are listed
     if len(shapes) != 4 * layers + 3 or shapes != config.model.parameter_shapes():
         raise ValueError("weights of other sizes than the configuration's")
@@ -243,5 +242,6 @@ def _measure(
     if len(sample) > 1:
         before = time.monotonic()
         evaluate(learner.averaged, sample, device=learner.device, bf16=learner.bf16)
-        evaluation = (time.monotonic() - before) * len(val_ids) / len(sample)
+        elapsed = time.monotonic() - before
+        evaluation = elapsed * walk_length(len(val_ids)) / walk_length(len(sample))
     return Speed(step=step, evaluation=group.agree(evaluation))
