@@ -17,7 +17,7 @@ from tests.conftest import Run
 OPTIONS = (
     "--steps", 24, "--eval-every", 8, "--hidden-size", 24, "--embedding-size", 8,
     "--batch-size", 6, "--seq-length", 16, "--dropout", 0.3, "--weight-dropout", 0.2,
-    "--precision", "fp32", "--threads", 1,
+    "--precision", "fp32", "--threads", 1, "--learning-rate", 0.002,
 )  # fmt: skip
 
 

@@ -211,7 +211,9 @@ def steps(text: str) -> tuple[list[tuple[float, float]], float]:
 
 def recipe_says(topic: str) -> str:
     """What the page of ``train`` says of one choice of the recipe."""
-    found = re.search(rf"^\.It {topic}\n(.*?)^\.[IE]", page_of("train"), re.MULTILINE | re.DOTALL)
+    found = re.search(
+        rf"^\.It {topic}\n(.*?)^\.(?:It|El)", page_of("train"), re.MULTILINE | re.DOTALL
+    )
     assert found, topic
     return found[1]
 
@@ -219,7 +221,7 @@ def recipe_says(topic: str) -> str:
 def test_recipe_of_the_sizes() -> None:
     """The page tells the sizes for short texts, and those that the time decides between."""
     says = recipe_says("layers, hidden size")
-    for L, H, limit in re.findall(r"(\d) x (\d+) for fewer than ([\d,]+)", says):
+    for L, H, limit in re.findall(r"(\d) x (\d+)\s+for fewer than ([\d,]+)", says):
         model = chosen(int(limit.replace(",", "")) - 1).model
         assert (model.num_layers, model.hidden_size) == (int(L), int(H))
     last = recipe.SIZES[-1]
@@ -227,7 +229,7 @@ def test_recipe_of_the_sizes() -> None:
     assert chosen(10**6).model.hidden_size == last.hidden_size
     listed = [
         recipe.Size(int(L), int(H), 0, float(million or 0) * 1e6)
-        for L, H, million in re.findall(r"^(\d) x (\d+)(?: from (\S+) million)?[,.]", says, re.M)
+        for L, H, million in re.findall(r"^(\d) x (\d+)(?: from (\S+) million.*)?[,.]$", says, re.M)
     ]
     assert listed == [replace(size, seq_length=0) for size in recipe.SIZES]
     assert chosen(1 << 20, steps=1).model.hidden_size == 256

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from charlstm.vocab import Ids
 
-PASSAGE = 2048  # characters that a lane reads on end
+PASSAGE = 1024  # characters that a lane reads on end
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,13 @@ FINE_TUNING_RATE = 0.3  # of the rate of a fresh network
 EVALUATIONS = 16
 EVALUATION_SHARE = 0.05  # of a time budget, at most
 MARGIN = 0.97  # of the time left is planned for; machines slow down
+LEAVING = 0.4  # seconds to start the interpreter, save the last state and leave torch
 BATCH_SIZE, BATCH_SIZE_SMALL, SEQ_LENGTH = 16, 8, 64
 BATCH_SIZE_GPU = 64  # a small batch would leave most of it idle
 LEAST_SEQ_LENGTH = 16
 WINDOWS_LEAST = 4  # a small text's epoch has at least so many steps
 # Epochs up to which, dropout, weight dropout: what is read once cannot be learned by heart.
-DROPOUTS = ((2.0, 0.0, 0.0), (5.0, 0.1, 0.0), (8.0, 0.2, 0.1), (20.0, 0.3, 0.2))
+DROPOUTS = ((3.5, 0.0, 0.0), (8.0, 0.1, 0.1), (12.0, 0.2, 0.2), (20.0, 0.3, 0.2))
 MOST_DROPOUTS = (0.4, 0.3)
 AVERAGING = 0.1  # of the steps so far
 
@@ -48,11 +49,11 @@ class Size:
 # reads fewer of them in the same time.
 SIZES = (
     Size(1, 128, 32),
-    Size(1, 192, 48, 1.2e6),
-    Size(2, 192, 48, 1.5e6),
-    Size(2, 256, 64, 3e6),
-    Size(2, 384, 64, 6e6),
-    Size(2, 512, 64, 12e6),
+    Size(1, 192, 48, 0.8e6),
+    Size(2, 192, 48, 2e6),
+    Size(2, 256, 64, 3.5e6),
+    Size(2, 384, 64, 7e6),
+    Size(2, 512, 64, 20e6),
 )
 MORE_WORK = 3.0  # a second, at most, that a machine does of a large network than of the smallest
 
@@ -219,7 +220,7 @@ def _planned(
         return _Plan(max(1, round(settings.epochs * steps_per_epoch)), EVALUATIONS, "as asked")
     speed = measure(config)
     budget = settings.time or DEFAULT_SECONDS
-    seconds = MARGIN * (budget - seconds_spent())
+    seconds = MARGIN * (budget - LEAVING - seconds_spent())
     evaluations = EVALUATIONS
     if settings.eval_every is not None:
         steps = int(seconds / (speed.step + speed.evaluation / settings.eval_every))
