@@ -1,8 +1,10 @@
 """Two processes under torchrun train the one model that one process trains."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,6 @@ import pytest
 import torch
 
 from charlstm.checkpoint import load_model
-from charlstm.training.group import Group
 from tests.conftest import Run
 
 OPTIONS = (
@@ -50,6 +51,11 @@ def assert_same(one: Path, other: Path) -> None:
     for key in ("step", "loss", "val_loss", "learning_rate"):
         found = [[line.get(key) or 0 for line in run] for run in lines]
         np.testing.assert_allclose(found[0], found[1], atol=1e-5, err_msg=key)
+    carried = [
+        torch.load(run / "state.pt", weights_only=True)["learner"]["carried"]
+        for run in (one, other)
+    ]
+    torch.testing.assert_close(carried[0], carried[1], atol=1e-4, rtol=1e-3)
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +81,49 @@ def test_processes_give_the_result_of_one(
 
 
 def test_time_is_agreed_on(play: Path, environment: dict[str, str], tmp_path: Path) -> None:
-    """Each process measures, the first decides, and all end at the same step."""
+    """Each process measures and the first decides; one that did otherwise would wait for ever."""
     done = torchrun(environment, 2, "train", play, "-o", tmp_path / "run", "--time", "2s")
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_a_launch_that_cannot_be_is_refused(play: Path, charlstm: Run, tmp_path: Path) -> None:
+    """In one line: several processes that could not meet, a size that is no number."""
+    for variables, message in (
+        ({"WORLD_SIZE": "2"}, b"MASTER_ADDR and MASTER_PORT are not set"),
+        ({"WORLD_SIZE": "two"}, b"WORLD_SIZE is 'two' in the environment"),
+    ):
+        done = charlstm("train", play, "-o", tmp_path / "run", "--steps", 1, env=variables)
+        assert done.returncode == 2
+        assert message in done.stderr
+        assert done.stderr.count(b"\n") == 1
+    alone = charlstm("train", play, "-o", tmp_path / "run", "--steps", 1, env={"RANK": "1"})
+    assert alone.returncode == 0
+    assert alone.stdout.decode().split() == [str(tmp_path / "run/model.safetensors")]
+
+
+def test_a_signal_stops_all_and_nothing_is_lost(
+    play: Path, alone: Path, environment: dict[str, str], charlstm: Run, tmp_path: Path
+) -> None:
+    """The launcher passes it on; the state is saved, and one process can go on with it."""
+    run = tmp_path / "run"
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    words = ["train", play, "-o", run, *OPTIONS, "--steps", 100_000, "--eval-every", 50_000]
+    process = subprocess.Popen(
+        [*launcher, "--nproc-per-node", "2", "-m", "charlstm", *map(str, words)],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    for _ in range(300):
+        if (run / "metrics.jsonl").exists():
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert b"go on with: charlstm train --resume" in errors
+    state = torch.load(run / "state.pt", weights_only=True)
+    assert state["learner"]["steps_done"] >= 500
+    assert state["learner"]["carried"][0][0].shape == (1, 6, 24)
 
 
 def test_a_run_of_one_goes_on_in_two(
@@ -115,10 +161,3 @@ def test_what_is_wrong_is_said(play: Path, environment: dict[str, str], tmp_path
         assert done.returncode != 0
         assert message in done.stderr
         assert not (tmp_path / "run").exists()
-
-
-def test_shares_make_up_the_whole() -> None:
-    """Every lane is somebody's, and nobody's twice."""
-    lanes = torch.arange(12).view(1, 6, 2)
-    shares = [Group(rank, 3).share(lanes) for rank in range(3)]
-    assert torch.equal(torch.stack(shares, dim=-2).flatten(-3, -2), lanes)

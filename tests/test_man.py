@@ -221,6 +221,7 @@ def recipe_says(topic: str) -> str:
 def test_recipe_of_the_sizes() -> None:
     """The page tells the sizes for short texts, and those that the time decides between."""
     says = recipe_says("layers, hidden size")
+    assert len(re.findall(r"(\d) x (\d+)\s+for fewer than", says)) == 3
     for L, H, limit in re.findall(r"(\d) x (\d+)\s+for fewer than ([\d,]+)", says):
         model = chosen(int(limit.replace(",", "")) - 1).model
         assert (model.num_layers, model.hidden_size) == (int(L), int(H))

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,8 @@ import torch
 
 from charlstm.checkpoint import load_model
 from charlstm.config import TextOptions
-from charlstm.dataset import load_dataset
+from charlstm.corpus import open_corpus
+from charlstm.dataset import load_dataset, write_dataset
 from charlstm.errors import CharLSTMError, CorpusError, ModelFileError, TrainingError
 from charlstm.training import loop
 from charlstm.training.config import Settings
@@ -123,7 +125,9 @@ def test_weights_that_broke_are_rolled_back(play: Path, tmp_path: Path) -> None:
 
 def test_a_rate_beyond_all_bounds_ends_in_an_error(play: Path, tmp_path: Path) -> None:
     """Not before it was lowered a few times; the model kept before stays."""
-    events = begin(play, tmp_path / "run")
+    dataset = load_dataset([str(play)], TextOptions())
+    settings = replace(SETTINGS, steps=100)
+    events = train(dataset, settings, places=[str(play)], output=tmp_path / "run")
     next(event for event in events if isinstance(event, Evaluation))
     kept = (tmp_path / "run/model.safetensors").read_bytes()
 
@@ -167,6 +171,35 @@ def test_patience_ends_a_run(play: Path, tmp_path: Path) -> None:
     assert last.step < 4000
     with pytest.raises(TrainingError, match="out of patience"):
         list(resume(tmp_path / "run"))
+
+
+def test_a_dataset_of_other_characters_is_refused(cut: Path, play: Path, tmp_path: Path) -> None:
+    """Its text has the same fingerprint, but its ids mean something else."""
+    write_dataset(open_corpus([str(play)], TextOptions(min_count=10)), tmp_path / "data")
+    with pytest.raises(CorpusError, match="read with other options"):
+        list(resume(cut, places=[str(tmp_path / "data")]))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("steps_done", -5),
+        ("steps_done", math.inf),
+        ("steps_done", "5"),
+        ("rate_scale", math.nan),
+        ("carried", []),
+        ("sound", {}),
+        ("averaged", {}),
+        ("losses", torch.zeros(2)),
+    ],
+)
+def test_a_learner_that_none_saved_is_refused(cut: Path, name: str, value: Any) -> None:
+    """Before the first step, in one line."""
+    state = torch.load(cut / "state.pt", weights_only=True)
+    state["learner"][name] = value
+    torch.save(state, cut / "state.pt")
+    with pytest.raises(CharLSTMError, match=r"state\.pt"):
+        list(resume(cut))
 
 
 CHANGES: list[tuple[str, Any]] = [

@@ -17,6 +17,7 @@ from charlstm.lstm import Network
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.device import choose_device, choose_precision
 from charlstm.training.evaluate import evaluate
+from charlstm.training.group import Group
 from charlstm.training.lanes import Lanes
 from charlstm.training.learner import Learner, learning_rate
 from charlstm.training.model import CharLSTM, dropout_mask
@@ -63,7 +64,9 @@ def test_a_window_continues_the_one_before(n: int, B: int, T: int) -> None:
             assert (lanes.places(step - 1)[-1] == window[0]).all()
 
 
-@pytest.mark.parametrize("sizes", [(1000, 4, 8), (50_000, 3, 64), (30_000, 8, 64)])
+@pytest.mark.parametrize(
+    "sizes", [(1000, 4, 8), (50_000, 3, 64), (30_000, 8, 64), (99_000, 4, 600), (99_000, 4, 2048)]
+)
 def test_an_epoch_reads_every_character_at_most_once(sizes: tuple[int, int, int]) -> None:
     """All but what does not fill a window, and elsewhere each time."""
     n, B, T = sizes
@@ -255,6 +258,13 @@ def test_the_kept_weights_are_an_average() -> None:
         last = learner.model.state_dict()
         equal = [(last[name].numpy() == w).all() for name, w in learner.weights().items()]
         assert all(equal) is same
+
+
+def test_a_batch_that_processes_cannot_share_is_refused() -> None:
+    """Begun anew or resumed, with what to give."""
+    lanes = Lanes(np.arange(500, dtype=np.uint16), 4, 8, 1)
+    with pytest.raises(OptionError, match="batch size is 4, which 3 processes cannot share"):
+        Learner(config(), lanes, Group(0, 3))
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:

@@ -1,6 +1,5 @@
 """``charlstm train``: from a corpus to a model, with its progress on stderr."""
 
-import os
 import re
 import signal
 import sys
@@ -155,7 +154,10 @@ def train(
     model=$(charlstm train play.txt --time 1m) && charlstm generate -m "$model"
     """
     began = clock.monotonic()
-    leads = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
+    from charlstm.training.launch import launched
+
+    launch = launched()
+    leads = launch.rank == 0
     quiet = quiet or not leads
     # A reader of our stderr or stdout that goes away must not end a training run.
     if hasattr(signal, "SIGPIPE"):
@@ -201,7 +203,7 @@ def train(
         from charlstm.dataset import load_dataset
         from charlstm.training.run import train
 
-        if "-" in corpus and os.environ.get("WORLD_SIZE", "1") != "1":
+        if "-" in corpus and launch.size > 1:
             raise OptionError(
                 "standard input cannot be read by several processes; make a dataset of it first"
             )
@@ -218,8 +220,8 @@ def train(
         )
 
     finished = _watch(events, stop, quiet=quiet)
-    if not leads:
-        raise typer.Exit(128 + stop.signal if finished.stopped else 0)
+    if not leads:  # the leader's exit status is that of all
+        return
     try:
         console.write_line(str(finished.model))
         sys.stdout.flush()

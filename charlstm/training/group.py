@@ -5,7 +5,6 @@ work is this one's, and carries what they must agree on.
 """
 
 import gc
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,9 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from charlstm.errors import OptionError
+from charlstm.training.launch import launched
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ class Group:
         dist.all_gather_object(flags, flag)
         return any(flags)
 
+    def wait(self) -> None:
+        """Go on only when every process is here."""
+        if self.size > 1:
+            dist.barrier()
+
 
 @contextmanager
 def joined(device: str) -> Iterator[Group]:
@@ -65,15 +72,21 @@ def joined(device: str) -> Iterator[Group]:
     takes the GPU that its place on its machine gives it. Keep nothing that belongs to the group
     beyond its end.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    launch = launched()
+    if launch.size == 1:
         yield Group()
         return
     if device == "cuda":
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        there = torch.cuda.device_count()
+        if launch.local_rank >= there:
+            raise OptionError(
+                f"this machine has {there} GPUs, too few for process {launch.local_rank + 1}; "
+                f"lower --nproc-per-node"
+            )
+        torch.cuda.set_device(launch.local_rank)
     dist.init_process_group("nccl" if device == "cuda" else "gloo")
     try:
-        yield Group(dist.get_rank(), size)
+        yield Group(dist.get_rank(), launch.size)
     finally:
         # gloo's threads must end before the interpreter does, or they abort it; what still holds
         # on to them is a module in a cycle (github.com/pytorch/pytorch/pull/179291).

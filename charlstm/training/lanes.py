@@ -61,12 +61,13 @@ class Lanes:
 
 
 def shape(characters: int, batch_size: int, seq_length: int) -> tuple[int, int]:
-    """Passages in a lane and windows in a passage, of PASSAGE characters or a little less.
+    """Passages in a lane and windows in a passage, of PASSAGE characters or a little more.
 
     What fills no window is left to the next epoch's cut.
     """
-    rows = -(-characters // (batch_size * PASSAGE))
-    return rows, max(1, characters // (batch_size * rows * seq_length))
+    lane = characters // batch_size
+    rows = max(1, lane // (max(1, PASSAGE // seq_length) * seq_length))
+    return rows, max(1, lane // (rows * seq_length))
 
 
 @lru_cache(maxsize=2)

@@ -1,11 +1,12 @@
 """One optimizer step: the model, the optimizer and the state carried from window to window.
 
-Nothing here waits for the device, so that a GPU is never idle; whoever wants to know a loss asks
+Nothing here waits for a CUDA device, so that it is never idle; whoever wants to know a loss asks
 ``take_losses`` now and then.
 """
 
 import copy
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +17,13 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import get_total_norm
 
+from charlstm.errors import OptionError
 from charlstm.lstm import Array
 from charlstm.training.config import TrainConfig
 from charlstm.training.group import Group
 from charlstm.training.lanes import Lanes
 from charlstm.training.model import CharLSTM, detached
+from charlstm.vocab import Ids
 
 WARM_UP_FRACTION = 0.05
 FINAL_RATE = 0.01  # of the peak
@@ -53,12 +56,27 @@ class Losses:
 class Learner:
     """A model in training. All that a step reads is here, and ``state_dict`` saves all of it."""
 
-    def __init__(self, config: TrainConfig, lanes: Lanes, group: Group | None = None) -> None:
-        torch.set_num_threads(config.threads)
-        torch.manual_seed(config.random_seed)
+    def __init__(
+        self,
+        config: TrainConfig,
+        lanes: Lanes,
+        group: Group | None = None,
+        text: Tensor | None = None,
+    ) -> None:
+        """``text``: the ids of ``lanes`` where they are on the device already (``resident``).
+
+        Raises OptionError where the processes of ``group`` cannot share the batch evenly.
+        """
         self.config = config
         self.lanes = lanes
         self.group = group or Group()
+        if config.batch_size % self.group.size:
+            raise OptionError(
+                f"batch size is {config.batch_size}, which {self.group.size} processes cannot "
+                f"share evenly; give a multiple of {self.group.size}"
+            )
+        torch.set_num_threads(config.threads)
+        torch.manual_seed(config.random_seed)
         self.device = torch.device(config.device)
         self.bf16 = config.precision == "bf16"
         self.model = CharLSTM(
@@ -66,13 +84,21 @@ class Learner:
         ).to(self.device)
         self.parameters: list[Tensor] = list(self.model.parameters())
         self.averaged = copy.deepcopy(self.model)
+        if self.device.type == "cuda":
+            for layer in self.averaged.layers:
+                if isinstance(layer, torch.nn.LSTM):
+                    layer.flatten_parameters()
+            # Dropped weights are no part of one buffer, which cuDNN remarks on at every step.
+            warnings.filterwarnings("ignore", message="RNN module weights are not part")
         self.forward: torch.nn.Module = self.model
         if self.group.size > 1:
             self.forward = DistributedDataParallel(self.model)
         self.optimizer = self._optimizer()
         self.carried = self.model.zero_state(config.batch_size // self.group.size)
-        self.text = _resident(lanes, self.device)
-        self.average_every = max(1, min(AVERAGE_EVERY, config.steps // 500))
+        self.text = text
+        self.average_every = 1
+        if config.averaging:
+            self.average_every = max(1, min(AVERAGE_EVERY, config.steps // 500))
         self.steps_done = 0
         self.rate_scale = 1.0
         self.losses = torch.zeros(3, device=self.device)  # sum, steps taken, steps skipped
@@ -104,14 +130,7 @@ class Learner:
         loss = F.cross_entropy(logits.float().flatten(0, 1), window[1:].flatten())
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = get_total_norm([p.grad for p in self.parameters if p.grad is not None])
-        finite = torch.isfinite(norm)
-        # The fused kernel divides the gradient by grad_scale and skips the step for found_inf, on
-        # the device: clipping and skipping cost no pass over the weights and no waiting.
-        self.optimizer.grad_scale = (norm / self.config.grad_clip).clamp(min=1.0)  # type: ignore[attr-defined]
-        self.optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]
-        self.optimizer.step()
-        self.steps_done += 1
+        finite = self._update()
         if self.steps_done % self.average_every == 0:
             self._average()
         self.carried = [
@@ -120,6 +139,27 @@ class Learner:
         taken = finite.float()
         kept = torch.where(finite, loss.detach(), 0.0)
         self.losses += torch.stack((kept, taken, 1 - taken))
+
+    def _update(self) -> Tensor:
+        """One step of the optimizer along the clipped gradient, if that is finite; whether it is.
+
+        The fused kernel itself divides the gradient by ``grad_scale`` and does nothing for
+        ``found_inf``: to clip and to skip cost no pass over the weights and no waiting.
+        """
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        norm = get_total_norm(gradients)
+        finite = torch.isfinite(norm)
+        scale = (norm / self.config.grad_clip).clamp(min=1.0)
+        if self.device.type == "mps":  # whose fused kernel knows neither
+            torch._foreach_div_(gradients, scale)
+            if finite:
+                self.optimizer.step()
+        else:
+            self.optimizer.grad_scale = scale  # type: ignore[attr-defined]
+            self.optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]
+            self.optimizer.step()
+        self.steps_done += 1
+        return finite
 
     def take_losses(self) -> Losses:
         """The losses since the last call, over all processes; waits for the device."""
@@ -211,13 +251,16 @@ class Learner:
         """The ids of ``step`` and the one that follows, (T + 1, B), of this process's lanes."""
         places = self.lanes.places(step)[:, self.group.rank :: self.group.size]
         if self.text is None:
-            return torch.from_numpy(self.lanes.ids[places].astype(np.int64))
+            window = torch.from_numpy(self.lanes.ids[places].astype(np.int64))
+            return window.to(self.device, non_blocking=True)
         return self.text[torch.from_numpy(places).to(self.device, non_blocking=True)].long()
 
 
-def _resident(lanes: Lanes, device: torch.device) -> Tensor | None:
-    """The text on the device; None on a CPU, which reads it where it is."""
-    if device.type == "cpu":
+def resident(ids: Ids, device: str) -> Tensor | None:
+    """The text on a CUDA device that has room for it; None where it is read as it lies."""
+    if device != "cuda":
         return None
-    ids = lanes.ids if lanes.ids.itemsize == 1 else lanes.ids.astype(np.int32)
-    return torch.tensor(ids, device=device)
+    size = 1 if ids.itemsize == 1 else 4
+    if len(ids) * size > torch.cuda.mem_get_info()[0] // 2:
+        return None
+    return torch.tensor(ids if size == 1 else ids.astype(np.int32), device=device)

@@ -5,7 +5,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from charlstm.dataset import Dataset
 from charlstm.errors import TrainingError
 from charlstm.files import write_atomically
 from charlstm.runs import METRICS_FILE, MODEL_FILE, STATE_FILE
+from charlstm.training.books import Books
 from charlstm.training.evaluate import evaluate
 from charlstm.training.events import Evaluation, Event, Finished, Mended, Started, Step
 from charlstm.training.learner import Learner, Losses
@@ -23,35 +24,10 @@ from charlstm.training.transfer import Transfer
 
 SAVE_SECONDS = 60.0  # between two writes of the state
 LOG_POINTS = 200  # lines of metrics in a run, about
+AGREE_EVERY = 20  # steps between two messages in a group, on whether to stop
 ROLLBACKS = 8  # then the fault is not the learning rate
 
 ShouldStop = Callable[[], bool]
-
-
-@dataclass
-class Books:
-    """What a run remembers of itself; losses in nats per character, nan before there is one."""
-
-    seconds: float = 0.0  # spent before this process, or before its first step
-    best_loss: float = math.inf  # of the validation text
-    best_step: int = 0  # 0: nothing evaluated yet
-    best_train_loss: float = math.nan  # the training loss at that time
-    val_loss: float = math.nan  # of the last evaluation
-    train_loss: float = math.nan
-    evaluations_since_best: int = 0
-    loss_total: float = 0.0  # of the steps since the last evaluation,
-    loss_steps: int = 0  # and how many those are
-    rollbacks: int = 0
-
-    def count(self, losses: Losses) -> None:
-        """Add the losses of some steps to those since the last evaluation."""
-        if losses.taken:
-            self.loss_total += losses.mean * losses.taken
-            self.loss_steps += losses.taken
-
-    def mean_loss(self) -> float:
-        """The training loss since the last evaluation."""
-        return self.loss_total / self.loss_steps if self.loss_steps else math.nan
 
 
 class Run:
@@ -101,7 +77,7 @@ class Run:
                 yield from self._logged(evaluating)
             else:
                 yield Step(step=done, epoch=self._epoch())
-            if logging or self.group.size == 1:  # to agree takes a message
+            if logging or self.group.size == 1 or done % AGREE_EVERY == 0:
                 stopped = self.group.any(should_stop())
                 if self.group.any(stopped or time.monotonic() - saved_at >= SAVE_SECONDS):
                     self._save_state()
@@ -110,20 +86,21 @@ class Run:
         best_step = books.best_step
         if not best_step:  # stopped before the first evaluation; what there is, is kept
             val_loss, best_step = self._validate(), learner.steps_done
-            books.count(learner.take_losses())
+            self._look()
             self._save_model(val_loss, books.mean_loss())
         if not stopped:
             self._save_state()
+        self.group.wait()  # for the leader's files
         yield Finished(
             directory=self.directory,
             model=self.directory / MODEL_FILE,
             step=learner.steps_done,
             steps=config.steps,
-            stopped=stopped and learner.steps_done < config.steps,
+            stopped=stopped and learner.steps_done < config.steps and not self.out_of_patience,
             impatient=self.out_of_patience,
             best_step=best_step,
             val_loss=val_loss,
-            overfitting=self._overfitting(),
+            overfitting=books.overfitting,
             characters_per_second=self._speed(),
             seconds=self._seconds(),
         )
@@ -136,7 +113,10 @@ class Run:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up a saved state, and take back lines of metrics that were written after it."""
         self.learner.load_state_dict(state["learner"])
-        self.books = Books(**state["books"])
+        books = state["books"]
+        self.books = Books(
+            **{name: type(value)(books[name]) for name, value in asdict(Books()).items()}
+        )
         if not (self.directory / MODEL_FILE).exists():
             self.books.best_loss, self.books.best_step = math.inf, 0
         if not self.group.leads:
@@ -165,29 +145,45 @@ class Run:
             },
         )
 
+    def _look(self) -> tuple[Losses, bool]:
+        """The losses since the last look, and whether they call for going back."""
+        losses = self.learner.take_losses()
+        blind = math.log(self.config.model.vocab_size)
+        bad = self.books.looked(losses.mean, losses.taken, losses.skipped, blind=blind)
+        return losses, bad
+
     def _logged(self, evaluating: bool) -> Iterator[Event]:
         """A point where losses are looked at and written down; mend what went wrong since."""
-        books = self.books
-        losses = self.learner.take_losses()
-        books.count(losses)
-        bad = losses.skipped > losses.taken or losses.mean > self._hopeless_loss
+        losses, bad = self._look()
+        rate = self.learner.rate(self.learner.steps_done - 1)
         if losses.skipped or bad:
             yield self._mend(losses.skipped, roll_back=bad)
         if not evaluating:
-            self._write_line(loss=losses.mean)
+            self._write_line(loss=losses.mean, rate=rate)
             yield Step(step=self.learner.steps_done, epoch=self._epoch(), loss=losses.mean)
             return
         val_loss = self._validate()
-        if val_loss is not None and not val_loss < self._hopeless_loss:
+        if val_loss is not None and not math.isfinite(val_loss):
+            self.books.rollbacks += 1
             yield self._mend(0, roll_back=True)
         elif not bad:
             self.learner.snapshot()
-        yield self._evaluated(val_loss, losses.mean)
+        best = self.books.evaluated(self.learner.steps_done, val_loss)
+        if best:
+            self._save_model(val_loss, self.books.train_loss)
+        self._write_line(loss=losses.mean, rate=rate, val_loss=val_loss)
+        yield Evaluation(
+            step=self.learner.steps_done,
+            epoch=self._epoch(),
+            loss=self.books.train_loss,
+            val_loss=val_loss,
+            best=best,
+            seconds=self._seconds(),
+        )
 
     def _mend(self, skipped: int, *, roll_back: bool) -> Mended:
         """Say what was skipped; where skipping is not enough, roll back, but not for ever."""
         if roll_back:
-            self.books.rollbacks += 1
             if self.books.rollbacks > ROLLBACKS:
                 raise TrainingError(
                     f"{self.directory}: the loss is not finite or beyond all bounds at step "
@@ -202,41 +198,7 @@ class Run:
             learning_rate=self.config.learning_rate * self.learner.rate_scale,
         )
 
-    @property
-    def _hopeless_loss(self) -> float:
-        """A loss that no model has that learns: two nats above guessing blindly."""
-        return math.log(self.config.model.vocab_size) + 2
-
-    def _evaluated(self, val_loss: float | None, line_loss: float) -> Evaluation:
-        """Keep the model if it is the best; write the evaluation down."""
-        books = self.books
-        train_loss = books.mean_loss()
-        books.loss_total, books.loss_steps = 0.0, 0
-        best = val_loss is None or val_loss < books.best_loss
-        books.val_loss = math.nan if val_loss is None else val_loss
-        books.train_loss = train_loss
-        books.evaluations_since_best = 0 if best else books.evaluations_since_best + 1
-        if best:
-            books.best_step = self.learner.steps_done
-            books.best_loss = math.inf if val_loss is None else val_loss
-            books.best_train_loss = train_loss
-            self._save_model(val_loss, train_loss)
-        self._write_line(loss=line_loss, val_loss=val_loss)
-        return Evaluation(
-            step=self.learner.steps_done,
-            epoch=self._epoch(),
-            loss=train_loss,
-            val_loss=val_loss,
-            best=best,
-            seconds=self._seconds(),
-        )
-
-    def _overfitting(self) -> bool:
-        """Whether the training loss went on falling after the validation loss was at its best."""
-        books = self.books
-        return books.val_loss > books.best_loss and books.train_loss < books.best_train_loss
-
-    def _write_line(self, *, loss: float, val_loss: float | None = None) -> None:
+    def _write_line(self, *, loss: float, rate: float, val_loss: float | None = None) -> None:
         """Append one object to the metrics; a run without validation has no val_loss."""
         if not self.group.leads:
             return
@@ -244,7 +206,7 @@ class Run:
             "step": self.learner.steps_done,
             "epoch": round(self._epoch(), 4),
             "loss": loss if math.isfinite(loss) else None,
-            "learning_rate": self.learner.rate(self.learner.steps_done - 1),
+            "learning_rate": rate,
             "characters_per_second": round(self._speed()),
             "seconds": round(self._seconds(), 3),
         }
@@ -273,7 +235,7 @@ class Run:
         options = config.options()
         summary = {
             "val_loss": val_loss,
-            "train_loss": train_loss,
+            "train_loss": train_loss if math.isfinite(train_loss) else None,
             "epochs": self._epoch(),
             "seconds": self._seconds(),
             "characters_per_second": self._speed(),

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from charlstm.config import ModelConfig
-from charlstm.errors import OptionError
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.lanes import shape
 
@@ -106,7 +105,7 @@ def choose(
     """Complete ``settings``; of a time budget ``seconds_spent()`` are gone already.
 
     ``measure`` is called only where the number of steps depends on the machine's speed.
-    ``processes`` share each batch. Raises OptionError where they cannot.
+    ``processes`` share each batch, which is a multiple of their number unless it was asked for.
     """
     n = train_characters
 
@@ -122,12 +121,18 @@ def choose(
             threads=threads,
         )
 
-    def planned(config: TrainConfig) -> _Plan:
-        return _planned(settings, config, n, measure, seconds_spent)
+    timed = settings.steps is None and settings.epochs is None
+
+    def measured(config: TrainConfig) -> Speed | None:
+        return measure(config) if timed else None
+
+    def planned(config: TrainConfig, speed: Speed | None) -> _Plan:
+        return _planned(settings, config, n, speed, seconds_spent)
 
     sizes = _sizes(settings, n)
     config, shrunk = complete(sizes[0])
-    plan = planned(config)
+    speed = measured(config)
+    plan = planned(config, speed)
     read, work = plan.steps * _characters(config), config.model.parameters
     for size in reversed(sizes[1:]):
         larger, larger_shrunk = complete(size)
@@ -135,17 +140,17 @@ def choose(
             read * MORE_WORK * work / larger.model.parameters < size.characters
         ):
             continue  # as is known without measuring
-        larger_plan = planned(larger)
+        larger_speed = measured(larger)
+        larger_plan = planned(larger, larger_speed)
         if larger_plan.enough or larger_plan.steps * _characters(larger) >= size.characters:
-            config, plan, shrunk = larger, larger_plan, larger_shrunk
+            config, speed, plan, shrunk = larger, larger_speed, larger_plan, larger_shrunk
             break
 
+    config = _regularised(settings, config, plan.steps * _characters(config) / n)
+    if not plan.enough and (config.model.dropout or config.weight_dropout):
+        speed = measured(config)  # to draw masks takes time
+    plan = planned(config, speed)
     epochs = plan.steps * _characters(config) / n
-    dropout, weight_dropout = _dropouts(epochs)
-    if settings.dropout is None:
-        config = replace(config, model=replace(config.model, dropout=dropout))
-    if settings.weight_dropout is None:
-        config = replace(config, weight_dropout=weight_dropout)
     config = replace(
         config,
         steps=plan.steps,
@@ -205,11 +210,23 @@ def _complete(
     return config, shrunk
 
 
+def _regularised(settings: Settings, config: TrainConfig, epochs: float) -> TrainConfig:
+    """The configuration with the dropouts for a text that is read so often."""
+    dropout, weight_dropout = next(
+        ((dropout, weight) for most, dropout, weight in DROPOUTS if epochs <= most), MOST_DROPOUTS
+    )
+    if settings.dropout is None:
+        config = replace(config, model=replace(config.model, dropout=dropout))
+    if settings.weight_dropout is None:
+        config = replace(config, weight_dropout=weight_dropout)
+    return config
+
+
 def _planned(
     settings: Settings,
     config: TrainConfig,
     n: int,
-    measure: Callable[[TrainConfig], Speed],
+    speed: Speed | None,
     seconds_spent: Callable[[], float],
 ) -> _Plan:
     """The length that was asked for, or what the time holds of such steps."""
@@ -218,7 +235,7 @@ def _planned(
         return _Plan(settings.steps, EVALUATIONS, "as asked")
     if settings.epochs is not None:
         return _Plan(max(1, round(settings.epochs * steps_per_epoch)), EVALUATIONS, "as asked")
-    speed = measure(config)
+    assert speed is not None
     budget = settings.time or DEFAULT_SECONDS
     seconds = MARGIN * (budget - LEAVING - seconds_spent())
     evaluations = EVALUATIONS
@@ -256,13 +273,6 @@ def _learning_rate(hidden_size: int) -> float:
     return round(0.02 * min(1.0, math.sqrt(256 / hidden_size)), 5)
 
 
-def _dropouts(epochs: float) -> tuple[float, float]:
-    """Dropout and weight dropout for a text that is read so often."""
-    return next(
-        ((dropout, weight) for most, dropout, weight in DROPOUTS if epochs <= most), MOST_DROPOUTS
-    )
-
-
 def _window_and_batch(
     settings: Settings, size: Size, usual: int, n: int, processes: int
 ) -> tuple[int, int, str]:
@@ -280,11 +290,6 @@ def _window_and_batch(
     B = min(B, n)
     if settings.batch_size is None:
         B = max(processes, B // processes * processes)
-    elif B % processes:
-        raise OptionError(
-            f"batch size is {B}, which {processes} processes cannot share evenly; "
-            f"give a multiple of {processes}"
-        )
     T = min(T, max(1, n // B))
     names = zip(("window", "batch"), wanted, (T, B), strict=True)
     shrunk = " and ".join(f"{name} {old} -> {new}" for name, old, new in names if new < old)

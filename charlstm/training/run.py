@@ -10,8 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from charlstm.checkpoint import Model, load_model
-from charlstm.config import ModelConfig, TextOptions
+from charlstm.config import ModelConfig, TextOptions, require_integer, require_number
 from charlstm.dataset import Dataset, load_dataset
 from charlstm.errors import CorpusError, OptionError, TrainingError
 from charlstm.runs import (
@@ -27,7 +29,7 @@ from charlstm.training.evaluate import evaluate, walk_length
 from charlstm.training.events import Event
 from charlstm.training.group import Group, joined
 from charlstm.training.lanes import Lanes
-from charlstm.training.learner import Learner
+from charlstm.training.learner import Learner, resident
 from charlstm.training.loop import Run, ShouldStop
 from charlstm.training.recipe import DEFAULT_SECONDS, Choice, Speed, choose, val_fraction
 from charlstm.training.record import write_config
@@ -39,6 +41,7 @@ LEAST_CHARACTERS = 32
 MEASURE_SHARE = 0.02  # of the time goes into measuring how many steps it holds,
 MEASURE_SECONDS = 3.0  # but no more than this
 MEASURE_CHARACTERS = 1 << 15
+UNSOUND = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
 
 
 def train(
@@ -61,7 +64,7 @@ def train(
     checked.
     """
     started = time.monotonic() - seconds_spent
-    for place in places:
+    for place in (*places, settings.init_from or ""):
         _check_name(place)
     if output is not None:
         check_output(output)
@@ -95,7 +98,7 @@ def resume(
         kept, text = str(state["fingerprint"]["sha256"]), TextOptions(**state["text"])
         recorded, given = list(state["places"]), list(state["places_given"])
         done = int(state["learner"]["steps_done"])
-    except (ValueError, LookupError, TypeError, AttributeError, OptionError) as error:
+    except (*UNSOUND, OptionError) as error:
         raise damaged(path, error) from error
     if done >= config.steps:
         raise _complete(directory, f"all {config.steps:,} steps of it")
@@ -111,12 +114,18 @@ def resume(
             f"{dataset.fingerprint.name}: not the text this run began with (SHA-256 "
             f"{dataset.fingerprint.sha256[:12]}, not {kept[:12]}); give that text, or start anew"
         )
+    if dataset.text != text or len(dataset.vocabulary) != config.model.vocab_size:
+        raise CorpusError(
+            f"{dataset.fingerprint.name}: read with other options than this run began with; "
+            f"give the text itself, or a dataset made with the same"
+        )
     with joined(device) as group:
-        learner = _learner(config, _split(dataset, config.val_fraction)[0], group)
+        train_ids = _split(dataset, config.val_fraction)[0]
+        learner = _learner(config, train_ids, group, resident(train_ids, device))
         run = Run(dataset, learner, given, directory)
         try:
             run.load_state_dict(state)
-        except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+        except (*UNSOUND, RuntimeError) as error:
             raise damaged(path, error) from error
         if run.out_of_patience:
             raise _complete(directory, "which ended early, out of patience")
@@ -137,6 +146,7 @@ def _begun(
     """A run that is set up in its directory; ``started`` is when, on the monotonic clock."""
     settings = replace(settings, val_fraction=val_fraction(settings, len(dataset.ids)))
     train_ids, val_ids = _split(dataset, settings.val_fraction or 0.0)
+    text = resident(train_ids, device)
     choice = choose(
         settings,
         train_characters=len(train_ids),
@@ -145,10 +155,12 @@ def _begun(
         precision=choose_precision(settings.precision, device),
         threads=choose_threads(settings.threads),
         processes=group.size,
-        measure=lambda config: _measure(config, train_ids, val_ids, settings.time, group),
+        measure=lambda config: _measure(
+            _learner(config, train_ids, group, text), val_ids, settings.time
+        ),
         seconds_spent=lambda: group.agree(time.monotonic() - started),
     )
-    learner = _learner(choice.config, train_ids, group)
+    learner = _learner(choice.config, train_ids, group, text)
     transfer = None
     if initial is not None:
         weights, transfer = transferred(initial, dataset.vocabulary, learner.weights())
@@ -169,13 +181,28 @@ def _config_in(state: dict[str, Any]) -> TrainConfig:
     """
     values = dict(state["config"])
     config = TrainConfig(model=ModelConfig(**values.pop("model")), **values)
-    shapes = {name: tuple(weight.shape) for name, weight in state["learner"]["model"].items()}
-    layers = config.model.num_layers  # counted before so many shapes are listed
-    if len(shapes) != 4 * layers + 3 or shapes != config.model.parameter_shapes():
-        raise ValueError("weights of other sizes than the configuration's")
+    learner = state["learner"]
+    expected = config.model.parameter_shapes
+    for part in ("model", "averaged", "sound"):
+        shapes = {name: tuple(weight.shape) for name, weight in learner[part].items()}
+        layers = config.model.num_layers  # counted before so many shapes are listed
+        if len(shapes) != 4 * layers + 3 or shapes != expected():
+            raise ValueError("weights of other sizes than the configuration's")
+    moments = [
+        tuple(values[name].shape)
+        for values in learner["optimizer"]["state"].values()
+        for name in ("exp_avg", "exp_avg_sq")
+    ]
+    if moments and moments != [shape for shape in expected().values() for _ in range(2)]:
+        raise ValueError("moments of other sizes than the weights")
     carried = (1, config.batch_size, config.model.hidden_size)
-    if any(tuple(part.shape) != carried for pair in state["learner"]["carried"] for part in pair):
+    parts = [tuple(part.shape) for pair in learner["carried"] for part in pair]
+    if parts != [carried] * (2 * config.model.num_layers):
         raise ValueError("carried state of another size than the configuration's")
+    if tuple(learner["losses"].shape) != (3,):
+        raise ValueError("losses of another size")
+    require_integer("steps done", learner["steps_done"], least=0)
+    require_number("rate scale", learner["rate_scale"], least=0, open_below=True)
     return config
 
 
@@ -186,9 +213,9 @@ def _complete(directory: Path, how: str) -> TrainingError:
     )
 
 
-def _learner(config: TrainConfig, train_ids: Ids, group: Group) -> Learner:
+def _learner(config: TrainConfig, train_ids: Ids, group: Group, text: Tensor | None) -> Learner:
     lanes = Lanes(train_ids, config.batch_size, config.seq_length, config.random_seed)
-    return Learner(config, lanes, group)
+    return Learner(config, lanes, group, text)
 
 
 def _check_name(place: str) -> None:
@@ -218,12 +245,10 @@ def _split(dataset: Dataset, val_fraction: float) -> tuple[Ids, Ids]:
     return train_ids, val_ids
 
 
-def _measure(
-    config: TrainConfig, train_ids: Ids, val_ids: Ids, budget: float | None, group: Group
-) -> Speed:
-    """How fast this machine goes, found with a model that is thrown away."""
+def _measure(learner: Learner, val_ids: Ids, budget: float | None) -> Speed:
+    """How fast this machine goes, found with a learner that is thrown away."""
     seconds = min(MEASURE_SECONDS, MEASURE_SHARE * (budget or DEFAULT_SECONDS))
-    learner = _learner(config, train_ids, group)
+    group = learner.group
 
     def timed(steps: int) -> float:
         """Seconds of one step, as the leader's clock has it."""

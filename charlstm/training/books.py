@@ -1,0 +1,68 @@
+"""What a run remembers of itself, to judge how it goes; plain numbers, no torch."""
+
+import math
+from dataclasses import dataclass
+
+OVERFITTING = 1.003  # times the best validation loss; less is chance
+EXPLODED = 2.0  # nats above the best and above guessing blindly: no step of learning goes there
+SKIPS = 5  # steps in a row without a finite gradient: the weights are spoiled
+
+
+@dataclass
+class Books:
+    """Losses in nats per character; inf or nan before there is one."""
+
+    seconds: float = 0.0  # spent before this process, or before its first step
+    best_loss: float = math.inf  # of the validation text
+    best_step: int = 0  # 0: nothing evaluated yet
+    best_train_loss: float = math.nan  # the training loss at that time
+    val_loss: float = math.nan  # of the last evaluation
+    train_loss: float = math.nan
+    lowest_train_loss: float = math.inf  # of a stretch between two looks
+    evaluations_since_best: int = 0
+    loss_total: float = 0.0  # of the steps since the last evaluation,
+    loss_steps: int = 0  # and how many those are
+    skipped_in_a_row: int = 0
+    rollbacks: int = 0
+
+    def looked(self, mean: float, taken: int, skipped: int, *, blind: float) -> bool:
+        """Enter a stretch of steps, and whether it calls for going back.
+
+        ``mean`` is the loss of the steps ``taken``, ``blind`` that of guessing blindly. A loss
+        that is high from the start, as on an alphabet that is new to the model, is no explosion.
+        """
+        self.skipped_in_a_row = 0 if taken else self.skipped_in_a_row + skipped
+        exploded = mean > max(blind, self.lowest_train_loss) + EXPLODED
+        if exploded or self.skipped_in_a_row >= SKIPS:
+            self.rollbacks += 1
+            self.skipped_in_a_row = 0
+            self.loss_total, self.loss_steps = 0.0, 0
+            return True
+        if taken:
+            self.loss_total += mean * taken
+            self.loss_steps += taken
+            self.lowest_train_loss = min(self.lowest_train_loss, mean)
+        return False
+
+    def mean_loss(self) -> float:
+        """The training loss since the last evaluation."""
+        return self.loss_total / self.loss_steps if self.loss_steps else math.nan
+
+    def evaluated(self, step: int, val_loss: float | None) -> bool:
+        """Enter an evaluation, None where nothing is held back; whether it is the best."""
+        self.train_loss = self.mean_loss()
+        self.loss_total, self.loss_steps = 0.0, 0
+        best = val_loss is None or val_loss < self.best_loss
+        self.val_loss = math.nan if val_loss is None else val_loss
+        self.evaluations_since_best = 0 if best else self.evaluations_since_best + 1
+        if best:
+            self.best_step = step
+            self.best_loss = math.inf if val_loss is None else val_loss
+            self.best_train_loss = self.train_loss
+        return best
+
+    @property
+    def overfitting(self) -> bool:
+        """Whether the training loss went on falling after the validation loss was at its best."""
+        worse = self.val_loss > OVERFITTING * self.best_loss
+        return worse and self.train_loss < self.best_train_loss
