@@ -3,9 +3,9 @@
     python benchmarks/neighbours.py TEXT... --time 1m
 
 The recipe trains first. Then one value of its choice is halved or doubled: hidden size, learning
-rate, dropout (at most 0.8; from 0 there is only 0.1). What is not given stays the recipe's to
-choose around it, as for anyone who types that one option. All have the same time, as whole
-processes, one after the other; run it on a machine that does nothing else.
+rate, dropout (at most 0.8; from 0 there is only 0.1). Layers, hidden size and window are otherwise
+kept as the recipe chose them, and the rest stays its own to choose. All have the same time, as
+whole processes, one after the other; run it on a machine that does nothing else.
 """
 
 import argparse
@@ -34,12 +34,16 @@ def compare(text: str, *options: str) -> str:
     model, training = card["model"], card["training"]
     hidden_size, learning_rate = model["hidden_size"], training["learning_rate"]
     recipe, dropout = training["val_loss"], model["dropout"]
-    values = f"{hidden_size}, {learning_rate:g}, {dropout:g}"
-    rows = [("none (hidden size, rate, dropout)", values, f"{recipe:.4f}", "", f"{seconds:.0f}")]
+    values = f"{model['num_layers']} x {hidden_size}, {learning_rate:g}, {dropout:g}"
+    sizes = [
+        *("--hidden-size", str(hidden_size), "--num-layers", str(model["num_layers"])),
+        *("--seq-length", str(training["seq_length"])),
+    ]
+    rows = [("none (size, rate, dropout)", values, f"{recipe:.4f}", "", f"{seconds:.0f}")]
     gains = []
     for option, value in neighbours(hidden_size, learning_rate, dropout):
         try:
-            card, seconds = trained(text, *options, f"--{option}", value)
+            card, seconds = trained(text, *options, *sizes, f"--{option}", value)
         except subprocess.CalledProcessError:  # it has said why; the others are still of interest
             rows.append((option, value, "failed", "", ""))
             continue

@@ -7,15 +7,9 @@ other; run it on a machine that does nothing else.
 """
 
 import argparse
-import json
-import statistics
-import subprocess
 import sys
-import tempfile
-import time
-from pathlib import Path
 
-from tables import CHARLSTM, ENVIRONMENT, table
+from tables import median, table, trained
 
 
 def main() -> None:
@@ -31,44 +25,19 @@ def main() -> None:
     for value in values:
         losses, kept, seconds = [], [], []
         for seed in arguments.random_seeds:
-            with tempfile.TemporaryDirectory() as directory:
-                run = Path(directory, "run")
-                before = time.monotonic()
-                subprocess.run(
-                    [
-                        CHARLSTM,
-                        "train",
-                        arguments.text,
-                        "-q",
-                        "-o",
-                        str(run),
-                        f"--{option}",
-                        value,
-                        "--random-seed",
-                        seed,
-                        *rest,
-                    ],
-                    check=True,
-                    env=ENVIRONMENT,
-                    stdout=subprocess.DEVNULL,
-                )
-                seconds.append(time.monotonic() - before)
-                card = subprocess.run(
-                    [CHARLSTM, "inspect", "-m", str(run), "--json"],
-                    check=True,
-                    env=ENVIRONMENT,
-                    capture_output=True,
-                )
-                training = json.loads(card.stdout)["training"]
-                losses.append(training["val_loss"])
-                kept.append(training["steps"] / training["planned_steps"])
+            options = (f"--{option}", value, "--random-seed", seed, *rest)
+            card, spent = trained(arguments.text, *options)
+            training = card["training"]
+            losses.append(training["val_loss"])
+            kept.append(training["steps"] / training["planned_steps"])
+            seconds.append(spent)
         rows.append(
             (
                 value,
-                f"{statistics.median(losses):.4f}",
+                f"{median(losses):.4f}",
                 " ".join(f"{loss:.4f}" for loss in losses),
-                f"{statistics.median(kept):.2f}",
-                f"{statistics.median(seconds):.0f}",
+                f"{median(kept):.2f}",
+                f"{median(seconds):.0f}",
             )
         )
     print(table((option, "validation, nats", "each seed", "best at", "seconds"), rows))

@@ -26,7 +26,7 @@ from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.device import choose_device, choose_precision, choose_threads
 from charlstm.training.lanes import Lanes
 from charlstm.training.learner import Learner
-from charlstm.training.recipe import choose
+from charlstm.training.recipe import Machine, choose
 from charlstm.vocab import Ids
 
 TURN = 20  # steps
@@ -38,12 +38,13 @@ def configuration(settings: Settings, train_characters: int, vocab_size: int) ->
     device = choose_device(settings.device)
     return choose(
         settings,
+        Machine(
+            device,
+            choose_precision(settings.precision, device),
+            choose_threads(settings.threads),
+        ),
         train_characters=train_characters,
         vocab_size=vocab_size,
-        device=device,
-        precision=choose_precision(settings.precision, device),
-        threads=choose_threads(settings.threads),
-        processes=1,
         measure=lambda config: None,
         seconds_spent=lambda: 0.0,
     ).config

@@ -6,6 +6,7 @@ A dataset on disk is a directory with ``ids.bin`` (the raw ids, little-endian) a
 
 import hashlib
 import json
+import mmap
 import shutil
 import tempfile
 import zipfile
@@ -107,7 +108,7 @@ def open_dataset(directory: Path) -> Dataset:
         if (
             description["dtype"] != vocabulary.dtype.name
             or description["characters"] != len(ids)
-            or int(ids.max()) >= len(vocabulary)
+            or _largest(directory / IDS_FILE, vocabulary.dtype) >= len(vocabulary)
         ):
             raise ValueError("ids and description do not agree")
         fingerprint = Fingerprint(**description["corpus"])
@@ -116,6 +117,25 @@ def open_dataset(directory: Path) -> Dataset:
         raise CorpusError(
             f"{directory}: damaged dataset ({error}); make it again with charlstm dataset"
         ) from error
+
+
+def _largest(path: Path, dtype: np.dtype[np.unsignedinteger]) -> int:
+    """The largest id in a file, read in blocks: pages of a map that were looked at stay around."""
+    largest = 0
+    with path.open("rb") as file:
+        while len(block := np.fromfile(file, dtype, BLOCK_BYTES)):
+            largest = max(largest, int(block.max()))
+    return largest
+
+
+def release(ids: Ids) -> None:
+    """Let go of the pages of a map that were looked at; the system counts them as our memory.
+
+    A look at one character may bring two megabytes, and a text of gigabytes would add up.
+    """
+    mapped = getattr(ids, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def load_dataset(places: Sequence[str], options: TextOptions) -> Dataset:

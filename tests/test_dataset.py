@@ -14,6 +14,7 @@ from charlstm.dataset import (
     encode_corpus,
     load_dataset,
     open_dataset,
+    release,
     windows,
     write_dataset,
     write_npz,
@@ -212,3 +213,14 @@ def test_absurd_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data" / "dataset.json").write_text("[" * 200_000)
     with pytest.raises(CorpusError, match="damaged"):
         open_dataset(tmp_path / "data")
+
+
+def test_what_was_released_can_be_read_again(tmp_path: Path) -> None:
+    """Of a map, of a part of one, and of an array that is none."""
+    path = tmp_path / "ids"
+    path.write_bytes(bytes(range(256)) * 64)
+    ids = np.memmap(path, np.uint8, "r")
+    for part in (ids, ids[100:], np.asarray(ids)):
+        before = part[[0, 5000, 9000]].tolist()
+        release(part)
+        assert part[[0, 5000, 9000]].tolist() == before

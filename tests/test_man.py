@@ -188,12 +188,9 @@ def chosen(characters: int, **settings: Any) -> TrainConfig:
     """What the recipe makes of a text so long, where the machine has all the time it needs."""
     return recipe.choose(
         Settings(**settings),
+        recipe.Machine("cpu", "fp32", 1),
         train_characters=characters,
         vocab_size=64,
-        device="cpu",
-        precision="fp32",
-        threads=1,
-        processes=1,
         measure=lambda config: recipe.Speed(step=1e-9, evaluation=0.0),
         seconds_spent=lambda: 0.0,
     ).config
@@ -264,21 +261,15 @@ def test_recipe_of_the_rest() -> None:
     windows = f"{config.seq_length} characters and {config.batch_size} windows; {small} windows"
     assert f"{windows} for fewer than {recipe.SMALL:,} characters" in page
     assert f"On a GPU there are {recipe.BATCH_SIZE_GPU} windows" in page
-    assert recipe_says("learning rate").startswith(f"{config.learning_rate:g};")
+    rate = chosen(1 << 20, epochs=6).learning_rate
+    says = recipe_says("learning rate")
+    assert says.startswith(f"{rate:g};")
     assert config.model.hidden_size == 256
-    assert chosen(1 << 20, hidden_size=1024).learning_rate == config.learning_rate / 2
-    assert chosen(1 << 20, hidden_size=64).learning_rate == config.learning_rate
-    tuned = recipe.choose(
-        Settings(steps=1, init_from="model"),
-        train_characters=1 << 20,
-        vocab_size=64,
-        device="cpu",
-        precision="fp32",
-        threads=1,
-        processes=1,
-        measure=lambda config: recipe.Speed(step=1.0, evaluation=0.0),
-        seconds_spent=lambda: 0.0,
-    ).config
+    assert chosen(1 << 20, hidden_size=1024, epochs=6).learning_rate == rate / 2
+    assert chosen(1 << 20, hidden_size=64, epochs=6).learning_rate == rate
+    few = f"no more than {recipe.FEW_EPOCHS:g} times, {config.learning_rate / rate:g} times that"
+    assert few in says
+    tuned = chosen(1 << 20, steps=1, init_from="model")
     assert f"{tuned.learning_rate / config.learning_rate:g} times the recipe's" in page
     for option, value in (
         ("--weight-decay", config.weight_decay),

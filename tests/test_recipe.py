@@ -7,7 +7,7 @@ import pytest
 
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.lanes import shape
-from charlstm.training.recipe import Choice, Speed, choose, val_fraction
+from charlstm.training.recipe import Choice, Machine, Speed, choose, val_fraction
 
 
 def chosen(n: int, *, speed: Speed | None = None, spent: float = 0.0, **asked: Any) -> Choice:
@@ -20,12 +20,9 @@ def chosen(n: int, *, speed: Speed | None = None, spent: float = 0.0, **asked: A
     processes = asked.pop("processes", 1)
     choice = choose(
         Settings(**asked),
+        Machine("cpu", "fp32", 2, processes),
         train_characters=n,
         vocab_size=60,
-        device="cpu",
-        precision="fp32",
-        threads=2,
-        processes=processes,
         measure=measure,
         seconds_spent=lambda: spent,
     )
@@ -140,12 +137,9 @@ def test_a_network_that_cannot_read_enough_is_not_even_measured() -> None:
 
     choose(
         Settings(time=6.0),
+        Machine("cpu", "fp32", 2),
         train_characters=1_000_000,
         vocab_size=60,
-        device="cpu",
-        precision="fp32",
-        threads=2,
-        processes=1,
         measure=measure,
         seconds_spent=lambda: 1.0,
     )

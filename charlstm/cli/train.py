@@ -7,13 +7,13 @@ import time as clock
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charlstm.cli import console, options
 from charlstm.cli.settings_file import read_settings
+from charlstm.cli.stop import Stop
 from charlstm.config import TextOptions
 from charlstm.errors import OptionError
 
@@ -162,7 +162,7 @@ def train(
     # A reader of our stderr or stdout that goes away must not end a training run.
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    stop = _Stop()
+    stop = Stop()
     if resume is not None:
         from charlstm.training.run import resume as go_on
 
@@ -233,31 +233,7 @@ def train(
         raise typer.Exit(128 + stop.signal)
 
 
-class _Stop:
-    """The first SIGINT, SIGTERM or SIGHUP asks the run to stop; a second ends it at once."""
-
-    def __init__(self) -> None:
-        self.signal = 0
-        self._before: dict[int, Any] = {}
-
-    def install(self) -> None:
-        """Listen, but not to a signal that the shell had us ignore (``nohup``, a job behind)."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                self._before[number] = signal.signal(number, self._asked)
-
-    def uninstall(self) -> None:
-        """Let every signal do again what it did before."""
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._before = {}
-
-    def _asked(self, number: int, frame: FrameType | None) -> None:
-        self.signal = number
-        self.uninstall()
-
-
-def _watch(events: "Iterator[Event]", stop: _Stop, *, quiet: bool) -> "Finished":
+def _watch(events: "Iterator[Event]", stop: Stop, *, quiet: bool) -> "Finished":
     """Show the events of a run and return the last; Ctrl-C is the run's to handle once it began."""
     from charlstm.cli.progress import Display
     from charlstm.training.events import Finished, Started

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import get_total_norm
 
+from charlstm.dataset import release
 from charlstm.errors import OptionError
 from charlstm.lstm import Array
 from charlstm.training.config import TrainConfig
@@ -251,6 +252,8 @@ class Learner:
         """The ids of ``step`` and the one that follows, (T + 1, B), of this process's lanes."""
         places = self.lanes.places(step)[:, self.group.rank :: self.group.size]
         if self.text is None:
+            if self.lanes.starts(step):
+                release(self.lanes.ids)
             window = torch.from_numpy(self.lanes.ids[places].astype(np.int64))
             return window.to(self.device, non_blocking=True)
         return self.text[torch.from_numpy(places).to(self.device, non_blocking=True)].long()

@@ -28,8 +28,9 @@ BATCH_SIZE, BATCH_SIZE_SMALL, SEQ_LENGTH = 16, 8, 64
 BATCH_SIZE_GPU = 64  # a small batch would leave most of it idle
 LEAST_SEQ_LENGTH = 16
 WINDOWS_LEAST = 4  # a small text's epoch has at least so many steps
+FEW_EPOCHS, FEW_EPOCHS_RATE = 3.5, 0.75  # a high rate holds back learning by heart, else it costs
 # Epochs up to which, dropout, weight dropout: what is read once cannot be learned by heart.
-DROPOUTS = ((3.5, 0.0, 0.0), (8.0, 0.1, 0.1), (12.0, 0.2, 0.2), (20.0, 0.3, 0.2))
+DROPOUTS = ((FEW_EPOCHS, 0.0, 0.0), (8.0, 0.1, 0.1), (12.0, 0.2, 0.2), (20.0, 0.3, 0.2))
 MOST_DROPOUTS = (0.4, 0.3)
 AVERAGING = 0.1  # of the steps so far
 
@@ -55,6 +56,16 @@ SIZES = (
     Size(2, 512, 64, 20e6),
 )
 MORE_WORK = 3.0  # a second, at most, that a machine does of a large network than of the smallest
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What there is to train on; ``processes`` share each batch."""
+
+    device: str  # a torch device that is there
+    precision: str  # fp32 or bf16
+    threads: int
+    processes: int = 1
 
 
 @dataclass(frozen=True)
@@ -92,35 +103,18 @@ def val_fraction(settings: Settings, characters: int) -> float:
 
 def choose(
     settings: Settings,
+    machine: Machine,
     *,
     train_characters: int,
     vocab_size: int,
-    device: str,
-    precision: str,
-    threads: int,
-    processes: int,
     measure: Callable[[TrainConfig], Speed],
     seconds_spent: Callable[[], float],
 ) -> Choice:
     """Complete ``settings``; of a time budget ``seconds_spent()`` are gone already.
 
     ``measure`` is called only where the number of steps depends on the machine's speed.
-    ``processes`` share each batch, which is a multiple of their number unless it was asked for.
     """
     n = train_characters
-
-    def complete(size: Size) -> tuple[TrainConfig, str]:
-        return _complete(
-            settings,
-            size,
-            n=n,
-            vocab_size=vocab_size,
-            processes=processes,
-            device=device,
-            precision=precision,
-            threads=threads,
-        )
-
     timed = settings.steps is None and settings.epochs is None
 
     def measured(config: TrainConfig) -> Speed | None:
@@ -130,12 +124,12 @@ def choose(
         return _planned(settings, config, n, speed, seconds_spent)
 
     sizes = _sizes(settings, n)
-    config, shrunk = complete(sizes[0])
+    config, shrunk = _complete(settings, sizes[0], machine, n, vocab_size)
     speed = measured(config)
     plan = planned(config, speed)
     read, work = plan.steps * _characters(config), config.model.parameters
     for size in reversed(sizes[1:]):
-        larger, larger_shrunk = complete(size)
+        larger, larger_shrunk = _complete(settings, size, machine, n, vocab_size)
         if not plan.enough and (
             read * MORE_WORK * work / larger.model.parameters < size.characters
         ):
@@ -161,24 +155,16 @@ def choose(
     return Choice(
         config,
         f"{size_words} for {n:,} characters to learn from; {plan.steps:,} {steps} "
-        f"({epochs:.1f} epochs), {plan.why}; dropout {config.model.dropout:g}{shrunk}",
+        f"({epochs:.1f} epochs), {plan.why}; rate {config.learning_rate:g}, "
+        f"dropout {config.model.dropout:g}, of weights {config.weight_dropout:g}{shrunk}",
     )
 
 
 def _complete(
-    settings: Settings,
-    size: Size,
-    *,
-    n: int,
-    vocab_size: int,
-    processes: int,
-    device: str,
-    precision: str,
-    threads: int,
+    settings: Settings, size: Size, machine: Machine, n: int, vocab_size: int
 ) -> tuple[TrainConfig, str]:
     """A configuration of this size, all but the length of the run; and what was shrunk, if so."""
-    usual = BATCH_SIZE_SMALL if n < SMALL else BATCH_SIZE_GPU if device == "cuda" else BATCH_SIZE
-    seq_length, batch_size, shrunk = _window_and_batch(settings, size, usual, n, processes)
+    seq_length, batch_size, shrunk = _window_and_batch(settings, size, machine, n)
     H = settings.hidden_size or size.hidden_size
     rate = _learning_rate(H) * (FINE_TUNING_RATE if settings.init_from else 1)
     config = TrainConfig(
@@ -202,16 +188,16 @@ def _complete(
         averaging=AVERAGING if settings.averaging is None else settings.averaging,
         patience=settings.patience or 0,
         init_from=settings.init_from,
-        device=device,
-        precision=precision,
-        threads=threads,
+        device=machine.device,
+        precision=machine.precision,
+        threads=machine.threads,
         random_seed=settings.random_seed or 0,
     )
     return config, shrunk
 
 
 def _regularised(settings: Settings, config: TrainConfig, epochs: float) -> TrainConfig:
-    """The configuration with the dropouts for a text that is read so often."""
+    """The configuration with dropouts and rate for a text that is read so often."""
     dropout, weight_dropout = next(
         ((dropout, weight) for most, dropout, weight in DROPOUTS if epochs <= most), MOST_DROPOUTS
     )
@@ -219,6 +205,8 @@ def _regularised(settings: Settings, config: TrainConfig, epochs: float) -> Trai
         config = replace(config, model=replace(config.model, dropout=dropout))
     if settings.weight_dropout is None:
         config = replace(config, weight_dropout=weight_dropout)
+    if settings.learning_rate is None and epochs <= FEW_EPOCHS:
+        config = replace(config, learning_rate=round(FEW_EPOCHS_RATE * config.learning_rate, 5))
     return config
 
 
@@ -274,13 +262,15 @@ def _learning_rate(hidden_size: int) -> float:
 
 
 def _window_and_batch(
-    settings: Settings, size: Size, usual: int, n: int, processes: int
+    settings: Settings, size: Size, machine: Machine, n: int
 ) -> tuple[int, int, str]:
     """Window and batch that the text can fill, and a note where they are below the usual.
 
     A choice of the recipe leaves WINDOWS_LEAST steps to an epoch; one that was asked for gives
     way only if the text is shorter than a single step.
     """
+    gpu, processes = machine.device == "cuda", machine.processes
+    usual = BATCH_SIZE_SMALL if n < SMALL else BATCH_SIZE_GPU if gpu else BATCH_SIZE
     T, B = settings.seq_length or size.seq_length, settings.batch_size or usual
     wanted = (T, B)
     while settings.seq_length is None and T > LEAST_SEQ_LENGTH and n < WINDOWS_LEAST * B * T:

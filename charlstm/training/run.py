@@ -31,7 +31,7 @@ from charlstm.training.group import Group, joined
 from charlstm.training.lanes import Lanes
 from charlstm.training.learner import Learner, resident
 from charlstm.training.loop import Run, ShouldStop
-from charlstm.training.recipe import DEFAULT_SECONDS, Choice, Speed, choose, val_fraction
+from charlstm.training.recipe import DEFAULT_SECONDS, Choice, Machine, Speed, choose, val_fraction
 from charlstm.training.record import write_config
 from charlstm.training.state import damaged, load_state
 from charlstm.training.transfer import Transfer, transferred, with_sizes_of
@@ -149,12 +149,14 @@ def _begun(
     text = resident(train_ids, device)
     choice = choose(
         settings,
+        Machine(
+            device,
+            choose_precision(settings.precision, device),
+            choose_threads(settings.threads),
+            group.size,
+        ),
         train_characters=len(train_ids),
         vocab_size=len(dataset.vocabulary),
-        device=device,
-        precision=choose_precision(settings.precision, device),
-        threads=choose_threads(settings.threads),
-        processes=group.size,
         measure=lambda config: _measure(
             _learner(config, train_ids, group, text), val_ids, settings.time
         ),
