@@ -144,20 +144,20 @@ class Learner:
     def _update(self) -> Tensor:
         """One step of the optimizer along the clipped gradient, if that is finite; whether it is.
 
-        The fused kernel itself divides the gradient by ``grad_scale`` and does nothing for
-        ``found_inf``: to clip and to skip cost no pass over the weights and no waiting.
+        On CUDA the fused kernel itself divides the gradient by ``grad_scale`` and does nothing
+        for ``found_inf``, so that nobody waits; elsewhere to look is cheaper.
         """
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         norm = get_total_norm(gradients)
         finite = torch.isfinite(norm)
-        scale = (norm / self.config.grad_clip).clamp(min=1.0)
-        if self.device.type == "mps":  # whose fused kernel knows neither
-            torch._foreach_div_(gradients, scale)
-            if finite:
-                self.optimizer.step()
-        else:
-            self.optimizer.grad_scale = scale  # type: ignore[attr-defined]
+        scale = norm / self.config.grad_clip
+        if self.device.type == "cuda":
+            self.optimizer.grad_scale = scale.clamp(min=1.0)  # type: ignore[attr-defined]
             self.optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]
+            self.optimizer.step()
+        elif finite:
+            if scale > 1:
+                torch._foreach_div_(gradients, scale)
             self.optimizer.step()
         self.steps_done += 1
         return finite
