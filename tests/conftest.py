@@ -1,6 +1,7 @@
 """What the tests share: real processes, a small trained model, texts."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,10 @@ from typing import Any
 import pytest
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
+# A job behind a shell is started with SIGINT ignored, and its children would be too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 VERSE = """\
 The tide came in and took the lower stair,
