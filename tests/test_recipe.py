@@ -181,3 +181,22 @@ def test_dropout_rises_with_the_times_a_text_is_read() -> None:
     assert rates == sorted(rates)
     assert rates[0] == 0
     assert rates[-1] > 0.3
+
+
+def test_what_is_measured_is_no_longer_than_what_is_of_use() -> None:
+    """A text of a few lines is trained on for a second, and measured for a fiftieth of that."""
+    measured: list[TrainConfig] = []
+
+    def measure(config: TrainConfig) -> Speed:
+        measured.append(config)
+        return Speed(step=0.005, evaluation=0.001)
+
+    choice = choose(
+        Settings(),
+        Machine("cpu", "fp32", 2),
+        train_characters=200,
+        vocab_size=30,
+        measure=measure,
+        seconds_spent=lambda: 0.0,
+    )
+    assert measured[0].steps == choice.config.steps

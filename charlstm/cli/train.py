@@ -94,7 +94,7 @@ def train(
     batch_size: Annotated[int | None, _option("--batch-size", "Windows in a step.")] = None,
     val_fraction: Annotated[
         float | None,
-        _option("--val-fraction", "Last part of the text, held back to validate.", "P"),
+        _option("--val-fraction", "Last part of the text, held back to validate [0.1].", "P"),
     ] = None,
     learning_rate: Annotated[
         float | None, _option("--learning-rate", "AdamW's rate at its peak.", "R")

@@ -22,7 +22,8 @@ class Lanes:
 
     Why passages and not one long lane each: neighbouring windows are alike, and whoever reads a
     few places for a whole epoch fits their scenes and names, and has not seen the rest when the
-    time is up. On two thirds of an epoch of tiny Shakespeare that was 1.70 nats against 1.63.
+    time is up. On 0.73 epochs of tiny Shakespeare that was 1.70 nats, against 1.63 with passages
+    of 2,048.
     """
 
     ids: Ids

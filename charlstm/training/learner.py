@@ -124,6 +124,7 @@ class Learner:
         window = self._window(number)  # (T + 1, B), with a share of the lanes where there are more
         if self.lanes.starts(number):
             self._forget()
+            release(self.lanes.ids)
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(number)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
@@ -252,8 +253,6 @@ class Learner:
         """The ids of ``step`` and the one that follows, (T + 1, B), of this process's lanes."""
         places = self.lanes.places(step)[:, self.group.rank :: self.group.size]
         if self.text is None:
-            if self.lanes.starts(step):
-                release(self.lanes.ids)
             window = torch.from_numpy(self.lanes.ids[places].astype(np.int64))
             return window.to(self.device, non_blocking=True)
         return self.text[torch.from_numpy(places).to(self.device, non_blocking=True)].long()

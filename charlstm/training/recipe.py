@@ -121,7 +121,7 @@ def choose(
         return measure(config) if timed else None
 
     def planned(config: TrainConfig, speed: Speed | None) -> _Plan:
-        return _planned(settings, config, n, speed, seconds_spent)
+        return _planned(settings, config, speed, seconds_spent)
 
     sizes = _sizes(settings, n)
     config, shrunk = _complete(settings, sizes[0], machine, n, vocab_size)
@@ -163,12 +163,12 @@ def choose(
 def _complete(
     settings: Settings, size: Size, machine: Machine, n: int, vocab_size: int
 ) -> tuple[TrainConfig, str]:
-    """A configuration of this size, all but the length of the run; and what was shrunk, if so."""
+    """A configuration of this size, as long as is of use; and what was shrunk, if so."""
     seq_length, batch_size, shrunk = _window_and_batch(settings, size, machine, n)
     H = settings.hidden_size or size.hidden_size
     rate = _learning_rate(H) * (FINE_TUNING_RATE if settings.init_from else 1)
     config = TrainConfig(
-        steps=1,
+        steps=_most_steps(settings, n, batch_size, seq_length),
         eval_every=1,
         model=ModelConfig(
             vocab_size=vocab_size,
@@ -213,16 +213,12 @@ def _regularised(settings: Settings, config: TrainConfig, epochs: float) -> Trai
 def _planned(
     settings: Settings,
     config: TrainConfig,
-    n: int,
     speed: Speed | None,
     seconds_spent: Callable[[], float],
 ) -> _Plan:
     """The length that was asked for, or what the time holds of such steps."""
-    steps_per_epoch = math.prod(shape(n, config.batch_size, config.seq_length))
-    if settings.steps is not None:
-        return _Plan(settings.steps, EVALUATIONS, "as asked")
-    if settings.epochs is not None:
-        return _Plan(max(1, round(settings.epochs * steps_per_epoch)), EVALUATIONS, "as asked")
+    if settings.steps is not None or settings.epochs is not None:
+        return _Plan(config.steps, EVALUATIONS, "as asked")
     assert speed is not None
     budget = settings.time or DEFAULT_SECONDS
     seconds = MARGIN * (budget - LEAVING - seconds_spent())
@@ -233,11 +229,20 @@ def _planned(
         share = EVALUATION_SHARE * seconds / max(speed.evaluation, 1e-9)
         evaluations = max(1, min(EVALUATIONS, int(share)))
         steps = int((seconds - evaluations * speed.evaluation) / speed.step)
-    epochs = MOST_EPOCHS if settings.time else EPOCHS_SMALL if n < SMALL else EPOCHS
-    most = max(LEAST_STEPS, round(epochs * steps_per_epoch))
-    if most < steps:
-        return _Plan(most, evaluations, "more would only be learned by heart", enough=True)
+    if config.steps < steps:
+        return _Plan(config.steps, evaluations, "more would only be learned by heart", enough=True)
     return _Plan(max(1, steps), evaluations, f"what {budget:g} seconds hold")
+
+
+def _most_steps(settings: Settings, n: int, batch_size: int, seq_length: int) -> int:
+    """The steps that were asked for, or those beyond which a text is only learned by heart."""
+    if settings.steps is not None:
+        return settings.steps
+    steps_per_epoch = math.prod(shape(n, batch_size, seq_length))
+    if settings.epochs is not None:
+        return max(1, round(settings.epochs * steps_per_epoch))
+    epochs = MOST_EPOCHS if settings.time else EPOCHS_SMALL if n < SMALL else EPOCHS
+    return max(LEAST_STEPS, round(epochs * steps_per_epoch))
 
 
 def _characters(config: TrainConfig) -> int:

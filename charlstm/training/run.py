@@ -249,7 +249,6 @@ def _split(dataset: Dataset, val_fraction: float) -> tuple[Ids, Ids]:
 
 def _measure(learner: Learner, val_ids: Ids, budget: float | None) -> Speed:
     """How fast this machine goes, found with a learner that is thrown away."""
-    seconds = min(MEASURE_SECONDS, MEASURE_SHARE * (budget or DEFAULT_SECONDS))
     group = learner.group
 
     def timed(steps: int) -> float:
@@ -263,7 +262,8 @@ def _measure(learner: Learner, val_ids: Ids, budget: float | None) -> Speed:
 
     timed(2)  # sets things up
     step = timed(2)
-    step = timed(max(2, int(seconds / step)))
+    run = min(budget or DEFAULT_SECONDS, learner.config.steps * step)  # seconds, at most
+    step = timed(max(2, int(min(MEASURE_SECONDS, MEASURE_SHARE * run) / step)))
     sample = val_ids[:MEASURE_CHARACTERS]
     evaluation = 0.0
     if len(sample) > 1:
