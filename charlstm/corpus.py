@@ -20,6 +20,7 @@ import numpy as np
 
 from charlstm.config import Fingerprint, TextOptions
 from charlstm.errors import CorpusError, OptionError
+from charlstm.files import temporary_space
 
 CHUNK_BYTES = 1 << 20
 SPOOL_BYTES = 64 << 20  # a stream is kept in memory up to here, then in a temporary file
@@ -166,7 +167,8 @@ def _source(place: str) -> Source:
 
 def _copy_aside(stream: IO[bytes]) -> IO[bytes]:
     copy = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 (lives on)
-    shutil.copyfileobj(stream, copy, CHUNK_BYTES)
+    with temporary_space():
+        shutil.copyfileobj(stream, copy, CHUNK_BYTES)
     return copy
 
 

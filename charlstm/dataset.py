@@ -22,7 +22,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from charlstm.config import Fingerprint, TextOptions, require_integer
 from charlstm.corpus import Corpus, Survey, code_points, open_corpus, survey
 from charlstm.errors import CorpusError, OptionError
-from charlstm.files import atomic_file, current_umask, sync_directory
+from charlstm.files import atomic_file, current_umask, sync_directory, temporary_space
 from charlstm.vocab import Ids, Vocabulary
 
 FORMAT = 1
@@ -52,7 +52,7 @@ class Dataset:
 
 def encode_corpus(corpus: Corpus) -> Dataset:
     """The corpus as a dataset in a temporary file that vanishes with the process."""
-    with tempfile.TemporaryFile() as file:
+    with temporary_space(), tempfile.TemporaryFile() as file:
         found, vocabulary, characters = _encode(corpus, file)
         ids = np.memmap(file, dtype=vocabulary.dtype, mode="r", shape=(characters,))
     return Dataset(ids, vocabulary, found.fingerprint, corpus.options, found.notes)

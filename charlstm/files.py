@@ -1,11 +1,16 @@
 """Writing files so that a reader sees the old content or the new, never a part of it."""
 
+import errno
+import glob
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+TEMPORARY = ".tmp"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a disk without room answers
 
 
 @contextmanager
@@ -15,7 +20,13 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     The data is on the disk before the name changes, and the name before this returns (fsync of
     file and directory). On any failure the temporary file is removed and ``path`` is untouched.
     """
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        descriptor, name = tempfile.mkstemp(
+            prefix=f".{path.name}.", suffix=TEMPORARY, dir=path.parent
+        )
+    except OSError as error:
+        error.filename = str(path)
+        raise
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
@@ -36,6 +47,22 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Put ``data`` into ``path``, all of it or none (see ``atomic_file``)."""
     with atomic_file(path) as file:
         file.write(data)
+
+
+@contextmanager
+def temporary_space() -> Iterator[None]:
+    """Let the error of a full disk name the directory of temporary files, which have no names."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in FULL:
+            error.filename = f"{tempfile.gettempdir()} (or what TMPDIR names)"
+        raise
+
+
+def leftovers(path: Path) -> list[Path]:
+    """The temporary files that writers of ``path`` left, killed before they could remove them."""
+    return sorted(path.parent.glob(f".{glob.escape(path.name)}.*{TEMPORARY}"))
 
 
 def current_umask() -> int:

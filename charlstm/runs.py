@@ -1,66 +1,14 @@
-"""Where runs are kept: the names in a run directory, making a new one, finding a model."""
+"""Where runs are kept: the names in a run directory, and which model is meant."""
 
-import os
 from pathlib import Path
 
-from charlstm.errors import CharLSTMError, ModelFileError, OptionError
+from charlstm.errors import ModelFileError, OptionError
 
 RUNS = Path("runs")
-LONGEST_NAME = 100
 MODEL_FILE = "model.safetensors"
 STATE_FILE = "state.pt"
 METRICS_FILE = "metrics.jsonl"
 CONFIG_FILE = "config.toml"
-
-
-def check_output(output: Path) -> None:
-    """Raise OptionError if ``output`` holds anything: nothing that exists is written over."""
-    try:
-        empty = not output.exists() or not any(output.iterdir())
-    except OSError as error:
-        raise CharLSTMError(
-            f"{output}: cannot be a run directory: {error.strerror}; give another -o"
-        ) from error
-    if not empty:
-        there = (output / STATE_FILE).exists()
-        resume = f", or go on with it: charlstm train --resume {output}" if there else ""
-        raise OptionError(f"{output}: exists and is not empty; give another -o{resume}")
-
-
-def make_run_directory(output: Path | None, corpus_name: str) -> Path:
-    """A new, empty run directory: ``output``, or the first free ``runs/<corpus name>[-N]``.
-
-    Raises OptionError for an ``output`` that holds anything, and CharLSTMError where no
-    directory can be made.
-    """
-    if output is not None:
-        check_output(output)
-        try:
-            output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CharLSTMError(
-                f"{output}: cannot make this directory: {error.strerror}; give another -o"
-            ) from error
-        return output
-    # A corpus's name may come from a stranger's dataset.
-    plain = "".join(c if c.isprintable() and c != os.sep else "-" for c in corpus_name)
-    name = plain.lstrip(".")[:LONGEST_NAME] or "corpus"
-    number = 1
-    while True:
-        directory = RUNS / (name if number == 1 else f"{name}-{number}")
-        try:
-            directory.mkdir(parents=True)
-            return directory
-        except FileExistsError:
-            number += 1
-            if not RUNS.is_dir():
-                raise CharLSTMError(
-                    f"{RUNS}: not a directory; move it away or give -o RUN"
-                ) from None
-        except OSError as error:
-            raise CharLSTMError(
-                f"{directory}: cannot make this directory: {error.strerror}; give -o RUN"
-            ) from error
 
 
 def find_model(place: str | None) -> Path:

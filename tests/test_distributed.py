@@ -133,17 +133,16 @@ def test_a_run_of_one_goes_on_in_two(
     run = tmp_path / "run"
     code = (
         "import os, sys\n"
-        "from charlstm.training import loop\n"
-        "loop.SAVE_SECONDS = 0.0\n"
-        "save = loop.Run._save_state\n"
-        "def and_die(self):\n"
-        "    save(self)\n"
-        "    if self.learner.steps_done == 13: os._exit(9)\n"
-        "loop.Run._save_state = and_die\n"
+        "from charlstm.training.store import Store\n"
+        "write = Store.write\n"
+        "def and_die(self, state=None):\n"
+        "    write(self, state)\n"
+        "    if self.saved_step == 13: os._exit(9)\n"
+        "Store.write = and_die\n"
         "from charlstm.cli import main\n"
         "main(sys.argv[1:])\n"
     )
-    words = ["train", str(play), "-o", str(run), *map(str, OPTIONS)]
+    words = ["train", str(play), "-o", str(run), "--save-every", "0s", *map(str, OPTIONS)]
     died = subprocess.run([sys.executable, "-c", code, *words], env=environment, check=False)
     assert died.returncode == 9
     done = torchrun(environment, 2, "train", "--resume", run)

@@ -20,10 +20,18 @@ from charlstm.training import loop
 from charlstm.training.config import Settings
 from charlstm.training.events import Evaluation, Event, Finished, Mended, Started, Step
 from charlstm.training.learner import Learner
-from charlstm.training.run import resume, train
+from charlstm.training.resume import resume
+from charlstm.training.run import train
 
 SETTINGS = Settings(
-    steps=30, eval_every=7, hidden_size=12, embedding_size=4, dropout=0.3, device="cpu", threads=1
+    steps=30,
+    eval_every=7,
+    hidden_size=12,
+    embedding_size=4,
+    dropout=0.3,
+    device="cpu",
+    threads=1,
+    save_every=0.0,
 )
 
 
@@ -44,9 +52,8 @@ def whole(play: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def cut(play: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cut(play: Path, tmp_path: Path) -> Path:
     """A run that vanished after 20 steps, as if by a power cut, its state saved at every step."""
-    monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
     for event in begin(play, tmp_path / "run"):
         if isinstance(event, Step) and event.step == 20:
             break

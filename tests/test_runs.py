@@ -1,55 +1,18 @@
-"""Run directories: new names, and which model is meant."""
+"""Which model is meant by a file, a run directory, or nothing."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from charlstm.errors import CharLSTMError, ModelFileError, OptionError
-from charlstm.runs import find_model, make_run_directory
+from charlstm.errors import ModelFileError, OptionError
+from charlstm.runs import find_model
 
 
 @pytest.fixture(autouse=True)
 def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Names are relative to where one is."""
     monkeypatch.chdir(tmp_path)
-
-
-def test_runs_are_numbered_and_never_written_over() -> None:
-    """The corpus's name, then -2, -3."""
-    made = [str(make_run_directory(None, "hamlet")) for _ in range(3)]
-    assert made == ["runs/hamlet", "runs/hamlet-2", "runs/hamlet-3"]
-
-
-@pytest.mark.parametrize(
-    ("name", "made"), [("a/b", "runs/a-b"), ("..", "runs/corpus"), ("a\x1b[1m\n", "runs/a-[1m-")]
-)
-def test_a_corpus_name_stays_below_runs(name: str, made: str) -> None:
-    """Whatever characters it has."""
-    assert str(make_run_directory(None, name)) == made
-
-
-def test_an_output_that_holds_anything_is_refused() -> None:
-    """An empty directory may be used; a full one names the way to resume."""
-    Path("mine").mkdir()
-    assert make_run_directory(Path("mine"), "x") == Path("mine")
-    Path("mine/model.safetensors").touch()
-    with pytest.raises(OptionError, match=r"give another -o$"):
-        make_run_directory(Path("mine"), "x")
-    Path("mine/state.pt").touch()
-    with pytest.raises(OptionError, match="--resume mine"):
-        make_run_directory(Path("mine"), "x")
-
-
-def test_a_place_that_cannot_be_made_is_refused() -> None:
-    """A file where a directory must be."""
-    Path("file").touch()
-    for place in ("file", "file/run"):
-        with pytest.raises(CharLSTMError, match="cannot"):
-            make_run_directory(Path(place), "x")
-    Path("runs").touch()
-    with pytest.raises(CharLSTMError, match="runs"):
-        make_run_directory(None, "x")
 
 
 def test_the_newest_model_is_meant_where_none_is_named() -> None:

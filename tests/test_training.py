@@ -41,6 +41,7 @@ def config(**changes: Any) -> TrainConfig:
         "weight_dropout": 0.1,
         "averaging": 0.1,
         "patience": 0,
+        "save_every": None,
         "init_from": None,
         "device": "cpu",
         "precision": "fp32",

@@ -4,7 +4,6 @@ The only room that imports typer, rich and tqdm. A command's module imports the 
 program inside its body, so that ``--help`` waits for nothing.
 """
 
-import errno
 import os
 import signal
 import sys
@@ -20,7 +19,6 @@ from charlstm.cli import console, dataset, generate, inspect, train, vocab
 from charlstm.errors import CharLSTMError
 
 DEBUG_VARIABLE = "CHARLSTM_DEBUG"
-OUT_OF_MEMORY = ("can't allocate memory", "out of memory")  # torch's words, on CPU and GPU
 
 
 class Exit(IntEnum):
@@ -117,13 +115,16 @@ def _explain(error: Exception) -> int:
         console.error(f"{error.format_message().rstrip('.')}; see {command} --help")
         return error.exit_code
     if isinstance(error, OSError):
+        from charlstm.files import FULL
+
         console.abandon_stdout()
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        advice = "free some space or choose another place" if full else "choose another place"
+        advice = "choose another place"
+        if error.errno in FULL:
+            advice = f"free some space or {advice}"
         console.error(f"{error.filename or 'cannot write'}: {error.strerror or error}; {advice}")
         return Exit.FAILED
-    if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
-        console.error("out of memory; lower --batch-size, --seq-length or --hidden-size")
+    if isinstance(error, MemoryError):
+        console.error("out of memory; close other programs, or ask for less at a time")
         return Exit.FAILED
     summary = " ".join(str(error).split())
     console.error(

@@ -8,7 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from charlstm.cli import console
-from charlstm.training.events import Evaluation, Event, Finished, Mended, Started, Step
+from charlstm.training.events import Evaluation, Event, Finished, Mended, Saving, Started, Step
 
 
 class Display:
@@ -31,6 +31,8 @@ class Display:
                 self._advance(event.epoch, event.loss)
             case Mended():
                 self._say(mended(event))
+            case Saving():
+                self._say(saving(event))
             case Evaluation():
                 self._say(self._line(event))
                 self._advance(event.epoch, event.loss)
@@ -62,6 +64,11 @@ class Display:
             self._say(
                 f"begun from the model of {moved.source}: {moved.kept} characters kept, "
                 f"{moved.added} added, {moved.dropped} dropped"
+            )
+        if event.changes:
+            self._say(
+                f"not as before: {', '.join(event.changes)}; the result is as good, but that it is "
+                f"the same to the bit is not promised"
             )
         self.steps = config.steps
         self.characters_a_step = config.batch_size * config.seq_length
@@ -118,6 +125,13 @@ def mended(event: Mended) -> str:
         f"by step {event.step}: {skipped}; weights rolled back, learning rate lowered to "
         f"{event.learning_rate:.2g}"
     )
+
+
+def saving(event: Saving) -> str:
+    """What cannot be written, or that it is written now."""
+    if event.fault is None:
+        return f"by step {event.step}: all is saved again"
+    return f"by step {event.step}: not saved, will be tried again: {event.fault}"
 
 
 def finish(event: Finished) -> list[str]:

@@ -4,7 +4,7 @@ import re
 import signal
 import sys
 import time as clock
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -40,7 +40,7 @@ class Precision(StrEnum):
     BF16 = "bf16"
 
 
-def seconds(text: str | None) -> float | None:
+def seconds(text: str | None, name: str = "time") -> float | None:
     """The seconds in ``30s``, ``3m`` or ``1h30m``; OptionError for anything else.
 
     >>> seconds("1h30m")
@@ -50,7 +50,7 @@ def seconds(text: str | None) -> float | None:
         return None
     match = TIME.fullmatch(text.strip())
     if not match or not match.group():
-        raise OptionError(f"time is {text!r}; write it like 30s, 3m or 1h30m")
+        raise OptionError(f"{name} is {text!r}; write it like 30s, 3m or 1h30m")
     hours, minutes, rest = (float(part or 0) for part in match.groups())
     return 3600 * hours + 60 * minutes + rest
 
@@ -116,6 +116,10 @@ def train(
         int | None,
         _option("--patience", "Stop after N validations without a better one [0, never]."),
     ] = None,
+    save_every: Annotated[
+        str | None,
+        _option("--save-every", "From one saved state to the next [1m, longer if slow].", "T"),
+    ] = None,
     encoding: options.Encoding = "utf-8",
     lowercase: options.Lowercase = False,
     min_count: options.MinCount = 1,
@@ -132,7 +136,7 @@ def train(
         _option("--init-from", "Begin with the weights of a model, file or run.", "MODEL"),
     ] = None,
     resume: Annotated[
-        Path | None, _option("--resume", "Go on with a stopped run, exactly.", "RUN")
+        Path | None, _option("--resume", "Go on with a stopped run, exactly, or longer.", "RUN")
     ] = None,
     config: Annotated[
         Path | None,
@@ -163,41 +167,49 @@ def train(
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     stop = Stop()
-    if resume is not None:
-        from charlstm.training.run import resume as go_on
+    asked: dict[str, Any] = {
+        "time": seconds(time),
+        "epochs": epochs,
+        "steps": steps,
+        "hidden_size": hidden_size,
+        "num_layers": num_layers,
+        "embedding_size": embedding_size,
+        "dropout": dropout,
+        "weight_dropout": weight_dropout,
+        "residual": residual,
+        "seq_length": seq_length,
+        "batch_size": batch_size,
+        "val_fraction": val_fraction,
+        "learning_rate": learning_rate,
+        "weight_decay": weight_decay,
+        "grad_clip": grad_clip,
+        "averaging": averaging,
+        "eval_every": eval_every,
+        "patience": patience,
+        "save_every": seconds(save_every, "save every"),
+        "init_from": init_from,
+        "device": device.value,
+        "precision": precision.value,
+        "threads": threads,
+        "random_seed": random_seed,
+    }
+    from charlstm.training.config import Settings
 
-        _only_with_resume(ctx)
-        on_command_line = _source(ctx, "corpus") == "COMMANDLINE"
-        places = corpus if corpus and on_command_line else []
-        events = go_on(resume, places=places, should_stop=lambda: bool(stop.signal))
+    if resume is not None:
+        from charlstm.training.resume import CHANGEABLE
+        from charlstm.training.resume import resume as go_on
+
+        given = _given_with_resume(ctx, CHANGEABLE)
+        events = go_on(
+            resume,
+            Settings(**{name: value for name, value in asked.items() if name in given}),
+            places=corpus if corpus and "corpus" in given else [],
+            should_stop=lambda: bool(stop.signal),
+        )
     else:
         if not corpus:
             raise OptionError("no corpus; name a text: charlstm train play.txt, or - for a pipe")
-        from charlstm.training.config import Settings
-
-        settings = Settings(
-            **_budget(ctx, {"time": seconds(time), "epochs": epochs, "steps": steps}),
-            hidden_size=hidden_size,
-            num_layers=num_layers,
-            embedding_size=embedding_size,
-            dropout=dropout,
-            weight_dropout=weight_dropout,
-            residual=residual,
-            seq_length=seq_length,
-            batch_size=batch_size,
-            val_fraction=val_fraction,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            grad_clip=grad_clip,
-            averaging=averaging,
-            eval_every=eval_every,
-            patience=patience,
-            init_from=init_from,
-            device=device.value,
-            precision=precision.value,
-            threads=threads,
-            random_seed=random_seed,
-        )
+        settings = Settings(**_one_budget(ctx, asked))
         text = TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
 
         from charlstm.dataset import load_dataset
@@ -257,22 +269,27 @@ def _source(ctx: typer.Context, name: str) -> str:
     return source.name if source else "DEFAULT"
 
 
-def _budget(ctx: typer.Context, budget: dict[str, Any]) -> dict[str, Any]:
-    """The budgets of the strongest source that names one: it replaces those of the others."""
+def _one_budget(ctx: typer.Context, asked: dict[str, Any]) -> dict[str, Any]:
+    """What was asked for, with the budgets of the strongest source that names one, and no other."""
+    budgets = ("time", "epochs", "steps")
     for source in ("COMMANDLINE", "ENVIRONMENT", "DEFAULT_MAP"):
-        named = {name: value for name, value in budget.items() if _source(ctx, name) == source}
+        named = [name for name in budgets if _source(ctx, name) == source]
         if named:
-            return named
-    return {}
+            weaker = [name for name in budgets if name not in named]
+            return {**asked, **dict.fromkeys(weaker)}
+    return asked
 
 
-def _only_with_resume(ctx: typer.Context) -> None:
-    """Raise OptionError for an option that a resumed run could not follow."""
-    allowed = ("resume", "corpus", "quiet")
-    for parameter in ctx.command.params:
-        name = parameter.name or ""
-        if name not in allowed and _source(ctx, name) == "COMMANDLINE":
+def _given_with_resume(ctx: typer.Context, changeable: Sequence[str]) -> list[str]:
+    """What stands on the command line; OptionError for an option that a resumed run cannot follow.
+
+    The environment does not count: it would change a run that it did not begin.
+    """
+    given = [p.name for p in ctx.command.params if p.name and _source(ctx, p.name) == "COMMANDLINE"]
+    for name in given:
+        if name not in ("resume", "corpus", "quiet", *changeable):
             raise OptionError(
                 f"--{name.replace('_', '-')} does not go with --resume, which continues a run "
                 f"as it was begun; leave it out"
             )
+    return given

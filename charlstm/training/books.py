@@ -1,7 +1,7 @@
 """What a run remembers of itself, to judge how it goes; plain numbers, no torch."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 OVERFITTING = 1.003  # times the best validation loss; less is chance
 EXPLODED = 2.0  # nats above the best and above guessing blindly: no step of learning goes there
@@ -24,6 +24,7 @@ class Books:
     loss_steps: int = 0  # and how many those are
     skipped_in_a_row: int = 0
     rollbacks: int = 0
+    lengthened_at: list[int] = field(default_factory=list)  # steps where a new length was given
 
     def looked(self, mean: float, taken: int, skipped: int, *, blind: float) -> bool:
         """Enter a stretch of steps, and whether it calls for going back.

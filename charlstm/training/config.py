@@ -39,7 +39,7 @@ def check_values(values: Mapping[str, Any]) -> None:
         elif name in ("time", "epochs", "learning_rate", "grad_clip"):
             below = 1e9 if name in ("time", "epochs") else math.inf
             require_number(label, value, least=0, open_below=True, below=below)
-        elif name == "weight_decay":
+        elif name in ("weight_decay", "save_every"):
             require_number(label, value, least=0)
         elif name in ("dropout", "weight_dropout", "averaging"):
             require_number(label, value, least=0, below=1)
@@ -77,6 +77,7 @@ class Settings:
     averaging: float | None = None  # of the steps done so far
     eval_every: int | None = None  # steps
     patience: int | None = None  # evaluations
+    save_every: float | None = None  # seconds
     init_from: str | None = None  # a model file or a run directory
     device: str = "auto"
     precision: str = "auto"
@@ -106,6 +107,7 @@ class TrainConfig:
     weight_dropout: float
     averaging: float  # how far back the kept weights are averaged, of the steps done so far
     patience: int  # evaluations without a better one that end the run; 0: none do
+    save_every: float | None  # seconds from one state to the next; None: as is cheap
     init_from: str | None  # the model file that the run began from
     device: str  # a torch device that is there: cpu, cuda or mps
     precision: str  # fp32 or bf16
@@ -120,4 +122,6 @@ class TrainConfig:
         values = {name: value for name, value in asdict(self).items() if value is not None}
         sizes = values.pop("model")
         del sizes["vocab_size"]  # the corpus decides
+        if self.save_every is not None:
+            values["save_every"] = f"{self.save_every:.3f}s"
         return {**values, **sizes}

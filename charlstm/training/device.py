@@ -1,23 +1,30 @@
 """Which device, precision and number of threads a run uses."""
 
+import platform
+
 import torch
 
 from charlstm.errors import OptionError
+from charlstm.training.config import TrainConfig
 
 
 def choose_device(asked: str) -> str:
     """``asked`` if it is there; for ``auto`` the first there is of cuda, mps and cpu.
 
-    Raises OptionError for a device that is not there. ``cpu`` never touches the others.
+    Raises OptionError for a device that is not there.
     """
-    if asked == "cpu":
-        return asked
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if asked == "auto":
-        return next((name for name in there if there[name]), "cpu")
-    if not there[asked]:
+        return next(name for name in ("cuda", "mps", "cpu") if is_there(name))
+    if not is_there(asked):
         raise OptionError(f"device {asked} is not there on this machine; say --device cpu or auto")
     return asked
+
+
+def is_there(device: str) -> bool:
+    """Whether this machine has the device; to ask for ``cpu`` touches no other."""
+    if device == "cuda":
+        return torch.cuda.is_available()
+    return device == "cpu" or torch.backends.mps.is_available()
 
 
 def choose_precision(asked: str, device: str) -> str:
@@ -40,3 +47,29 @@ def choose_precision(asked: str, device: str) -> str:
 def choose_threads(asked: int | None) -> int:
     """``asked``, or torch's own choice: the machine's cores, or OMP_NUM_THREADS."""
     return asked or torch.get_num_threads()
+
+
+def environment(config: TrainConfig, processes: int) -> dict[str, str]:
+    """All that may change the bits of a result though config and text are the same."""
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    named = sorted(name for name, there in capabilities.items() if there is True)
+    device = config.device
+    if device == "cuda":
+        device += f" ({torch.cuda.get_device_name()})"
+    return {
+        "torch": str(torch.__version__),
+        "processor": " ".join([platform.machine(), *named]),
+        "device": device,
+        "precision": config.precision,
+        "threads": str(config.threads),
+        "processes": str(processes),
+    }
+
+
+def differences(before: dict[str, str], now: dict[str, str]) -> tuple[str, ...]:
+    """What of an environment is not as it was, in words for a person."""
+    return tuple(
+        "another processor" if name == "processor" else f"{name} {before.get(name)} -> {value}"
+        for name, value in now.items()
+        if before.get(name) != value
+    )

@@ -1,7 +1,7 @@
 """What a training run tells whoever watches it; plain records, no torch.
 
 ``train`` yields Started, then one Step or Evaluation for each optimizer step, with Mended before
-it where something had to be, then Finished.
+it where something had to be and Saving where the disk was at fault or no longer is, then Finished.
 """
 
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ class Started:
     val_characters: int
     step: int
     transfer: Transfer | None = None  # how the weights of another model were taken over
+    changes: tuple[str, ...] = ()  # what is not as it was before a resumed run was stopped
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,17 @@ class Mended:
 
 
 @dataclass(frozen=True)
+class Saving:
+    """Files of the run could not be written, and are kept in memory and tried again.
+
+    ``fault`` says which and why; it is None when all is written again.
+    """
+
+    step: int
+    fault: str | None
+
+
+@dataclass(frozen=True)
 class Finished:
     """The run is over, or was ``stopped`` before its last step; ``model`` is what was kept.
 
@@ -76,4 +88,4 @@ class Finished:
     seconds: float
 
 
-Event = Started | Step | Mended | Evaluation | Finished
+Event = Started | Step | Mended | Evaluation | Saving | Finished

@@ -2,27 +2,27 @@
 
 import json
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from charlstm.checkpoint import Model, save_model
+from charlstm.checkpoint import Model
 from charlstm.dataset import Dataset
 from charlstm.errors import TrainingError
-from charlstm.files import write_atomically
-from charlstm.runs import METRICS_FILE, MODEL_FILE, STATE_FILE
+from charlstm.runs import MODEL_FILE
 from charlstm.training.books import Books
+from charlstm.training.device import environment
 from charlstm.training.evaluate import evaluate
-from charlstm.training.events import Evaluation, Event, Finished, Mended, Started, Step
+from charlstm.training.events import Evaluation, Event, Finished, Mended, Saving, Started, Step
 from charlstm.training.learner import Learner, Losses
 from charlstm.training.record import absolute, repeating_command
-from charlstm.training.state import save_state
+from charlstm.training.store import Store
 from charlstm.training.transfer import Transfer
 
-SAVE_SECONDS = 60.0  # between two writes of the state
+SAVE_SECONDS = 60.0  # from one state to the next, or longer, so that
+SAVE_SHARE = 0.02  # of the time, at most, goes into that
 LOG_POINTS = 200  # lines of metrics in a run, about
 AGREE_EVERY = 20  # steps between two messages in a group, on whether to stop
 ROLLBACKS = 8  # then the fault is not the learning rate
@@ -46,18 +46,37 @@ class Run:
         self.lanes = learner.lanes
         self.places = list(places)
         self.directory = directory
+        self.store = Store(directory)
+        self.environment = environment(config, self.group.size)
+        self.fault: str | None = None  # why the last write failed
+        self.saved_at, self.save_seconds = 0.0, 0.0  # of the last state: when, and how long it took
         self.val_ids = dataset.split(config.val_fraction)[1]
         self.log_every = max(1, config.steps // LOG_POINTS)
         self.books = Books()
         self.first_step, self.first_time = 0, time.monotonic()
 
+    def save(self) -> None:
+        """Write the state as it is, so that the run can be resumed from here; raises OSError."""
+        state = self._state()
+        if self.group.leads:
+            self.store.write(state)
+
     def events(
-        self, reason: str, should_stop: ShouldStop, transfer: Transfer | None = None
+        self,
+        reason: str,
+        should_stop: ShouldStop,
+        *,
+        transfer: Transfer | None = None,
+        changes: tuple[str, ...] = (),
     ) -> Iterator[Event]:
-        """Train to the last step, or until ``should_stop``; keep the best model on the way."""
+        """Train to the last step, or until ``should_stop``; keep the best model on the way.
+
+        A write that fails is said and tried again with the next state; only at the end it is an
+        error.
+        """
         learner, config, books = self.learner, self.config, self.books
         self.first_step, self.first_time = learner.steps_done, time.monotonic()
-        saved_at = self.first_time
+        self.saved_at = self.first_time
         yield Started(
             directory=self.directory,
             config=config,
@@ -66,6 +85,7 @@ class Run:
             val_characters=len(self.val_ids),
             step=self.first_step,
             transfer=transfer,
+            changes=changes,
         )
         stopped = False
         while learner.steps_done < config.steps and not stopped and not self.out_of_patience:
@@ -79,17 +99,20 @@ class Run:
                 yield Step(step=done, epoch=self._epoch())
             if logging or self.group.size == 1 or done % AGREE_EVERY == 0:
                 stopped = self.group.any(should_stop())
-                if self.group.any(stopped or time.monotonic() - saved_at >= SAVE_SECONDS):
-                    self._save_state()
-                    saved_at = time.monotonic()
+                if not stopped and self._due():
+                    yield from self._write(self._state())
         val_loss: float | None = books.best_loss if len(self.val_ids) else None
         best_step = books.best_step
         if not best_step:  # stopped before the first evaluation; what there is, is kept
             val_loss, best_step = self._validate(), learner.steps_done
             self._look()
-            self._save_model(val_loss, books.mean_loss())
-        if not stopped:
-            self._save_state()
+            self._keep_model(val_loss, books.mean_loss())
+        yield from self._write(self._state())
+        if self.fault:
+            raise TrainingError(
+                f"{self.fault}; give it room, then go on from step {self.store.saved_step}: "
+                f"charlstm train --resume {self.directory}"
+            )
         self.group.wait()  # for the leader's files
         yield Finished(
             directory=self.directory,
@@ -119,31 +142,50 @@ class Run:
         )
         if not (self.directory / MODEL_FILE).exists():
             self.books.best_loss, self.books.best_step = math.inf, 0
-        if not self.group.leads:
-            return
-        path = self.directory / METRICS_FILE
-        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-        kept = [line for line in lines if _step_of(line) <= self.learner.steps_done]
-        if kept != lines:
-            write_atomically(path, "".join(kept).encode())
+        if self.group.leads:
+            self.store.take_back(self.learner.steps_done)
 
-    def _save_state(self) -> None:
+    def _state(self) -> dict[str, Any]:
+        """All that the run needs to go on; in a group all must ask at once."""
         config = {f.name: getattr(self.config, f.name) for f in fields(self.config)}
-        learner = self.learner.state_dict()  # all processes must ask
+        return {
+            "learner": self.learner.state_dict(),
+            "config": {**config, "model": asdict(self.config.model)},
+            "books": {**asdict(self.books), "seconds": self._seconds()},
+            "fingerprint": asdict(self.dataset.fingerprint),
+            "text": asdict(self.dataset.text),
+            "places": absolute(self.places),
+            "places_given": self.places,
+            "environment": self.environment,
+        }
+
+    def _due(self) -> bool:
+        """Whether it is time for the next state, as the leader's clock has it."""
+        interval = self.config.save_every
+        if interval is None:
+            interval = max(SAVE_SECONDS, self.save_seconds / SAVE_SHARE)
+        due: bool = self.group.agree(time.monotonic() - self.saved_at >= interval)
+        return due
+
+    def _write(self, state: dict[str, Any] | None = None) -> Iterator[Event]:
+        """Write what waits to be written, and ``state``; say where that fails, and where no more.
+
+        Between two states a fault is said once.
+        """
         if not self.group.leads:
             return
-        save_state(
-            self.directory / STATE_FILE,
-            {
-                "learner": learner,
-                "config": {**config, "model": asdict(self.config.model)},
-                "books": {**asdict(self.books), "seconds": self._seconds()},
-                "fingerprint": asdict(self.dataset.fingerprint),
-                "text": asdict(self.dataset.text),
-                "places": absolute(self.places),
-                "places_given": self.places,
-            },
-        )
+        before = self.fault
+        started = time.monotonic()
+        try:
+            self.store.write(state)
+            self.fault = None
+        except OSError as error:
+            self.fault = f"{error.filename or self.directory}: {error.strerror or error}"
+        if state is not None:
+            self.saved_at = time.monotonic()
+            self.save_seconds = self.saved_at - started
+        if self.fault != before or (self.fault and state is not None):
+            yield Saving(step=self.learner.steps_done, fault=self.fault)
 
     def _look(self) -> tuple[Losses, bool]:
         """The losses since the last look, and whether they call for going back."""
@@ -159,7 +201,8 @@ class Run:
         if losses.skipped or bad:
             yield self._mend(losses.skipped, roll_back=bad)
         if not evaluating:
-            self._write_line(loss=losses.mean, rate=rate)
+            self._append_line(loss=losses.mean, rate=rate)
+            yield from self._write()
             yield Step(step=self.learner.steps_done, epoch=self._epoch(), loss=losses.mean)
             return
         val_loss = self._validate()
@@ -170,8 +213,9 @@ class Run:
             self.learner.snapshot()
         best = self.books.evaluated(self.learner.steps_done, val_loss)
         if best:
-            self._save_model(val_loss, self.books.train_loss)
-        self._write_line(loss=losses.mean, rate=rate, val_loss=val_loss)
+            self._keep_model(val_loss, self.books.train_loss)
+        self._append_line(loss=losses.mean, rate=rate, val_loss=val_loss)
+        yield from self._write()
         yield Evaluation(
             step=self.learner.steps_done,
             epoch=self._epoch(),
@@ -198,10 +242,8 @@ class Run:
             learning_rate=self.config.learning_rate * self.learner.rate_scale,
         )
 
-    def _write_line(self, *, loss: float, rate: float, val_loss: float | None = None) -> None:
+    def _append_line(self, *, loss: float, rate: float, val_loss: float | None = None) -> None:
         """Append one object to the metrics; a run without validation has no val_loss."""
-        if not self.group.leads:
-            return
         line = {
             "step": self.learner.steps_done,
             "epoch": round(self._epoch(), 4),
@@ -212,8 +254,7 @@ class Run:
         }
         if val_loss is not None:
             line["val_loss"] = val_loss if math.isfinite(val_loss) else None
-        with (self.directory / METRICS_FILE).open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        self.store.append(json.dumps(line))
 
     def _validate(self) -> float | None:
         """The loss of the averaged weights on the validation text, None where there is none."""
@@ -228,7 +269,7 @@ class Run:
         agreed: float = self.group.agree(loss)
         return agreed
 
-    def _save_model(self, val_loss: float | None, train_loss: float) -> None:
+    def _keep_model(self, val_loss: float | None, train_loss: float) -> None:
         if not self.group.leads:
             return
         config = self.config
@@ -242,6 +283,8 @@ class Run:
             "planned_steps": options.pop("steps"),
             "steps": self.learner.steps_done,
         }
+        if self.books.lengthened_at:
+            summary["lengthened_at"] = self.books.lengthened_at
         for name in asdict(config.model):
             options.pop(name, None)
         model = Model(
@@ -253,7 +296,7 @@ class Run:
             training={**options, **summary},
             command=repeating_command(config, self.dataset.text, self.places),
         )
-        save_model(model, self.directory / MODEL_FILE)
+        self.store.keep(model)
 
     def _epoch(self) -> float:
         return self.learner.steps_done / self.lanes.steps_per_epoch
@@ -266,11 +309,3 @@ class Run:
         steps = self.learner.steps_done - self.first_step
         characters = steps * self.config.batch_size * self.config.seq_length
         return characters / max(time.monotonic() - self.first_time, 1e-9)
-
-
-def _step_of(line: str) -> int:
-    """The step of a line of metrics; a line cut off by a crash belongs to no step."""
-    try:
-        return int(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return sys.maxsize

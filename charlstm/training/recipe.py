@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from charlstm.config import ModelConfig
+from charlstm.errors import OptionError
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.lanes import shape
 
@@ -187,6 +188,7 @@ def _complete(
         weight_dropout=settings.weight_dropout or 0.0,
         averaging=AVERAGING if settings.averaging is None else settings.averaging,
         patience=settings.patience or 0,
+        save_every=settings.save_every,
         init_from=settings.init_from,
         device=machine.device,
         precision=machine.precision,
@@ -208,6 +210,39 @@ def _regularised(settings: Settings, config: TrainConfig, epochs: float) -> Trai
     if settings.learning_rate is None and epochs <= FEW_EPOCHS:
         config = replace(config, learning_rate=round(FEW_EPOCHS_RATE * config.learning_rate, 5))
     return config
+
+
+def lengthened(
+    config: TrainConfig,
+    asked: Settings,
+    *,
+    train_characters: int,
+    done: int,
+    seconds_spent: Callable[[], float],
+    measure: Callable[[TrainConfig], Speed],
+) -> TrainConfig:
+    """The configuration of a run that has ``done`` steps behind it, with another length.
+
+    What is asked for is the length of the whole run, so it must be more than what is done.
+    Raises OptionError where it is not.
+    """
+    if asked.time is None:
+        steps = _most_steps(asked, train_characters, config.batch_size, config.seq_length)
+        if steps <= done:
+            raise OptionError(
+                f"the run is to have {steps} steps, but has done {done}; ask for more"
+            )
+    else:
+        if asked.time <= seconds_spent():
+            raise OptionError(
+                f"the run is to take {asked.time:g} seconds, but has taken {seconds_spent():.0f}; "
+                f"ask for more"
+            )
+        speed = measure(config)
+        left = MARGIN * (asked.time - LEAVING - seconds_spent())
+        each = speed.step + speed.evaluation / config.eval_every
+        steps = done + max(1, int(left / each))
+    return replace(config, steps=steps)
 
 
 def _planned(

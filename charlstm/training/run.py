@@ -1,4 +1,4 @@
-"""A training run from dataset to kept model: ``train`` and ``resume``, generators of events.
+"""A new training run, from dataset to kept model: ``train``, a generator of events.
 
 What can be wrong is found here, before anything is written; ``charlstm.training.loop`` does the
 work. Nothing is printed.
@@ -6,42 +6,25 @@ work. Nothing is printed.
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-from torch import Tensor
 
 from charlstm.checkpoint import Model, load_model
-from charlstm.config import ModelConfig, TextOptions, require_integer, require_number
-from charlstm.dataset import Dataset, load_dataset
-from charlstm.errors import CorpusError, OptionError, TrainingError
-from charlstm.runs import (
-    CONFIG_FILE,
-    STATE_FILE,
-    check_output,
-    find_model,
-    make_run_directory,
-)
-from charlstm.training.config import Settings, TrainConfig
+from charlstm.dataset import Dataset
+from charlstm.errors import OptionError
+from charlstm.runs import CONFIG_FILE, find_model
+from charlstm.training.config import Settings
 from charlstm.training.device import choose_device, choose_precision, choose_threads
-from charlstm.training.evaluate import evaluate, walk_length
+from charlstm.training.directory import check_output, new_run
 from charlstm.training.events import Event
 from charlstm.training.group import Group, joined
-from charlstm.training.lanes import Lanes
-from charlstm.training.learner import Learner, resident
+from charlstm.training.learner import resident
 from charlstm.training.loop import Run, ShouldStop
-from charlstm.training.recipe import DEFAULT_SECONDS, Choice, Machine, Speed, choose, val_fraction
+from charlstm.training.recipe import Choice, Machine, choose, val_fraction
 from charlstm.training.record import write_config
-from charlstm.training.state import damaged, load_state
+from charlstm.training.setup import measured, memory_for, new_learner, split
 from charlstm.training.transfer import Transfer, transferred, with_sizes_of
-from charlstm.vocab import Ids
-
-LEAST_CHARACTERS = 32
-MEASURE_SHARE = 0.02  # of the time goes into measuring how many steps it holds,
-MEASURE_SECONDS = 3.0  # but no more than this
-MEASURE_CHARACTERS = 1 << 15
-UNSOUND = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
 
 
 def train(
@@ -74,63 +57,13 @@ def train(
         initial = load_model(path)
         settings = with_sizes_of(initial, replace(settings, init_from=str(path.absolute())))
     device = choose_device(settings.device)
-    with joined(device) as group:
+    with joined(device) as group, ExitStack() as held:
         run, choice, transfer = _begun(
-            dataset, settings, initial, device, group, places, output, started
+            dataset, settings, initial, device, group, places, output, started, held
         )
-        yield from run.events(choice.reason, should_stop, transfer)
+        with memory_for(choice.config):
+            yield from run.events(choice.reason, should_stop, transfer=transfer)
         del run
-
-
-def resume(
-    directory: Path, *, places: Sequence[str] = (), should_stop: ShouldStop = lambda: False
-) -> Iterator[Event]:
-    """Go on with a stopped run as if it had not been.
-
-    The text is read from where it was, or from ``places``. Raises CorpusError where it is
-    another than before, and TrainingError where there is no state to go on from or no step
-    left to do.
-    """
-    path = directory / STATE_FILE
-    state = load_state(path)
-    try:
-        config = _config_in(state)
-        kept, text = str(state["fingerprint"]["sha256"]), TextOptions(**state["text"])
-        recorded, given = list(state["places"]), list(state["places_given"])
-        done = int(state["learner"]["steps_done"])
-    except (*UNSOUND, OptionError) as error:
-        raise damaged(path, error) from error
-    if done >= config.steps:
-        raise _complete(directory, f"all {config.steps:,} steps of it")
-    device = choose_device(config.device)
-    try:
-        dataset = load_dataset(places or recorded, text)
-    except CorpusError as error:
-        raise CorpusError(
-            f"{error}; or say where the text is now: charlstm train CORPUS --resume {directory}"
-        ) from error
-    if dataset.fingerprint.sha256 != kept:
-        raise CorpusError(
-            f"{dataset.fingerprint.name}: not the text this run began with (SHA-256 "
-            f"{dataset.fingerprint.sha256[:12]}, not {kept[:12]}); give that text, or start anew"
-        )
-    if dataset.text != text or len(dataset.vocabulary) != config.model.vocab_size:
-        raise CorpusError(
-            f"{dataset.fingerprint.name}: read with other options than this run began with; "
-            f"give the text itself, or a dataset made with the same"
-        )
-    with joined(device) as group:
-        train_ids = _split(dataset, config.val_fraction)[0]
-        learner = _learner(config, train_ids, group, resident(train_ids, device))
-        run = Run(dataset, learner, given, directory)
-        try:
-            run.load_state_dict(state)
-        except (*UNSOUND, RuntimeError) as error:
-            raise damaged(path, error) from error
-        if run.out_of_patience:
-            raise _complete(directory, "which ended early, out of patience")
-        yield from run.events("resumed", should_stop)
-        del learner, run
 
 
 def _begun(
@@ -142,10 +75,14 @@ def _begun(
     places: Sequence[str],
     output: Path | None,
     started: float,
+    held: ExitStack,
 ) -> tuple[Run, Choice, Transfer | None]:
-    """A run that is set up in its directory; ``started`` is when, on the monotonic clock."""
+    """A run that is set up in its directory, from where it can be resumed.
+
+    ``started`` is when, on the monotonic clock; ``held`` takes over the lock.
+    """
     settings = replace(settings, val_fraction=val_fraction(settings, len(dataset.ids)))
-    train_ids, val_ids = _split(dataset, settings.val_fraction or 0.0)
+    train_ids, val_ids = split(dataset, settings.val_fraction or 0.0)
     text = resident(train_ids, device)
     choice = choose(
         settings,
@@ -157,67 +94,23 @@ def _begun(
         ),
         train_characters=len(train_ids),
         vocab_size=len(dataset.vocabulary),
-        measure=lambda config: _measure(
-            _learner(config, train_ids, group, text), val_ids, settings.time
-        ),
+        measure=lambda config: measured(config, train_ids, val_ids, group, text, settings.time),
         seconds_spent=lambda: group.agree(time.monotonic() - started),
     )
-    learner = _learner(choice.config, train_ids, group, text)
+    learner = new_learner(choice.config, train_ids, group, text)
     transfer = None
     if initial is not None:
         weights, transfer = transferred(initial, dataset.vocabulary, learner.weights())
         learner.load_weights(weights)
     directory = None
     if group.leads:
-        directory = make_run_directory(output, dataset.fingerprint.name)
-        write_config(directory / CONFIG_FILE, choice.config, dataset.text, places)
+        directory = held.enter_context(new_run(output, dataset.fingerprint.name))
     run = Run(dataset, learner, places, group.agree(directory))
     run.books.seconds = time.monotonic() - started
+    run.save()
+    if directory is not None:
+        write_config(directory / CONFIG_FILE, choice.config, dataset.text, places)
     return run, choice, transfer
-
-
-def _config_in(state: dict[str, Any]) -> TrainConfig:
-    """The configuration in a state, if the tensors beside it have the sizes that it promises.
-
-    So no size is believed that would not fit into the file. Raises ValueError and the like.
-    """
-    values = dict(state["config"])
-    config = TrainConfig(model=ModelConfig(**values.pop("model")), **values)
-    learner = state["learner"]
-    expected = config.model.parameter_shapes
-    for part in ("model", "averaged", "sound"):
-        shapes = {name: tuple(weight.shape) for name, weight in learner[part].items()}
-        layers = config.model.num_layers  # counted before so many shapes are listed
-        if len(shapes) != 4 * layers + 3 or shapes != expected():
-            raise ValueError("weights of other sizes than the configuration's")
-    moments = [
-        tuple(values[name].shape)
-        for values in learner["optimizer"]["state"].values()
-        for name in ("exp_avg", "exp_avg_sq")
-    ]
-    if moments and moments != [shape for shape in expected().values() for _ in range(2)]:
-        raise ValueError("moments of other sizes than the weights")
-    carried = (1, config.batch_size, config.model.hidden_size)
-    parts = [tuple(part.shape) for pair in learner["carried"] for part in pair]
-    if parts != [carried] * (2 * config.model.num_layers):
-        raise ValueError("carried state of another size than the configuration's")
-    if tuple(learner["losses"].shape) != (3,):
-        raise ValueError("losses of another size")
-    require_integer("steps done", learner["steps_done"], least=0)
-    require_number("rate scale", learner["rate_scale"], least=0, open_below=True)
-    return config
-
-
-def _complete(directory: Path, how: str) -> TrainingError:
-    return TrainingError(
-        f"{directory}: this run is complete, {how}; "
-        f"use its model with charlstm generate -m {directory}"
-    )
-
-
-def _learner(config: TrainConfig, train_ids: Ids, group: Group, text: Tensor | None) -> Learner:
-    lanes = Lanes(train_ids, config.batch_size, config.seq_length, config.random_seed)
-    return Learner(config, lanes, group, text)
 
 
 def _check_name(place: str) -> None:
@@ -228,47 +121,3 @@ def _check_name(place: str) -> None:
         raise OptionError(
             f"{place!r}: a file name that is not UTF-8; rename the file, or pipe it: - < FILE"
         ) from error
-
-
-def _split(dataset: Dataset, val_fraction: float) -> tuple[Ids, Ids]:
-    """Training and validation ids, or CorpusError where a text is too short to have both."""
-    if len(dataset.ids) < LEAST_CHARACTERS:
-        raise CorpusError(
-            f"{dataset.fingerprint.name}: the text has {len(dataset.ids)} characters; training "
-            f"needs {LEAST_CHARACTERS} or more"
-        )
-    train_ids, val_ids = dataset.split(val_fraction)
-    if val_fraction and len(val_ids) < 2:
-        raise CorpusError(
-            f"{dataset.fingerprint.name}: a validation part of {val_fraction:g} is "
-            f"{len(val_ids)} of {len(dataset.ids)} characters, too few; raise --val-fraction, "
-            f"or say --val-fraction 0"
-        )
-    return train_ids, val_ids
-
-
-def _measure(learner: Learner, val_ids: Ids, budget: float | None) -> Speed:
-    """How fast this machine goes, found with a learner that is thrown away."""
-    group = learner.group
-
-    def timed(steps: int) -> float:
-        """Seconds of one step, as the leader's clock has it."""
-        before = time.monotonic()
-        for _ in range(steps):
-            learner.step()
-        learner.take_losses()  # waits for the device
-        elapsed: float = group.agree(time.monotonic() - before)
-        return elapsed / steps
-
-    timed(2)  # sets things up
-    step = timed(2)
-    run = min(budget or DEFAULT_SECONDS, learner.config.steps * step)  # seconds, at most
-    step = timed(max(2, int(min(MEASURE_SECONDS, MEASURE_SHARE * run) / step)))
-    sample = val_ids[:MEASURE_CHARACTERS]
-    evaluation = 0.0
-    if len(sample) > 1:
-        before = time.monotonic()
-        evaluate(learner.averaged, sample, device=learner.device, bf16=learner.bf16)
-        elapsed = time.monotonic() - before
-        evaluation = elapsed * walk_length(len(val_ids)) / walk_length(len(sample))
-    return Speed(step=step, evaluation=group.agree(evaluation))

@@ -11,10 +11,13 @@ from typing import Any
 
 import torch
 
+from charlstm.config import ModelConfig, require_integer, require_number
 from charlstm.errors import TrainingError
 from charlstm.files import write_atomically
+from charlstm.training.config import TrainConfig
 
 FORMAT = 1
+UNSOUND = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
@@ -56,3 +59,35 @@ def damaged(path: Path, error: Exception) -> TrainingError:
         f"{path}: not a sound training state of charlstm ({reason}); the model beside it can "
         f"still be used"
     )
+
+
+def config_in(state: dict[str, Any]) -> TrainConfig:
+    """The configuration in a state, if the tensors beside it have the sizes that it promises.
+
+    So no size is believed that would not fit into the file. Raises ValueError and the like.
+    """
+    values = dict(state["config"])
+    config = TrainConfig(model=ModelConfig(**values.pop("model")), **values)
+    learner = state["learner"]
+    expected = config.model.parameter_shapes
+    for part in ("model", "averaged", "sound"):
+        shapes = {name: tuple(weight.shape) for name, weight in learner[part].items()}
+        layers = config.model.num_layers  # counted before so many shapes are listed
+        if len(shapes) != 4 * layers + 3 or shapes != expected():
+            raise ValueError("weights of other sizes than the configuration's")
+    moments = [
+        tuple(values[name].shape)
+        for values in learner["optimizer"]["state"].values()
+        for name in ("exp_avg", "exp_avg_sq")
+    ]
+    if moments and moments != [shape for shape in expected().values() for _ in range(2)]:
+        raise ValueError("moments of other sizes than the weights")
+    carried = (1, config.batch_size, config.model.hidden_size)
+    parts = [tuple(part.shape) for pair in learner["carried"] for part in pair]
+    if parts != [carried] * (2 * config.model.num_layers):
+        raise ValueError("carried state of another size than the configuration's")
+    if tuple(learner["losses"].shape) != (3,):
+        raise ValueError("losses of another size")
+    require_integer("steps done", learner["steps_done"], least=0)
+    require_number("rate scale", learner["rate_scale"], least=0, open_below=True)
+    return config

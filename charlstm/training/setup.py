@@ -1,0 +1,107 @@
+"""What comes before the first step: the text in two parts, a learner, its speed and memory."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import Tensor
+
+from charlstm.dataset import Dataset
+from charlstm.errors import CorpusError, TrainingError
+from charlstm.training.config import TrainConfig
+from charlstm.training.evaluate import evaluate, walk_length
+from charlstm.training.group import Group
+from charlstm.training.lanes import Lanes
+from charlstm.training.learner import Learner
+from charlstm.training.recipe import DEFAULT_SECONDS, Speed
+from charlstm.vocab import Ids
+
+LEAST_CHARACTERS = 32
+MEASURE_SHARE = 0.02  # of the time goes into measuring how many steps it holds,
+MEASURE_SECONDS = 3.0  # but no more than this
+MEASURE_CHARACTERS = 1 << 15
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory")  # torch's words, on CPU and GPU
+
+
+def split(dataset: Dataset, val_fraction: float) -> tuple[Ids, Ids]:
+    """Training and validation ids, or CorpusError where a text is too short to have both."""
+    if len(dataset.ids) < LEAST_CHARACTERS:
+        raise CorpusError(
+            f"{dataset.fingerprint.name}: the text has {len(dataset.ids)} characters; training "
+            f"needs {LEAST_CHARACTERS} or more"
+        )
+    train_ids, val_ids = dataset.split(val_fraction)
+    if val_fraction and len(val_ids) < 2:
+        raise CorpusError(
+            f"{dataset.fingerprint.name}: a validation part of {val_fraction:g} is "
+            f"{len(val_ids)} of {len(dataset.ids)} characters, too few; raise --val-fraction, "
+            f"or say --val-fraction 0"
+        )
+    return train_ids, val_ids
+
+
+def new_learner(config: TrainConfig, train_ids: Ids, group: Group, text: Tensor | None) -> Learner:
+    """A learner with fresh weights; ``text`` as ``learner.resident`` has it."""
+    lanes = Lanes(train_ids, config.batch_size, config.seq_length, config.random_seed)
+    with memory_for(config):
+        return Learner(config, lanes, group, text)
+
+
+@contextmanager
+def memory_for(config: TrainConfig) -> Iterator[None]:
+    """Turn every way in which memory runs out into a TrainingError that says what to lower."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        words = str(error)
+        if isinstance(error, RuntimeError) and not any(w in words for w in OUT_OF_MEMORY):
+            raise
+        model = config.model
+        raise TrainingError(
+            f"out of memory on {config.device} with {model.num_layers} x {model.hidden_size} "
+            f"units and {config.batch_size} windows of {config.seq_length}; lower "
+            f"--hidden-size, --batch-size or --seq-length, or close other programs"
+        ) from error
+
+
+def measured(
+    config: TrainConfig,
+    train_ids: Ids,
+    val_ids: Ids,
+    group: Group,
+    text: Tensor | None,
+    budget: float | None,
+) -> Speed:
+    """How fast this machine goes, found with a learner that is thrown away.
+
+    ``budget`` is the seconds that there are, of which MEASURE_SHARE goes into this.
+    """
+    learner = new_learner(config, train_ids, group, text)
+    with memory_for(config):
+        return _measure(learner, val_ids, budget)
+
+
+def _measure(learner: Learner, val_ids: Ids, budget: float | None) -> Speed:
+    group = learner.group
+
+    def timed(steps: int) -> float:
+        """Seconds of one step, as the leader's clock has it."""
+        before = time.monotonic()
+        for _ in range(steps):
+            learner.step()
+        learner.take_losses()  # waits for the device
+        elapsed: float = group.agree(time.monotonic() - before)
+        return elapsed / steps
+
+    timed(2)  # sets things up
+    step = timed(2)
+    run = min(budget or DEFAULT_SECONDS, learner.config.steps * step)  # seconds, at most
+    step = timed(max(2, int(min(MEASURE_SECONDS, MEASURE_SHARE * run) / step)))
+    sample = val_ids[:MEASURE_CHARACTERS]
+    evaluation = 0.0
+    if len(sample) > 1:
+        before = time.monotonic()
+        evaluate(learner.averaged, sample, device=learner.device, bf16=learner.bf16)
+        elapsed = time.monotonic() - before
+        evaluation = elapsed * walk_length(len(val_ids)) / walk_length(len(sample))
+    return Speed(step=step, evaluation=group.agree(evaluation))

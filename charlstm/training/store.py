@@ -1,0 +1,93 @@
+"""What a run keeps on disk: model, metrics and state, in an order that no crash can spoil."""
+
+import errno
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from charlstm.checkpoint import Model, save_model
+from charlstm.runs import METRICS_FILE, MODEL_FILE, STATE_FILE
+from charlstm.training.state import save_state
+
+LONGEST_LINE = 1 << 16
+
+
+class Store:
+    """The files of one run.
+
+    The model is written first, then the metrics, then the state: a state on disk never speaks of
+    a model or of a line that is not there, and what a crash leaves beyond the state is made again
+    by the run that goes on from it. What could not be written waits, and is tried again with the
+    next.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.saved_step = 0  # of the state on disk
+        self._model: Model | None = None
+        self._lines: list[str] = []
+
+    def keep(self, model: Model) -> None:
+        """Let this be the run's model, with the next ``write``."""
+        self._model = model
+
+    def append(self, line: str) -> None:
+        """Let this be the next line of the metrics, with the next ``write``."""
+        self._lines.append(line + "\n")
+
+    def write(self, state: dict[str, Any] | None = None) -> None:
+        """Put what waits onto the disk, then ``state`` if it is given; raises OSError."""
+        if self._model is not None:
+            save_model(self._model, self.directory / MODEL_FILE)
+            self._model = None
+        if self._lines:
+            _append(self.directory / METRICS_FILE, "".join(self._lines).encode())
+            self._lines = []
+        if state is not None:
+            _sync(self.directory / METRICS_FILE)
+            save_state(self.directory / STATE_FILE, state)
+            self.saved_step = state["learner"]["steps_done"]
+
+    def take_back(self, step: int) -> None:
+        """Cut the metrics after ``step``, whose lines the run will write again."""
+        self.saved_step = step
+        path = self.directory / METRICS_FILE
+        if not path.exists():
+            return
+        with path.open("rb+") as file:
+            end = 0
+            # A line that a crash cut short has no end.
+            while (line := file.readline(LONGEST_LINE)).endswith(b"\n") and _step_of(line) <= step:
+                end += len(line)
+            file.truncate(end)
+
+
+def _append(path: Path, data: bytes) -> None:
+    """Append all of ``data`` or none of it; never through a link, which may lead anywhere."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    size = os.fstat(descriptor).st_size
+    try:
+        if os.write(descriptor, data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as error:
+        os.ftruncate(descriptor, size)
+        error.filename = str(path)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _sync(path: Path) -> None:
+    if path.exists():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _step_of(line: bytes) -> int:
+    """The step of a line of metrics; what is no such line belongs to no step."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return sys.maxsize

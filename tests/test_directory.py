@@ -1,0 +1,103 @@
+"""Run directories: new names, one training in each, and what a killed one leaves behind."""
+
+from pathlib import Path
+
+import pytest
+
+from charlstm.errors import CharLSTMError, OptionError, TrainingError
+from charlstm.training.directory import check_output, clear, locked, new_run
+
+
+@pytest.fixture(autouse=True)
+def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are relative to where one is."""
+    monkeypatch.chdir(tmp_path)
+
+
+def made(output: Path | None, name: str) -> str:
+    with new_run(output, name) as directory:
+        return str(directory)
+
+
+def test_runs_are_numbered_and_never_written_over() -> None:
+    """The corpus's name, then -2, -3."""
+    found = [made(None, "hamlet") for _ in range(3)]
+    assert found == ["runs/hamlet", "runs/hamlet-2", "runs/hamlet-3"]
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("a/b", "runs/a-b"), ("..", "runs/corpus"), ("a\x1b[1m\n", "runs/a-[1m-")]
+)
+def test_a_corpus_name_stays_below_runs(name: str, place: str) -> None:
+    """Whatever characters it has."""
+    assert made(None, name) == place
+
+
+def test_an_output_that_holds_anything_is_refused() -> None:
+    """An empty directory may be used; a full one names the way to resume."""
+    Path("mine").mkdir()
+    assert made(Path("mine"), "x") == "mine"
+    Path("mine/model.safetensors").touch()
+    with pytest.raises(OptionError, match=r"give another -o$"):
+        made(Path("mine"), "x")
+    Path("mine/state.pt").touch()
+    with pytest.raises(OptionError, match="--resume mine"):
+        made(Path("mine"), "x")
+
+
+def test_a_place_that_cannot_be_made_is_refused() -> None:
+    """A file where a directory must be."""
+    Path("file").touch()
+    for place in ("file", "file/run"):
+        with pytest.raises(CharLSTMError, match="cannot"):
+            made(Path(place), "x")
+    Path("runs").touch()
+    with pytest.raises(CharLSTMError, match="runs"):
+        made(None, "x")
+
+
+def test_one_training_at_a_time() -> None:
+    """A second one is refused, and leaves the first its lock."""
+    with new_run(Path("mine"), "x"):
+        for _ in range(2):
+            with pytest.raises(TrainingError, match="another charlstm train is at work"):
+                made(Path("mine"), "x")
+    assert made(Path("mine"), "x") == "mine"
+
+
+def test_a_link_is_no_lock(tmp_path: Path) -> None:
+    """A stranger's run directory must not have us open what it points to."""
+    Path("mine").mkdir()
+    Path("precious").write_text("precious")
+    Path("mine/.lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(CharLSTMError, match="cannot be locked"), locked(Path("mine")):
+        pass
+    assert Path("precious").read_text() == "precious"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_beginning_that_fails_leaves_no_trace(there: bool) -> None:
+    """A directory that was there stays, one that was made goes."""
+    if there:
+        Path("mine").mkdir()
+
+    def fail() -> None:
+        with new_run(Path("mine"), "x"):
+            raise RuntimeError("too large")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert sorted(Path().rglob("*")) == ([Path("mine")] if there else [])
+
+
+def test_what_a_killed_training_left_is_cleared() -> None:
+    """Its unfinished files, and nothing else; before it had a state, its directory is as new."""
+    Path("mine").mkdir()
+    for name in (".lock", ".state.pt.k1ll_ed0.tmp", ".model.safetensors.x.tmp"):
+        Path("mine", name).touch()
+    check_output(Path("mine"))
+    Path("mine/.other.x.tmp").touch()
+    with pytest.raises(OptionError):
+        check_output(Path("mine"))
+    clear(Path("mine"))
+    assert {path.name for path in Path("mine").iterdir()} == {".lock", ".other.x.tmp"}
