@@ -8,18 +8,19 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
 from charlstm.checkpoint import Model, load_model
-from charlstm.config import ModelConfig, TextOptions, require_integer, require_number
+from charlstm.config import TextOptions
 from charlstm.dataset import Dataset, load_dataset
 from charlstm.errors import CorpusError, OptionError, TrainingError
 from charlstm.runs import (
     CONFIG_FILE,
     STATE_FILE,
     check_output,
+    check_recorded,
+    check_run,
     find_model,
     make_run_directory,
 )
@@ -33,7 +34,7 @@ from charlstm.training.learner import Learner, resident
 from charlstm.training.loop import Run, ShouldStop
 from charlstm.training.recipe import DEFAULT_SECONDS, Choice, Machine, Speed, choose, val_fraction
 from charlstm.training.record import write_config
-from charlstm.training.state import damaged, load_state
+from charlstm.training.state import config_in, damaged, load_state
 from charlstm.training.transfer import Transfer, transferred, with_sizes_of
 from charlstm.vocab import Ids
 
@@ -91,10 +92,11 @@ def resume(
     another than before, and TrainingError where there is no state to go on from or no step
     left to do.
     """
+    check_run(directory)
     path = directory / STATE_FILE
     state = load_state(path)
     try:
-        config = _config_in(state)
+        config = config_in(state)
         kept, text = str(state["fingerprint"]["sha256"]), TextOptions(**state["text"])
         recorded, given = list(state["places"]), list(state["places_given"])
         done = int(state["learner"]["steps_done"])
@@ -104,6 +106,8 @@ def resume(
         raise _complete(directory, f"all {config.steps:,} steps of it")
     device = choose_device(config.device)
     try:
+        if not places:
+            check_recorded(recorded)
         dataset = load_dataset(places or recorded, text)
     except CorpusError as error:
         raise CorpusError(
@@ -121,6 +125,9 @@ def resume(
         )
     with joined(device) as group:
         train_ids = _split(dataset, config.val_fraction)[0]
+        # The recipe keeps to it, and a step of a million characters would fill the memory.
+        if config.batch_size * config.seq_length > max(len(train_ids), config.batch_size):
+            raise damaged(path, ValueError("a step longer than the text"))
         learner = _learner(config, train_ids, group, resident(train_ids, device))
         run = Run(dataset, learner, given, directory)
         try:
@@ -174,38 +181,6 @@ def _begun(
     run = Run(dataset, learner, places, group.agree(directory))
     run.books.seconds = time.monotonic() - started
     return run, choice, transfer
-
-
-def _config_in(state: dict[str, Any]) -> TrainConfig:
-    """The configuration in a state, if the tensors beside it have the sizes that it promises.
-
-    So no size is believed that would not fit into the file. Raises ValueError and the like.
-    """
-    values = dict(state["config"])
-    config = TrainConfig(model=ModelConfig(**values.pop("model")), **values)
-    learner = state["learner"]
-    expected = config.model.parameter_shapes
-    for part in ("model", "averaged", "sound"):
-        shapes = {name: tuple(weight.shape) for name, weight in learner[part].items()}
-        layers = config.model.num_layers  # counted before so many shapes are listed
-        if len(shapes) != 4 * layers + 3 or shapes != expected():
-            raise ValueError("weights of other sizes than the configuration's")
-    moments = [
-        tuple(values[name].shape)
-        for values in learner["optimizer"]["state"].values()
-        for name in ("exp_avg", "exp_avg_sq")
-    ]
-    if moments and moments != [shape for shape in expected().values() for _ in range(2)]:
-        raise ValueError("moments of other sizes than the weights")
-    carried = (1, config.batch_size, config.model.hidden_size)
-    parts = [tuple(part.shape) for pair in learner["carried"] for part in pair]
-    if parts != [carried] * (2 * config.model.num_layers):
-        raise ValueError("carried state of another size than the configuration's")
-    if tuple(learner["losses"].shape) != (3,):
-        raise ValueError("losses of another size")
-    require_integer("steps done", learner["steps_done"], least=0)
-    require_number("rate scale", learner["rate_scale"], least=0, open_below=True)
-    return config
 
 
 def _complete(directory: Path, how: str) -> TrainingError:
