@@ -14,15 +14,17 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from charlstm.config import Fingerprint, ModelConfig, TextOptions
+from charlstm.config import Fingerprint, ModelConfig, TextOptions, shown
+from charlstm.description import MOST_BYTES, check_parts, read_description, reason
 from charlstm.errors import ModelFileError, OptionError
-from charlstm.files import write_atomically
+from charlstm.files import regular_size, write_atomically
 from charlstm.lstm import Array
 from charlstm.vocab import Vocabulary
 
 FORMAT = 1
 METADATA_KEY = "charlstm"
 FLOAT_TYPES = ("F32", "F16")
+MOST_NOTES = 1000  # entries of a training summary, which has about thirty
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,18 +65,33 @@ def save_model(model: Model, path: Path) -> None:
 def load_model(path: Path) -> Model:
     """Read a model file; ModelFileError says what is wrong with one that cannot be used."""
     try:
-        if not path.stat().st_size:
-            raise ModelFileError(f"{path}: empty file; train a model, or name another file")
+        _check_header(path)
         with safe_open(path, framework="numpy") as file:
             return _checked(path, file)
     except FileNotFoundError as error:
         raise ModelFileError(f"{path}: no such model file; check the name") from error
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except SafetensorError as error:
+    except (SafetensorError, ValueError) as error:
         raise ModelFileError(
-            f"{path}: not a safetensors file, or cut short ({error}); get it again or name another"
+            f"{path}: not a safetensors file, or cut short ({reason(error)}); get it again or "
+            f"name another"
         ) from error
+
+
+def _check_header(path: Path) -> None:
+    """Look at the length and the header of a file, before safetensors believes them.
+
+    Raises OSError for what is no file, ValueError and ModelFileError for what is no model.
+    """
+    size = regular_size(path, follow=True)
+    if not size:
+        raise ModelFileError(f"{path}: empty file; train a model, or name another file")
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > min(size - 8, MOST_BYTES):
+            raise ValueError(f"a header of {length:,} bytes in {size:,}")
+        check_parts(file.read(length))
 
 
 def _checked(path: Path, file: Any) -> Model:
@@ -85,11 +102,11 @@ def _checked(path: Path, file: Any) -> Model:
             f"{path}: a safetensors file of another program; charlstm reads what its train wrote"
         )
     try:
-        header = json.loads(text)
+        header = read_description(text)
         if header["format"] != FORMAT:
             raise ModelFileError(
-                f"{path}: model format {header['format']!r}, but this charlstm reads {FORMAT}; "
-                f"upgrade charlstm, or train the model again"
+                f"{path}: model format {shown(header['format'])}, but this charlstm reads "
+                f"{FORMAT}; upgrade charlstm, or train the model again"
             )
         config = ModelConfig(**header["model"])
         vocabulary = Vocabulary(header["vocabulary"])
@@ -97,7 +114,7 @@ def _checked(path: Path, file: Any) -> Model:
             raise ValueError(
                 f"{len(vocabulary)} characters for a vocabulary of {config.vocab_size}"
             )
-        if not isinstance(header["training"], dict) or not isinstance(header["command"], str):
+        if not _is_summary(header["training"]) or not isinstance(header["command"], str):
             raise ValueError("training or command is of the wrong type")
         return Model(
             config=config,
@@ -110,7 +127,7 @@ def _checked(path: Path, file: Any) -> Model:
         )
     except (ValueError, KeyError, TypeError, OptionError, RecursionError) as error:
         raise ModelFileError(
-            f"{path}: damaged model file ({_reason(error)}); get it again or train a new one"
+            f"{path}: damaged model file ({reason(error)}); get it again or train a new one"
         ) from error
 
 
@@ -135,6 +152,10 @@ def _weights(file: Any, config: ModelConfig) -> dict[str, Array]:
     return weights
 
 
-def _reason(error: Exception) -> str:
-    """One line on a failed check; a bare KeyError shows only the key."""
-    return f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+def _is_summary(value: object) -> bool:
+    """Whether ``value`` maps names to plain values, few enough to be shown."""
+    return (
+        isinstance(value, dict)
+        and len(value) <= MOST_NOTES
+        and not any(isinstance(entry, list | dict) for entry in value.values())
+    )

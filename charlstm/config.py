@@ -6,9 +6,26 @@ can share them.
 
 import codecs
 import math
+import sys
 from dataclasses import dataclass
 
 from charlstm.errors import OptionError
+
+LONGEST_VALUE = 100  # characters shown of a value in a message
+
+
+def shown(value: object) -> str:
+    """A value in a message: as it would be written, if that is short."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits; deep nesting
+        return f"a {type(value).__name__} too large to show"
+    return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "..."
+
+
+def _is_finite(value: float) -> bool:
+    """As ``math.isfinite``, also for a whole number beyond any float."""
+    return abs(value) <= sys.float_info.max
 
 
 def require_integer(name: str, value: object, *, least: int, most: float = math.inf) -> None:
@@ -16,7 +33,7 @@ def require_integer(name: str, value: object, *, least: int, most: float = math.
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         limit = "" if most == math.inf else f" and at most {most}"
         raise OptionError(
-            f"{name} is {value!r}; it must be a whole number of at least {least}{limit}"
+            f"{name} is {shown(value)}; it must be a whole number of at least {least}{limit}"
         )
 
 
@@ -24,13 +41,13 @@ def require_number(
     name: str, value: object, *, least: float, below: float = math.inf, open_below: bool = False
 ) -> None:
     """Raise OptionError unless ``least <= value < below`` (``least < value`` where open)."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    if isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value):
         above = value > least if open_below else value >= least
         if above and value < below:
             return
     bound = f"above {least:g}" if open_below else f"of at least {least:g}"
     limit = "" if below == math.inf else f" and below {below:g}"
-    raise OptionError(f"{name} is {value!r}; it must be a number {bound}{limit}")
+    raise OptionError(f"{name} is {shown(value)}; it must be a number {bound}{limit}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +72,7 @@ class ModelConfig:
         require_integer("number of layers", self.num_layers, least=1)
         require_number("dropout", self.dropout, least=0, below=1)
         if not isinstance(self.residual, bool):
-            raise OptionError(f"residual is {self.residual!r}; it must be true or false")
+            raise OptionError(f"residual is {shown(self.residual)}; it must be true or false")
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """The name and shape of every weight, as torch names them."""
@@ -90,11 +107,11 @@ class TextOptions:
             b"text".decode(self.encoding, "ignore")  # refuses codecs that are not for text
         except (LookupError, TypeError, ValueError) as error:
             raise OptionError(
-                f"encoding {self.encoding!r} is unknown; try utf-8, latin-1, cp1252 or utf-16"
+                f"encoding {shown(self.encoding)} is unknown; try utf-8, latin-1, cp1252 or utf-16"
             ) from error
         require_integer("min count", self.min_count, least=1)
         if not isinstance(self.lowercase, bool):
-            raise OptionError(f"lowercase is {self.lowercase!r}; it must be true or false")
+            raise OptionError(f"lowercase is {shown(self.lowercase)}; it must be true or false")
 
     def cased(self, text: str) -> str:
         """``text`` in the case that is learned.

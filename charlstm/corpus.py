@@ -7,6 +7,7 @@ business of ``charlstm.vocab`` and ``charlstm.dataset``.
 import codecs
 import hashlib
 import io
+import os
 import shutil
 import sys
 import tempfile
@@ -101,17 +102,12 @@ def open_corpus(places: Sequence[str], options: TextOptions) -> Corpus:
     for place in places:
         if not place:
             raise OptionError("a corpus has an empty name; is a variable of the shell unset?")
-        path = Path(place)
-        if place != "-" and path.is_dir():
-            texts = sorted(p for p in path.glob("[!.]*.txt") if p.is_file())
-            if not texts:
-                raise CorpusError(
-                    f"{place}: no *.txt files in this directory; name the files "
-                    f"(a dataset is for train, and stands alone)"
-                )
-            sources += map(Source, texts)
-        else:
-            sources.append(_source(place))
+        try:
+            sources += _sources(place)
+        except FileNotFoundError as error:
+            raise CorpusError(f"{place}: no such file; check the name") from error
+        except OSError as error:
+            raise CorpusError(f"{place}: cannot be read: {error.strerror}") from error
     return Corpus(_corpus_name(places, sources), tuple(sources), options)
 
 
@@ -149,20 +145,23 @@ def code_points(text: str) -> np.ndarray:
     return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
 
 
-def _source(place: str) -> Source:
-    """A regular file as it is; anything that can be read only once as a copy."""
+def _sources(place: str) -> list[Source]:
+    """Regular files as they are; anything that can be read only once as a copy."""
     path = Path(place)
-    try:
-        if place == "-":
-            return Source(Path("standard input"), _copy_aside(sys.stdin.buffer))
-        if path.is_file():
-            return Source(path)
-        with path.open("rb") as stream:
-            return Source(path, _copy_aside(stream))
-    except FileNotFoundError as error:
-        raise CorpusError(f"{path}: no such file; check the name") from error
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read: {error.strerror}") from error
+    if place == "-":
+        return [Source(Path("standard input"), _copy_aside(sys.stdin.buffer))]
+    if path.is_dir():
+        texts = sorted(p for p in path.glob("[!.]*.txt") if p.is_file())
+        if not texts:
+            raise CorpusError(
+                f"{place}: no *.txt files in this directory; name the files "
+                f"(a dataset is for train, and stands alone)"
+            )
+        return [Source(text) for text in texts]
+    if path.is_file():
+        return [Source(path)]
+    with path.open("rb") as stream:
+        return [Source(path, _copy_aside(stream))]
 
 
 def _copy_aside(stream: IO[bytes]) -> IO[bytes]:
@@ -264,4 +263,5 @@ def _corpus_name(places: Sequence[str], sources: Sequence[Source]) -> str:
         name = first.resolve().name
     else:
         name = sources[0].path.stem
+    name = os.fsencode(name).decode("utf-8", "replace")  # it goes into files of UTF-8
     return name if len(places) == 1 else f"{name}+{len(places) - 1}"

@@ -19,10 +19,17 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from charlstm.config import Fingerprint, TextOptions, require_integer
+from charlstm.config import Fingerprint, TextOptions, require_integer, shown
 from charlstm.corpus import Corpus, Survey, code_points, open_corpus, survey
+from charlstm.description import MOST_BYTES, read_description, reason
 from charlstm.errors import CorpusError, OptionError
-from charlstm.files import atomic_file, current_umask, sync_directory, temporary_space
+from charlstm.files import (
+    atomic_file,
+    current_umask,
+    regular_size,
+    sync_directory,
+    temporary_space,
+)
 from charlstm.vocab import Ids, Vocabulary
 
 FORMAT = 1
@@ -91,17 +98,22 @@ def write_dataset(corpus: Corpus, directory: Path) -> Dataset:
 def is_dataset(place: str) -> bool:
     """Whether ``place`` is a directory made by ``write_dataset``."""
     files = (DESCRIPTION_FILE, IDS_FILE)
-    return place != "-" and all((Path(place) / name).is_file() for name in files)
+    try:
+        return place != "-" and all((Path(place) / name).is_file() for name in files)
+    except OSError:  # a name too long, say; whoever opens it says so
+        return False
 
 
 def open_dataset(directory: Path) -> Dataset:
     """Map the dataset in ``directory``; CorpusError if it is damaged or not ours."""
     try:
-        description = json.loads((directory / DESCRIPTION_FILE).read_bytes())
+        for name in (DESCRIPTION_FILE, IDS_FILE):
+            _check_file(directory / name)
+        description = read_description((directory / DESCRIPTION_FILE).read_bytes())
         if description["format"] != FORMAT:
             raise CorpusError(
-                f"{directory}: dataset format {description['format']!r} is not {FORMAT}, which "
-                f"this charlstm reads; make it again with charlstm dataset"
+                f"{directory}: dataset format {shown(description['format'])} is not {FORMAT}, "
+                f"which this charlstm reads; make it again with charlstm dataset"
             )
         vocabulary = Vocabulary(description["vocabulary"])
         ids: Ids = np.memmap(directory / IDS_FILE, dtype=vocabulary.dtype, mode="r")
@@ -115,8 +127,18 @@ def open_dataset(directory: Path) -> Dataset:
         return Dataset(ids, vocabulary, fingerprint, TextOptions(**description["text"]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError, OptionError) as error:
         raise CorpusError(
-            f"{directory}: damaged dataset ({error}); make it again with charlstm dataset"
+            f"{directory}: damaged dataset ({reason(error)}); make it again with charlstm dataset"
         ) from error
+
+
+def _check_file(path: Path) -> None:
+    """Raise ValueError for a file of a dataset that is none, or that describes too much."""
+    try:
+        size = regular_size(path, follow=False)
+    except OSError as error:
+        raise ValueError(f"{path.name} {error.strerror}") from error
+    if path.name == DESCRIPTION_FILE and size > MOST_BYTES:
+        raise ValueError(f"{path.name} has {size:,} bytes, more than any description")
 
 
 def _largest(path: Path, dtype: np.dtype[np.unsignedinteger]) -> int:

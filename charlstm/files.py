@@ -1,8 +1,12 @@
-"""Writing files so that a reader sees the old content or the new, never a part of it."""
+"""Files read and written with care: what may be opened, and writing all of a file or nothing.
+
+A reader of what is written here sees the old content or the new, never a part of it.
+"""
 
 import errno
 import glob
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +15,24 @@ from typing import BinaryIO
 
 TEMPORARY = ".tmp"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a disk without room answers
+
+
+def regular_size(path: Path, *, follow: bool) -> int:
+    """The size of the regular file ``path`` in bytes; OSError for whatever else stands there.
+
+    A pipe would keep us waiting and a device may have no end. A link that the user names is for
+    ``follow``; inside a directory, which may be a stranger's, it could lead to any file that we
+    may read or append to.
+    """
+    found = path.stat() if follow else path.lstat()
+    kind = stat.S_IFMT(found.st_mode)
+    if kind == stat.S_IFLNK:
+        raise OSError(errno.ELOOP, "is a symbolic link; put the file itself there")
+    if kind == stat.S_IFDIR:
+        raise IsADirectoryError(errno.EISDIR, "is a directory")
+    if kind != stat.S_IFREG:
+        raise OSError(errno.EINVAL, "is a pipe or a device, not a file")
+    return found.st_size
 
 
 @contextmanager

@@ -1,14 +1,46 @@
 """Where runs are kept: the names in a run directory, and which model is meant."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from charlstm.errors import ModelFileError, OptionError
+from charlstm.errors import CorpusError, ModelFileError, OptionError, TrainingError
+from charlstm.files import regular_size
 
 RUNS = Path("runs")
 MODEL_FILE = "model.safetensors"
 STATE_FILE = "state.pt"
 METRICS_FILE = "metrics.jsonl"
 CONFIG_FILE = "config.toml"
+
+
+def check_run(directory: Path) -> None:
+    """Raise TrainingError where a file that a resumed run reads or writes is not a file.
+
+    The directory may have come from a stranger, and lines are appended to the metrics: through
+    a link they would go to any file of ours.
+    """
+    for name in (STATE_FILE, METRICS_FILE, MODEL_FILE):
+        try:
+            regular_size(directory / name, follow=False)
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # said where it is needed
+        except OSError as error:
+            raise TrainingError(f"{directory / name}: cannot be used: {error.strerror}") from error
+
+
+def check_recorded(places: Sequence[str]) -> None:
+    """Raise CorpusError where a state names a pipe or a device as its text.
+
+    They may have no end, or nobody who writes, and the state may be a stranger's.
+    """
+    for place in places:
+        try:
+            if place != "-":
+                regular_size(Path(place), follow=True)
+        except (FileNotFoundError, IsADirectoryError):
+            pass
+        except OSError as error:
+            raise CorpusError(f"{place}: {error.strerror}") from error
 
 
 def find_model(place: str | None) -> Path:
@@ -22,10 +54,17 @@ def find_model(place: str | None) -> Path:
         path = Path(place)
         if not path.is_dir():
             return path
-        if (path / MODEL_FILE).is_file():
-            return path / MODEL_FILE
+        model = path / MODEL_FILE
+        if model.is_symlink():  # the directory may be a stranger's, and the link lead anywhere
+            raise ModelFileError(f"{model}: is a symbolic link; name the file that it leads to")
+        if model.is_file():
+            return model
         raise ModelFileError(f"{place}: no {MODEL_FILE} in this directory; name a run or a file")
-    found = [(path.stat().st_mtime_ns, path) for path in RUNS.glob(f"*/{MODEL_FILE}")]
+    found = [
+        (path.stat().st_mtime_ns, path)
+        for path in RUNS.glob(f"*/{MODEL_FILE}")
+        if path.is_file() and not path.is_symlink()
+    ]
     if not found:
         raise ModelFileError(
             f"no model under {RUNS}/; make one with charlstm train CORPUS, or name one with -m"

@@ -64,6 +64,8 @@ class Vocabulary:
         """
         if not isinstance(characters, str):
             raise ValueError("the vocabulary is not a text")
+        if len(characters) > 0x110000:
+            raise ValueError("the vocabulary is longer than all of Unicode")
         characters.encode()  # refuses lone surrogates
         self.characters = characters
         self._id_of = {character: i for i, character in enumerate(characters)}

@@ -98,7 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(status or Exit.OK)
     except Exception as error:
         if os.environ.get(DEBUG_VARIABLE) == "1":
-            raise
+            console.show_traceback()
+            return Exit.FAILED
         return _explain(error)
     except KeyboardInterrupt:
         return Exit.INTERRUPTED

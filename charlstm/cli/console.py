@@ -4,6 +4,7 @@ import io
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,6 +14,8 @@ from typing import Any, TextIO
 CONTROLS = {code: f"^{chr(code ^ 0x40)}" for code in (*range(0x20), 0x7F) if code not in (9, 10)}
 DIRECTIONS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 CONTROLS |= {code: f"<U+{code:04X}>" for code in (*range(0x80, 0xA0), *DIRECTIONS, 0xFEFF)}
+IN_A_LINE = {**CONTROLS, 10: "^J"}  # where a line end would begin a line that nobody wrote
+LONGEST_MESSAGE = 10_000
 
 
 def use_utf8() -> None:
@@ -38,6 +41,15 @@ def visible(text: str) -> str:
     return text.translate(CONTROLS)
 
 
+def on_one_line(text: str) -> str:
+    r"""``text`` in visible form, without a line end.
+
+    >>> on_one_line("a\nb")
+    'a^Jb'
+    """
+    return text.translate(IN_A_LINE)
+
+
 def printable(text: str) -> str:
     r"""``text`` on one line of a table: whatever is not printable is escaped.
 
@@ -48,19 +60,31 @@ def printable(text: str) -> str:
 
 
 def say(message: str, *, quiet: bool = False) -> None:
-    """One line to the person at the terminal, on stderr; a closed stderr is no reason to stop."""
-    if quiet:
-        return
-    try:
-        sys.stderr.write(visible(message) + "\n")
-        sys.stderr.flush()
-    except OSError:
-        pass
+    """One line to the person at the terminal, on stderr; a closed stderr is no reason to stop.
+
+    Names of files and texts are in it, which may be a stranger's: it stays one line.
+    """
+    if not quiet:
+        _to_stderr(on_one_line(message) + "\n")
 
 
 def error(message: str) -> None:
     """The one line that says why the program ends."""
-    say(f"charlstm: error: {' '.join(message.split())}")
+    line = " ".join(message.split())
+    say(f"charlstm: error: {line if len(line) <= LONGEST_MESSAGE else line[:LONGEST_MESSAGE]}")
+
+
+def show_traceback() -> None:
+    """The traceback of the exception in hand, for who asked for it; visible, like all else."""
+    _to_stderr(visible(traceback.format_exc()))
+
+
+def _to_stderr(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        pass
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -75,7 +99,7 @@ def write_json(value: Any) -> None:
 
 def write_line(text: str) -> None:
     """One line of stdout, such as a path, as it is; in visible form on a terminal."""
-    sys.stdout.write((visible(text) if sys.stdout.isatty() else text) + "\n")
+    sys.stdout.write((on_one_line(text) if sys.stdout.isatty() else text) + "\n")
 
 
 def write_rows(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

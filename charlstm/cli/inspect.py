@@ -4,7 +4,8 @@ from typing import Any
 
 from charlstm.cli import console, options
 
-VOCABULARY = 200  # characters shown of a vocabulary that may have thousands
+VOCABULARY = 200  # characters shown of a vocabulary that may have thousands,
+LONGEST = 4000  # and of any other text: to lay out a megabyte in a table takes a second
 
 
 def inspect(
@@ -36,10 +37,13 @@ def _lines(card: dict[str, Any]) -> list[tuple[str, str]]:
     """The card as names and values to be read by a person."""
     lines = [("parameters", f"{card['parameters']:,}")]
     for part in ("model", "corpus", "text", "training"):
-        lines += [(f"{part} {name}".replace("_", " "), _shown(v)) for name, v in card[part].items()]
+        lines += [
+            (_shown(f"{part} {name}".replace("_", " ")), _shown(value))
+            for name, value in card[part].items()
+        ]
     characters = card["vocabulary"]
     lines.append(("vocabulary", f"{len(characters)} characters: {characters[:VOCABULARY]}"))
-    lines.append(("command", card["command"]))
+    lines.append(("command", _shown(card["command"])))
     return lines
 
 
@@ -47,4 +51,5 @@ def _shown(value: Any) -> str:
     """A value on one line; measured numbers to five figures."""
     if isinstance(value, float):
         return f"{value:.5g}"
-    return str(value)
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}... (all of it with --json)"

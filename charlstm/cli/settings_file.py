@@ -4,12 +4,14 @@ They stand above the defaults, and below the environment and the command line.
 """
 
 import difflib
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from charlstm.config import shown
 from charlstm.errors import OptionError
 
 # What TOML may hold for an option of a type, and how that is called.
@@ -18,6 +20,9 @@ ACCEPTED: dict[str, tuple[tuple[type, ...], str]] = {
     "float": ((int, float), "a number"),
     "boolean": ((bool,), "true or false"),
 }
+MOST_BYTES = 1 << 20
+# tomllib takes time and memory by the square of a dotted key's length, and no option has a dot.
+DOTTED_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""")
 TEXT: tuple[tuple[type, ...], str] = ((str,), "a text in quotes")
 
 
@@ -30,7 +35,14 @@ def read_settings(ctx: typer.Context, path: Path | None) -> Path | None:
     if path is None:
         return None
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:  # a pipe, too; what has no end is not read to it
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise OptionError(f"{path}: more than {MOST_BYTES:,} bytes; no settings are so long")
+        text = data.decode()
+        if DOTTED_KEY.search(text):
+            raise ValueError("a key of more than 32 parts")
+        values = tomllib.loads(text)
     except OSError as error:
         raise OptionError(f"{path}: cannot be read: {error.strerror}; check --config") from error
     except (ValueError, RecursionError) as error:
@@ -50,9 +62,15 @@ def read_settings(ctx: typer.Context, path: Path | None) -> Path | None:
 
 def _check(path: Path, key: str, value: Any, parameter: Any) -> None:
     if parameter.nargs == -1:
-        if isinstance(value, list) and value and all(isinstance(v, str) for v in value):
+        if isinstance(value, list) and value and all(map(_is_name, value)):
             return
-        raise OptionError(f"{path}: {key} is {value!r}; it must be a list of texts")
+        raise OptionError(f"{path}: {key} is {shown(value)}; it must be a list of texts")
     types, words = ACCEPTED.get(parameter.type.name, TEXT)
-    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-        raise OptionError(f"{path}: {key} is {value!r}; it must be {words}")
+    unlike = isinstance(value, bool) and bool not in types
+    if not isinstance(value, types) or unlike or (isinstance(value, str) and not _is_name(value)):
+        raise OptionError(f"{path}: {key} is {shown(value)}; it must be {words}")
+
+
+def _is_name(value: Any) -> bool:
+    """Whether ``value`` is a text that the command line could hold, too: no NUL character."""
+    return isinstance(value, str) and "\0" not in value

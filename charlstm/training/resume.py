@@ -14,7 +14,7 @@ from typing import Any
 from charlstm.config import TextOptions
 from charlstm.dataset import Dataset, load_dataset
 from charlstm.errors import CorpusError, OptionError, TrainingError
-from charlstm.runs import CONFIG_FILE, STATE_FILE
+from charlstm.runs import CONFIG_FILE, STATE_FILE, check_recorded, check_run
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.device import choose_device, differences, is_there
 from charlstm.training.directory import clear, locked
@@ -53,6 +53,7 @@ def resume(
     for name in (field.name for field in fields(asked)):
         if name not in CHANGEABLE and getattr(asked, name) is not None:
             raise OptionError(f"{name.replace('_', ' ')} cannot change when a run is resumed")
+    check_run(directory)
     path = directory / STATE_FILE
     with ExitStack() as held:
         if launched().rank == 0 and path.exists():  # the leader's lock is that of all
@@ -111,6 +112,8 @@ def _same_text(
             f"charlstm train - --resume {directory} < TEXT"
         )
     try:
+        if not places:
+            check_recorded(state["places"])
         dataset = load_dataset(places or state["places"], text)
     except CorpusError as error:
         raise CorpusError(
@@ -141,6 +144,9 @@ def _run(
 ) -> Run:
     """The run as its state has it, with the length that was asked for."""
     train_ids, val_ids = split(dataset, config.val_fraction)
+    # The recipe keeps to it, and a step of a million characters would fill the memory.
+    if config.batch_size * config.seq_length > max(len(train_ids), config.batch_size):
+        raise damaged(path, ValueError("a step longer than the text"))
     text = resident(train_ids, config.device)
     done, spent = state["learner"]["steps_done"], state["books"]["seconds"]
     if asked.time or asked.epochs or asked.steps:
