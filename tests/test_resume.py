@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,13 @@ from charlstm.checkpoint import load_model
 from charlstm.config import TextOptions
 from charlstm.corpus import open_corpus
 from charlstm.dataset import load_dataset, write_dataset
-from charlstm.errors import CharLSTMError, CorpusError, ModelFileError, TrainingError
+from charlstm.errors import (
+    CharLSTMError,
+    CorpusError,
+    ModelFileError,
+    OptionError,
+    TrainingError,
+)
 from charlstm.training import loop
 from charlstm.training.config import Settings
 from charlstm.training.events import Evaluation, Event, Finished, Mended, Started, Step
@@ -185,6 +192,128 @@ def test_a_dataset_of_other_characters_is_refused(cut: Path, play: Path, tmp_pat
     write_dataset(open_corpus([str(play)], TextOptions(min_count=10)), tmp_path / "data")
     with pytest.raises(CorpusError, match="read with other options"):
         list(resume(cut, places=[str(tmp_path / "data")]))
+
+
+@pytest.mark.parametrize(
+    ("more", "steps"), [({"steps": 45}, 45), ({"epochs": 12.0}, 48), ({"steps": 25}, 25)]
+)
+def test_a_run_can_be_given_another_length(cut: Path, more: dict[str, Any], steps: int) -> None:
+    """The length is that of the whole run; the card says at which step it was given."""
+    started, *_, finished = resume(cut, Settings(**more))
+    assert isinstance(started, Started)
+    assert isinstance(finished, Finished)
+    assert started.config.steps == steps
+    assert finished.step == steps
+    lines = [json.loads(line) for line in (cut / "metrics.jsonl").read_text().splitlines()]
+    found = [line["step"] for line in lines]
+    assert found == [*range(1, steps + 1)]
+    assert f"steps = {steps}\n" in (cut / "config.toml").read_text()
+    summary = load_model(cut / "model.safetensors").training
+    assert summary["planned_steps"] == steps
+    assert summary["lengthened_at"] == "19"
+
+
+def test_a_complete_run_can_be_given_more_time(play: Path, tmp_path: Path) -> None:
+    """It goes on for what is left of the time; the best model of before stays until beaten."""
+    run = tmp_path / "run"
+    list(begin(play, run))
+    with pytest.raises(TrainingError, match="or train it longer"):
+        list(resume(run))
+    with pytest.raises(OptionError, match="has taken"):
+        list(resume(run, Settings(time=0.01)))
+    with pytest.raises(OptionError, match="has done 30"):
+        list(resume(run, Settings(steps=30)))
+    before = torch.load(run / "state.pt", weights_only=True)["books"]
+    finished = list(resume(run, Settings(time=before["seconds"] + 2)))[-1]
+    assert isinstance(finished, Finished)
+    assert finished.step > 30
+    assert finished.seconds > before["seconds"]
+    assert finished.val_loss is not None
+    assert finished.val_loss <= before["best_loss"]
+
+
+def test_a_longer_run_is_the_same_however_often_it_is_stopped(cut: Path, tmp_path: Path) -> None:
+    """The new length counts from the moment it is given, also where the run dies at once."""
+    other = tmp_path / "other"
+    shutil.copytree(cut, other)
+    list(resume(cut, Settings(steps=45)))
+    for event in resume(other, Settings(steps=45)):
+        if isinstance(event, Step):
+            break
+    assert isinstance(list(resume(other))[-1], Finished)
+    assert weights_of(other) == weights_of(cut)
+
+
+def test_what_was_settled_cannot_change(cut: Path) -> None:
+    """Sizes, rates and the like are those that the run began with."""
+    with pytest.raises(OptionError, match="hidden size cannot change"):
+        list(resume(cut, Settings(hidden_size=5)))
+
+
+def test_another_environment_is_allowed_and_said(cut: Path) -> None:
+    """Threads, precision, torch and processor: the run goes on, and promises no bits."""
+    state = torch.load(cut / "state.pt", weights_only=True)
+    state["environment"].update(torch="1.0", processor="abacus")
+    torch.save(state, cut / "state.pt")
+    other = "fp32" if state["config"]["precision"] == "bf16" else "bf16"
+    started, *_, finished = resume(cut, Settings(threads=2, precision=other))
+    assert isinstance(started, Started)
+    assert started.changes == (
+        f"torch 1.0 -> {torch.__version__}",
+        "another processor",
+        f"precision {state['config']['precision']} -> {other}",
+        "threads 1 -> 2",
+    )
+    assert isinstance(finished, Finished)
+
+
+def test_the_same_environment_is_not_remarked_on(cut: Path) -> None:
+    """Nothing is said where nothing changed."""
+    started = next(resume(cut))
+    assert isinstance(started, Started)
+    assert started.changes == ()
+
+
+def test_a_device_that_is_gone_is_replaced(cut: Path) -> None:
+    """A run of a GPU goes on where there is none."""
+    state = torch.load(cut / "state.pt", weights_only=True)
+    gone = "cuda" if not torch.cuda.is_available() else "mps"
+    state["config"]["device"] = state["environment"]["device"] = gone
+    torch.save(state, cut / "state.pt")
+    started, *_, finished = resume(cut)
+    assert isinstance(started, Started)
+    assert f"device {gone} -> {started.config.device}" in started.changes
+    assert isinstance(finished, Finished)
+
+
+def test_a_text_from_a_pipe_must_be_given_again(cut: Path, play: Path) -> None:
+    """Whoever resumes is not left waiting at a terminal."""
+    state = torch.load(cut / "state.pt", weights_only=True)
+    state["places"] = state["places_given"] = ["-"]
+    torch.save(state, cut / "state.pt")
+    with pytest.raises(CorpusError, match="give it again"):
+        list(resume(cut))
+    assert isinstance(list(resume(cut, places=[str(play)]))[-1], Finished)
+
+
+def test_a_run_has_a_state_from_its_first_moment(play: Path, tmp_path: Path, whole: Path) -> None:
+    """One that dies before its first step can be resumed."""
+    events = begin(play, tmp_path / "run")
+    assert isinstance(next(events), Started)
+    events.close()
+    assert isinstance(list(resume(tmp_path / "run"))[-1], Finished)
+    assert weights_of(tmp_path / "run") == weights_of(whole)
+
+
+@pytest.mark.parametrize("end", ["", "\n", '{"step": 20', '{"step": 3}', "[" * 9999, "\0" * 99999])
+def test_metrics_that_a_crash_cut_short(cut: Path, whole: Path, end: str) -> None:
+    """Whatever stands at the end, the run writes its lines where they belong."""
+    with (cut / "metrics.jsonl").open("a") as file:
+        file.write(end)
+    list(resume(cut))
+    lines = [(run / "metrics.jsonl").read_text().splitlines() for run in (cut, whole)]
+    steps = [[json.loads(line)["step"] for line in found] for found in lines]
+    assert steps[0] == steps[1]
 
 
 @pytest.mark.parametrize(

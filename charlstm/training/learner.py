@@ -215,8 +215,10 @@ class Learner:
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.sound = state["sound"]
+        # In bf16 the state comes out of the layers as such, and fp32 does not take it.
+        kind = None if self.bf16 else torch.float32
         self.carried = [
-            (self.group.share(h).to(self.device), self.group.share(c).to(self.device))
+            (self.group.share(h).to(self.device, kind), self.group.share(c).to(self.device, kind))
             for h, c in state["carried"]
         ]
         self.steps_done = state["steps_done"]

@@ -284,7 +284,7 @@ class Run:
             "steps": self.learner.steps_done,
         }
         if self.books.lengthened_at:
-            summary["lengthened_at"] = self.books.lengthened_at
+            summary["lengthened_at"] = ", ".join(map(str, self.books.lengthened_at))
         for name in asdict(config.model):
             options.pop(name, None)
         model = Model(
