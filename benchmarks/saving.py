@@ -2,9 +2,9 @@
 
     python benchmarks/saving.py TEXT
 
-First the seconds that one state takes to make and to write, for several sizes, beside the interval at
-which ``charlstm train`` writes them by default. Then whole runs of the same steps, in turn with a state
-every second and with none but the first and the last.
+First the seconds that one state takes to make and to write, for several sizes, beside the interval
+at which ``charlstm train`` writes them by default. Then whole runs of the same steps, in turn with
+a state every second and with none but the first and the last.
 """
 
 import argparse

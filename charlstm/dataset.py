@@ -79,6 +79,7 @@ def write_dataset(corpus: Corpus, directory: Path) -> Dataset:
             "format": FORMAT,
             "dtype": vocabulary.dtype.name,
             "characters": characters,
+            "ids_sha256": _read_through(making / IDS_FILE, vocabulary.dtype)[1],
             "vocabulary": vocabulary.characters,
             "corpus": asdict(found.fingerprint),
             "text": asdict(corpus.options),
@@ -117,10 +118,12 @@ def open_dataset(directory: Path) -> Dataset:
             )
         vocabulary = Vocabulary(description["vocabulary"])
         ids: Ids = np.memmap(directory / IDS_FILE, dtype=vocabulary.dtype, mode="r")
+        largest, sha256 = _read_through(directory / IDS_FILE, vocabulary.dtype)
         if (
             description["dtype"] != vocabulary.dtype.name
             or description["characters"] != len(ids)
-            or _largest(directory / IDS_FILE, vocabulary.dtype) >= len(vocabulary)
+            or description["ids_sha256"] != sha256
+            or largest >= len(vocabulary)
         ):
             raise ValueError("ids and description do not agree")
         fingerprint = Fingerprint(**description["corpus"])
@@ -141,13 +144,17 @@ def _check_file(path: Path) -> None:
         raise ValueError(f"{path.name} has {size:,} bytes, more than any description")
 
 
-def _largest(path: Path, dtype: np.dtype[np.unsignedinteger]) -> int:
-    """The largest id in a file, read in blocks: pages of a map that were looked at stay around."""
-    largest = 0
+def _read_through(path: Path, dtype: np.dtype[np.unsignedinteger]) -> tuple[int, str]:
+    """The largest id in a file, and the SHA-256 of all.
+
+    Read in blocks: of a map, the pages that were looked at would stay around.
+    """
+    largest, digest = 0, hashlib.sha256()
     with path.open("rb") as file:
         while len(block := np.fromfile(file, dtype, BLOCK_BYTES)):
             largest = max(largest, int(block.max()))
-    return largest
+            digest.update(block.data)
+    return largest, digest.hexdigest()
 
 
 def release(ids: Ids) -> None:

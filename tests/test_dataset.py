@@ -1,5 +1,6 @@
 """Encoded texts: memory maps, splits, windows, and arrays for other tools."""
 
+import hashlib
 import json
 import zipfile
 from pathlib import Path
@@ -98,12 +99,24 @@ def test_a_damaged_dataset_is_refused(tmp_path: Path, change: dict[str, Any], sa
         open_dataset(tmp_path / "data")
 
 
+def test_ids_that_are_not_those_that_were_written_are_refused(tmp_path: Path) -> None:
+    """A model would be trained, or a run resumed, on another text than its name says."""
+    write_dataset(corpus(tmp_path, "to be or not to be"), tmp_path / "data")
+    with (tmp_path / "data" / "ids.bin").open("r+b") as file:
+        file.write(b"\0")
+    with pytest.raises(CorpusError, match="do not agree"):
+        open_dataset(tmp_path / "data")
+
+
 def test_an_id_beyond_the_vocabulary_is_refused(tmp_path: Path) -> None:
     """It would index past the embedding."""
     write_dataset(corpus(tmp_path, "to be or not to be"), tmp_path / "data")
-    with (tmp_path / "data" / "ids.bin").open("r+b") as file:
-        file.write(b"\xff")
-    with pytest.raises(CorpusError, match="damaged"):
+    ids = b"\xff" + (tmp_path / "data/ids.bin").read_bytes()[1:]
+    (tmp_path / "data/ids.bin").write_bytes(ids)
+    path = tmp_path / "data" / "dataset.json"
+    digest = {"ids_sha256": hashlib.sha256(ids).hexdigest()}
+    path.write_text(json.dumps(json.loads(path.read_text()) | digest))
+    with pytest.raises(CorpusError, match="do not agree"):
         open_dataset(tmp_path / "data")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from charlstm.errors import CharLSTMError, OptionError, TrainingError
-from charlstm.files import leftovers
+from charlstm.files import leftovers, sync_directory
 from charlstm.runs import CONFIG_FILE, METRICS_FILE, MODEL_FILE, RUNS, STATE_FILE
 
 LOCK_FILE = ".lock"
@@ -51,6 +51,7 @@ def new_run(output: Path | None, corpus_name: str) -> Iterator[Path]:
         try:
             check_output(directory)
             clear(directory)
+            sync_directory(directory.parent)
             yield directory
         except BaseException:
             if not (directory / STATE_FILE).exists():
