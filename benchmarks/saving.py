@@ -18,8 +18,8 @@ from charlstm.config import TextOptions
 from charlstm.dataset import load_dataset
 from charlstm.training.config import Settings
 from charlstm.training.events import Started, Step
-from charlstm.training.loop import SAVE_SECONDS, SAVE_SHARE
 from charlstm.training.run import train
+from charlstm.training.store import SAVE_SECONDS, SAVE_SHARE
 
 SIZES = ((1, 128), (2, 256), (2, 512), (2, 1024), (4, 2048))
 REPEATS = 7

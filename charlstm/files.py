@@ -65,7 +65,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     sync_directory(path.parent)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes | memoryview) -> None:
     """Put ``data`` into ``path``, all of it or none (see ``atomic_file``)."""
     with atomic_file(path) as file:
         file.write(data)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from charlstm.cli import command
-from charlstm.training import recipe
+from charlstm.training import plan, recipe
 from charlstm.training.config import Settings, TrainConfig
 
 MAN = Path(__file__).parents[1] / "man"
@@ -191,7 +191,7 @@ def chosen(characters: int, **settings: Any) -> TrainConfig:
         recipe.Machine("cpu", "fp32", 1),
         train_characters=characters,
         vocab_size=64,
-        measure=lambda config: recipe.Speed(step=1e-9, evaluation=0.0),
+        measure=lambda config: plan.Speed(step=1e-9, evaluation=0.0),
         seconds_spent=lambda: 0.0,
     ).config
 
@@ -253,13 +253,13 @@ def test_recipe_of_the_rest() -> None:
     """The page tells the budget without options, window, batch, rate, decay and clipping."""
     page = " ".join(page_of("train").split())
     config = chosen(1 << 20, steps=1)
-    assert f"at most {recipe.DEFAULT_SECONDS / 60:g} minutes" in page
-    epochs = f"{recipe.EPOCHS:g} epochs, {recipe.EPOCHS_SMALL:g} of a text below {recipe.SMALL:,}"
-    assert f"{epochs} characters, but no fewer than {recipe.LEAST_STEPS} steps" in page
-    assert f"for {recipe.MOST_EPOCHS:g} epochs, ends sooner" in page
+    assert f"at most {plan.DEFAULT_SECONDS / 60:g} minutes" in page
+    epochs = f"{plan.EPOCHS:g} epochs, {plan.EPOCHS_SMALL:g} of a text below {plan.SMALL:,}"
+    assert f"{epochs} characters, but no fewer than {plan.LEAST_STEPS} steps" in page
+    assert f"for {plan.MOST_EPOCHS:g} epochs, ends sooner" in page
     small = chosen(50_000).batch_size
     windows = f"{config.seq_length} characters and {config.batch_size} windows; {small} windows"
-    assert f"{windows} for fewer than {recipe.SMALL:,} characters" in page
+    assert f"{windows} for fewer than {plan.SMALL:,} characters" in page
     assert f"On a GPU there are {recipe.BATCH_SIZE_GPU} windows" in page
     rate = chosen(1 << 20, epochs=6).learning_rate
     says = recipe_says("learning rate")

@@ -7,7 +7,8 @@ import pytest
 
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.lanes import shape
-from charlstm.training.recipe import Choice, Machine, Speed, choose, val_fraction
+from charlstm.training.plan import Speed
+from charlstm.training.recipe import Choice, Machine, choose, val_fraction
 
 
 def chosen(n: int, *, speed: Speed | None = None, spent: float = 0.0, **asked: Any) -> Choice:

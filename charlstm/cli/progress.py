@@ -67,8 +67,8 @@ class Display:
             )
         if event.changes:
             self._say(
-                f"not as before: {', '.join(event.changes)}; the result is as good, but that it is "
-                f"the same to the bit is not promised"
+                f"not as before: {', '.join(event.changes)}; so the same result, bit for bit, is "
+                f"not promised"
             )
         self.steps = config.steps
         self.characters_a_step = config.batch_size * config.seq_length

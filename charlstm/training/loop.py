@@ -21,8 +21,6 @@ from charlstm.training.record import absolute, repeating_command
 from charlstm.training.store import Store
 from charlstm.training.transfer import Transfer
 
-SAVE_SECONDS = 60.0  # from one state to the next, or longer, so that
-SAVE_SHARE = 0.02  # of the time, at most, goes into that
 LOG_POINTS = 200  # lines of metrics in a run, about
 AGREE_EVERY = 20  # steps between two messages in a group, on whether to stop
 ROLLBACKS = 8  # then the fault is not the learning rate
@@ -48,8 +46,6 @@ class Run:
         self.directory = directory
         self.store = Store(directory)
         self.environment = environment(config, self.group.size)
-        self.fault: str | None = None  # why the last write failed
-        self.saved_at, self.save_seconds = 0.0, 0.0  # of the last state: when, and how long it took
         self.val_ids = dataset.split(config.val_fraction)[1]
         self.log_every = max(1, config.steps // LOG_POINTS)
         self.books = Books()
@@ -76,7 +72,6 @@ class Run:
         """
         learner, config, books = self.learner, self.config, self.books
         self.first_step, self.first_time = learner.steps_done, time.monotonic()
-        self.saved_at = self.first_time
         yield Started(
             directory=self.directory,
             config=config,
@@ -99,7 +94,7 @@ class Run:
                 yield Step(step=done, epoch=self._epoch())
             if logging or self.group.size == 1 or done % AGREE_EVERY == 0:
                 stopped = self.group.any(should_stop())
-                if not stopped and self._due():
+                if not stopped and self.group.agree(self.store.due(config.save_every)):
                     yield from self._write(self._state())
         val_loss: float | None = books.best_loss if len(self.val_ids) else None
         best_step = books.best_step
@@ -108,9 +103,9 @@ class Run:
             self._look()
             self._keep_model(val_loss, books.mean_loss())
         yield from self._write(self._state())
-        if self.fault:
+        if self.store.fault:
             raise TrainingError(
-                f"{self.fault}; give it room, then go on from step {self.store.saved_step}: "
+                f"{self.store.fault}; give it room, then go on from step {self.store.saved_step}: "
                 f"charlstm train --resume {self.directory}"
             )
         self.group.wait()  # for the leader's files
@@ -159,14 +154,6 @@ class Run:
             "environment": self.environment,
         }
 
-    def _due(self) -> bool:
-        """Whether it is time for the next state, as the leader's clock has it."""
-        interval = self.config.save_every
-        if interval is None:
-            interval = max(SAVE_SECONDS, self.save_seconds / SAVE_SHARE)
-        due: bool = self.group.agree(time.monotonic() - self.saved_at >= interval)
-        return due
-
     def _write(self, state: dict[str, Any] | None = None) -> Iterator[Event]:
         """Write what waits to be written, and ``state``; say where that fails, and where no more.
 
@@ -174,18 +161,10 @@ class Run:
         """
         if not self.group.leads:
             return
-        before = self.fault
-        started = time.monotonic()
-        try:
-            self.store.write(state)
-            self.fault = None
-        except OSError as error:
-            self.fault = f"{error.filename or self.directory}: {error.strerror or error}"
-        if state is not None:
-            self.saved_at = time.monotonic()
-            self.save_seconds = self.saved_at - started
-        if self.fault != before or (self.fault and state is not None):
-            yield Saving(step=self.learner.steps_done, fault=self.fault)
+        before = self.store.fault
+        fault = self.store.try_to_write(state)
+        if fault != before or (fault and state is not None):
+            yield Saving(step=self.learner.steps_done, fault=fault)
 
     def _look(self) -> tuple[Losses, bool]:
         """The losses since the last look, and whether they call for going back."""

@@ -1,4 +1,4 @@
-"""The choices nobody has to make: sizes, rates and lengths from the text, machine and budget.
+"""The choices nobody has to make: sizes and rates from the text, the machine and the budget.
 
 The sweeps behind them are in ``benchmarks/README.md``. Whatever ``Settings`` gives is kept; the
 rest is chosen around it.
@@ -9,22 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from charlstm.config import ModelConfig
-from charlstm.errors import OptionError
 from charlstm.training.config import Settings, TrainConfig
-from charlstm.training.lanes import shape
+from charlstm.training.plan import SMALL, Plan, Speed, most_steps, planned
 
-DEFAULT_SECONDS = 180.0
+LARGE = 300_000  # characters
 VAL_FRACTION = 0.1
 MOST_VAL_CHARACTERS = 1_000_000  # held back without being asked; the walk takes seconds, not hours
-LEAST_STEPS = 200  # without a budget: a text of a few lines is read often enough to be learned
-EPOCHS, EPOCHS_SMALL = 12.0, 30.0  # without a budget: enough for a text, for one below SMALL
-MOST_EPOCHS = 36.0  # however much time is given: beyond it a text is learned by heart
-SMALL, LARGE = 60_000, 300_000  # characters
 FINE_TUNING_RATE = 0.3  # of the rate of a fresh network
-EVALUATIONS = 16
-EVALUATION_SHARE = 0.05  # of a time budget, at most
-MARGIN = 0.97  # of the time left is planned for; machines slow down
-LEAVING = 0.4  # seconds to start the interpreter, save the last state and leave torch
 BATCH_SIZE, BATCH_SIZE_SMALL, SEQ_LENGTH = 16, 8, 64
 BATCH_SIZE_GPU = 64  # a small batch would leave most of it idle
 LEAST_SEQ_LENGTH = 16
@@ -70,29 +61,11 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Speed:
-    """Measured on this machine: the seconds of a training step and of a validation walk."""
-
-    step: float
-    evaluation: float
-
-
-@dataclass(frozen=True)
 class Choice:
     """A complete configuration, and in words why it is what it is."""
 
     config: TrainConfig
     reason: str
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """How long a run is, and why."""
-
-    steps: int
-    evaluations: int
-    why: str
-    enough: bool = False  # more would only be learned by heart
 
 
 def val_fraction(settings: Settings, characters: int) -> float:
@@ -121,13 +94,13 @@ def choose(
     def measured(config: TrainConfig) -> Speed | None:
         return measure(config) if timed else None
 
-    def planned(config: TrainConfig, speed: Speed | None) -> _Plan:
-        return _planned(settings, config, speed, seconds_spent)
+    def plan_of(config: TrainConfig, speed: Speed | None) -> Plan:
+        return planned(settings, config, speed, seconds_spent)
 
     sizes = _sizes(settings, n)
     config, shrunk = _complete(settings, sizes[0], machine, n, vocab_size)
     speed = measured(config)
-    plan = planned(config, speed)
+    plan = plan_of(config, speed)
     read, work = plan.steps * _characters(config), config.model.parameters
     for size in reversed(sizes[1:]):
         larger, larger_shrunk = _complete(settings, size, machine, n, vocab_size)
@@ -136,7 +109,7 @@ def choose(
         ):
             continue  # as is known without measuring
         larger_speed = measured(larger)
-        larger_plan = planned(larger, larger_speed)
+        larger_plan = plan_of(larger, larger_speed)
         if larger_plan.enough or larger_plan.steps * _characters(larger) >= size.characters:
             config, speed, plan, shrunk = larger, larger_speed, larger_plan, larger_shrunk
             break
@@ -144,7 +117,7 @@ def choose(
     config = _regularised(settings, config, plan.steps * _characters(config) / n)
     if not plan.enough and (config.model.dropout or config.weight_dropout):
         speed = measured(config)  # to draw masks takes time
-    plan = planned(config, speed)
+    plan = plan_of(config, speed)
     epochs = plan.steps * _characters(config) / n
     config = replace(
         config,
@@ -169,7 +142,7 @@ def _complete(
     H = settings.hidden_size or size.hidden_size
     rate = _learning_rate(H) * (FINE_TUNING_RATE if settings.init_from else 1)
     config = TrainConfig(
-        steps=_most_steps(settings, n, batch_size, seq_length),
+        steps=most_steps(settings, n, batch_size, seq_length),
         eval_every=1,
         model=ModelConfig(
             vocab_size=vocab_size,
@@ -210,74 +183,6 @@ def _regularised(settings: Settings, config: TrainConfig, epochs: float) -> Trai
     if settings.learning_rate is None and epochs <= FEW_EPOCHS:
         config = replace(config, learning_rate=round(FEW_EPOCHS_RATE * config.learning_rate, 5))
     return config
-
-
-def lengthened(
-    config: TrainConfig,
-    asked: Settings,
-    *,
-    train_characters: int,
-    done: int,
-    seconds_spent: Callable[[], float],
-    measure: Callable[[TrainConfig], Speed],
-) -> TrainConfig:
-    """The configuration of a run that has ``done`` steps behind it, with another length.
-
-    What is asked for is the length of the whole run, so it must be more than what is done.
-    Raises OptionError where it is not.
-    """
-    if asked.time is None:
-        steps = _most_steps(asked, train_characters, config.batch_size, config.seq_length)
-        if steps <= done:
-            raise OptionError(
-                f"the run is to have {steps} steps, but has done {done}; ask for more"
-            )
-    else:
-        if asked.time <= seconds_spent():
-            raise OptionError(
-                f"the run is to take {asked.time:g} seconds, but has taken {seconds_spent():.0f}; "
-                f"ask for more"
-            )
-        speed = measure(config)
-        left = MARGIN * (asked.time - LEAVING - seconds_spent())
-        each = speed.step + speed.evaluation / config.eval_every
-        steps = done + max(1, int(left / each))
-    return replace(config, steps=steps)
-
-
-def _planned(
-    settings: Settings,
-    config: TrainConfig,
-    speed: Speed | None,
-    seconds_spent: Callable[[], float],
-) -> _Plan:
-    """The length that was asked for, or what the time holds of such steps."""
-    if settings.steps is not None or settings.epochs is not None:
-        return _Plan(config.steps, EVALUATIONS, "as asked")
-    assert speed is not None
-    budget = settings.time or DEFAULT_SECONDS
-    seconds = MARGIN * (budget - LEAVING - seconds_spent())
-    evaluations = EVALUATIONS
-    if settings.eval_every is not None:
-        steps = int(seconds / (speed.step + speed.evaluation / settings.eval_every))
-    else:
-        share = EVALUATION_SHARE * seconds / max(speed.evaluation, 1e-9)
-        evaluations = max(1, min(EVALUATIONS, int(share)))
-        steps = int((seconds - evaluations * speed.evaluation) / speed.step)
-    if config.steps < steps:
-        return _Plan(config.steps, evaluations, "more would only be learned by heart", enough=True)
-    return _Plan(max(1, steps), evaluations, f"what {budget:g} seconds hold")
-
-
-def _most_steps(settings: Settings, n: int, batch_size: int, seq_length: int) -> int:
-    """The steps that were asked for, or those beyond which a text is only learned by heart."""
-    if settings.steps is not None:
-        return settings.steps
-    steps_per_epoch = math.prod(shape(n, batch_size, seq_length))
-    if settings.epochs is not None:
-        return max(1, round(settings.epochs * steps_per_epoch))
-    epochs = MOST_EPOCHS if settings.time else EPOCHS_SMALL if n < SMALL else EPOCHS
-    return max(LEAST_STEPS, round(epochs * steps_per_epoch))
 
 
 def _characters(config: TrainConfig) -> int:

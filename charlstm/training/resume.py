@@ -23,7 +23,7 @@ from charlstm.training.group import Group, joined
 from charlstm.training.launch import launched
 from charlstm.training.learner import resident
 from charlstm.training.loop import Run, ShouldStop
-from charlstm.training.recipe import lengthened
+from charlstm.training.plan import lengthened
 from charlstm.training.record import write_config
 from charlstm.training.setup import measured, memory_for, new_learner, split
 from charlstm.training.state import UNSOUND, config_in, damaged, load_state

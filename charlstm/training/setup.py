@@ -13,7 +13,7 @@ from charlstm.training.evaluate import evaluate, walk_length
 from charlstm.training.group import Group
 from charlstm.training.lanes import Lanes
 from charlstm.training.learner import Learner
-from charlstm.training.recipe import DEFAULT_SECONDS, Speed
+from charlstm.training.plan import DEFAULT_SECONDS, Speed
 from charlstm.vocab import Ids
 
 LEAST_CHARACTERS = 32

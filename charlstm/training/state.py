@@ -41,7 +41,7 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write ``state``, made of tensors and plain values, to ``path``."""
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, **state}, buffer)
-    write_atomically(path, buffer.getvalue())
+    write_atomically(path, buffer.getbuffer())
 
 
 def load_state(path: Path) -> dict[str, Any]:

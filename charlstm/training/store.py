@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from charlstm.checkpoint import Model, save_model
 from charlstm.runs import METRICS_FILE, MODEL_FILE, STATE_FILE
 from charlstm.training.state import save_state
 
+SAVE_SECONDS = 60.0  # from one state to the next, or longer, so that
+SAVE_SHARE = 0.02  # of the time, at most, goes into that
 LONGEST_LINE = 1 << 16
 
 
@@ -26,6 +29,9 @@ class Store:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.saved_step = 0  # of the state on disk
+        self.fault: str | None = None  # why the last attempt to write failed
+        self._saved_at = time.monotonic()  # the last state, or the last attempt,
+        self._seconds = 0.0  # and how long that took
         self._model: Model | None = None
         self._lines: list[str] = []
 
@@ -49,6 +55,25 @@ class Store:
             _sync(self.directory / METRICS_FILE)
             save_state(self.directory / STATE_FILE, state)
             self.saved_step = state["learner"]["steps_done"]
+
+    def try_to_write(self, state: dict[str, Any] | None = None) -> str | None:
+        """``write``, but where it fails the reason is kept as ``fault``, and returned."""
+        started = time.monotonic()
+        try:
+            self.write(state)
+            self.fault = None
+        except OSError as error:
+            self.fault = f"{error.filename or self.directory}: {error.strerror or error}"
+        if state is not None:
+            self._saved_at = time.monotonic()
+            self._seconds = self._saved_at - started
+        return self.fault
+
+    def due(self, save_every: float | None) -> bool:
+        """Whether the last state is ``save_every`` seconds old, or as old as is cheap."""
+        if save_every is None:
+            save_every = max(SAVE_SECONDS, self._seconds / SAVE_SHARE)
+        return time.monotonic() - self._saved_at >= save_every
 
     def take_back(self, step: int) -> None:
         """Cut the metrics after ``step``, whose lines the run will write again."""
