@@ -19,8 +19,8 @@ from charlstm.training.state import load_state
 
 from .conftest import Run
 
-SMALL = ["--hidden-size", "64", "--embedding-size", "8", "--threads", "1", "--dropout", "0.2"]
-LONG = ["--steps", "900", "--eval-every", "100", *SMALL]
+SMALL = ["--hidden-size", "32", "--embedding-size", "8", "--threads", "1", "--dropout", "0.2"]
+LONG = ["--steps", "700", "--eval-every", "100", *SMALL]
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of other processes are Linux's")
 
