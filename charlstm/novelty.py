@@ -97,7 +97,7 @@ def compare(
 ) -> Comparison:
     """Everything that ``charlstm novelty`` reports: see the functions that it calls.
 
-    Takes about 50 bytes of memory a character of both, and twice that for texts beyond latin-1.
+    Takes about 50 bytes of memory a character of both, whatever the characters.
     Raises OptionError for a ``top`` below 0 and a ``min_length`` below 1.
     """
     require_integer("top", top, least=0)

@@ -301,19 +301,22 @@ def test_a_closed_pipe_ends_it_silently(
     assert done.stderr == b"141\n"
 
 
+@pytest.mark.parametrize(
+    ("begins", "columns"), [("The tide came in and took", 1), ("\u5bb6" * 9, 2)]
+)
 def test_on_a_terminal_a_passage_has_one_line(
-    environment: dict[str, str], tmp_path: Path, play: Path
+    environment: dict[str, str], tmp_path: Path, begins: str, columns: int
 ) -> None:
-    """Tables within 80 columns; the passage cut, its file by its last name."""
-    shown = terminal(f"novelty {play} {play}", environment).read()
-    plain = re.sub("\x1b\\[[0-9;]*m", "", shown).replace("\r\n", "\n")
-    lines = [line.rstrip() for line in plain.split("\n")]
-    rows = [line for line in lines if "verse.txt:1 " in line]
-    assert len(rows) == 1
-    assert "The tide came in and took the lower" in rows[0]
-    assert rows[0].endswith("\u2026")
-    assert len(rows[0]) <= 80
-    assert max(map(len, lines[lines.index(rows[0]) - 2 :])) <= 80
+    """Tables within 80 columns, of wide characters too; the file goes by its last name."""
+    (tmp_path / "verse.txt").write_text(begins * 20)
+    shown = terminal(f"novelty {tmp_path}/verse.txt {tmp_path}/verse.txt", environment).read()
+    lines = [line.rstrip() for line in re.sub("\x1b\\[[0-9;]*m", "", shown).splitlines()]
+    (row,) = [line for line in lines if "verse.txt:1 " in line]
+    assert not any(lines[lines.index(row) + 1 :])  # the passage goes no further
+    assert begins in row
+    assert row.endswith("\u2026")
+    passage = row.split(" verse.txt:1 ")[1].strip()
+    assert len(row) + (columns - 1) * (len(passage) - 1) <= 80
 
 
 @pytest.mark.parametrize(

@@ -106,9 +106,11 @@ def novelty(
 
 def _shortened(rows: list[Row]) -> list[Row]:
     """The rows with each passage cut to what the terminal's width leaves it."""
-    used = sum(GAP + max(len(row[i]) for row in (HEADER, *rows)) for i in range(3))
+    from rich.cells import cell_len, set_cell_size  # some characters are two columns wide
+
+    used = sum(GAP + max(cell_len(row[i]) for row in (HEADER, *rows)) for i in range(3))
     width = max(shutil.get_terminal_size().columns - MARGINS - used, LEAST_WIDTH)
     return [
-        (*row[:3], row[3] if len(row[3]) <= width else row[3][: width - 1] + "\u2026")
+        (*row[:3], row[3] if cell_len(row[3]) <= width else set_cell_size(row[3], width - 1) + "…")
         for row in rows
     ]
