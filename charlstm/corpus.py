@@ -71,12 +71,26 @@ class Corpus:
 
         Raises CorpusError for bytes that do not decode, NUL characters and unreadable files.
         """
-        last = "\n"
+        for _, chunk in self.pieces(notes):
+            yield chunk
+
+    def pieces(self, notes: list[str] | None = None) -> Iterator[tuple[Source, str]]:
+        """The chunks, each with the source that it comes from; errors as ``chunks`` has them.
+
+        The line end that closes a file's open last line counts to that file.
+        """
+        before, last = None, "\n"
         for source in self.sources:
-            separator = "" if last == "\n" else "\n"
             for chunk in _normalised(source, self.options, notes):
-                yield separator + chunk
-                separator, last = "", chunk[-1]
+                if before is not None and before is not source and last != "\n":
+                    yield before, "\n"
+                yield source, chunk
+                before, last = source, chunk[-1]
+
+    @property
+    def label(self) -> str:
+        """How messages name it: by its sources."""
+        return ", ".join(source.label for source in self.sources)
 
 
 @dataclass(frozen=True)
@@ -128,7 +142,7 @@ def survey(corpus: Corpus) -> Survey:
         counts[: seen.size] += seen
     characters = int(counts.sum())
     if not characters:
-        raise CorpusError(f"{_labels(corpus)}: empty; give a text to learn from")
+        raise CorpusError(f"{corpus.label}: empty; give a text to learn from")
     return Survey(
         {chr(point): int(counts[point]) for point in np.flatnonzero(counts)},
         Fingerprint(name=corpus.name, sha256=digest.hexdigest(), characters=characters),
@@ -248,10 +262,6 @@ def _undecodable(
 def _note(notes: list[str] | None, note: str) -> None:
     if notes is not None:
         notes.append(note)
-
-
-def _labels(corpus: Corpus) -> str:
-    return ", ".join(source.label for source in corpus.sources)
 
 
 def _corpus_name(places: Sequence[str], sources: Sequence[Source]) -> str:

@@ -53,14 +53,21 @@ def test_generate_loads_neither_torch_nor_rich(trained: Path) -> None:
     words = ["generate", "-m", str(trained), "-n", "5", "--random-seed", "1"]
     loaded = modules_after(f"from charlstm.cli import main; main({words})")
     assert "numpy" in loaded
+    assert not ({"pydivsufsort"} | HEAVY) & loaded
+
+
+def test_novelty_loads_neither_torch_nor_rich(play: Path) -> None:
+    """A comparison of texts has no use for them; it needs the library that sorts suffixes."""
+    loaded = modules_after(f"from charlstm.cli import main; main(['novelty', *{[str(play)] * 2}])")
+    assert {"numpy", "pydivsufsort"} <= loaded
     assert not HEAVY & loaded
 
 
-@pytest.mark.parametrize("command", ["train", "generate", "vocab", "dataset", "inspect"])
+@pytest.mark.parametrize("command", ["train", "generate", "vocab", "dataset", "inspect", "novelty"])
 def test_help_loads_neither_numpy_nor_torch(command: str) -> None:
     """A command's help waits for nothing."""
     loaded = modules_after(f"from charlstm.cli import main; main([{command!r}, '--help'])")
-    assert not ({"numpy"} | HEAVY) & loaded
+    assert not ({"numpy", "pydivsufsort"} | HEAVY) & loaded
 
 
 def test_the_package_itself_imports_nothing() -> None:

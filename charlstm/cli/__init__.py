@@ -15,7 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 import charlstm
-from charlstm.cli import console, dataset, generate, inspect, train, vocab
+from charlstm.cli import console, dataset, generate, inspect, novelty, train, vocab
 from charlstm.errors import CharLSTMError
 
 DEBUG_VARIABLE = "CHARLSTM_DEBUG"
@@ -42,6 +42,7 @@ app.command("generate")(generate.generate)
 app.command("vocab")(vocab.vocab)
 app.command("dataset")(dataset.dataset)
 app.command("inspect")(inspect.inspect)
+app.command("novelty")(novelty.novelty)
 
 
 def _version(asked: bool) -> None:

@@ -1,0 +1,116 @@
+"""``charlstm novelty``: what a text copies from a corpus."""
+
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from charlstm.cli import console, options
+from charlstm.config import TextOptions
+from charlstm.errors import OptionError
+
+Row = tuple[str, str, str, str]
+HEADER: Row = ("length", "text", "corpus", "passage")
+GAP, MARGINS = 3, 2  # columns between the cells of a table on a terminal, and at both its edges
+LEAST_WIDTH = 24  # of a passage on a terminal, however long the names beside it are
+
+
+def novelty(
+    corpus: Annotated[
+        str,
+        typer.Argument(
+            metavar="CORPUS", help="A file, a directory (its *.txt), or - for standard input."
+        ),
+    ],
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help="The file to judge, or - for standard input.")
+    ] = "-",
+    top: Annotated[
+        int, typer.Option("--top", metavar="N", help="How many of the longest passages to list.")
+    ] = 10,
+    min_length: Annotated[
+        int,
+        typer.Option("--min-length", metavar="N", help="List none of fewer than N characters."),
+    ] = 8,
+    encoding: options.Encoding = "utf-8",
+    lowercase: options.Lowercase = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Show what a text copies from a corpus.
+
+    How much of it, by its n-grams, and the longest passages with their places in both: tables on
+    a terminal, tab-separated lines in a pipe.
+
+    charlstm generate -n 5000 | charlstm novelty play.txt
+    """
+    from charlstm.corpus import open_corpus
+    from charlstm.novelty import compare, read_whole
+
+    if corpus == text == "-":
+        raise OptionError(
+            "corpus and text are both standard input; name a file for one: charlstm novelty "
+            "CORPUS TEXT"
+        )
+    if text not in ("", "-") and Path(text).is_dir():
+        raise OptionError(f"{text}: a directory; TEXT is one file, or - for standard input")
+    reading = TextOptions(encoding=encoding, lowercase=lowercase)
+    notes: list[str] = []
+    source = read_whole(open_corpus([corpus], reading), notes)
+    judged = read_whole(open_corpus([text], reading), notes)
+    for note in notes:
+        console.say(note, quiet=quiet)
+    found = compare(source, judged, top=top, min_length=min_length)
+    if json:
+        console.write_json(
+            {
+                "text": judged.files[0],
+                "characters": len(judged.text),
+                "corpus": source.name,
+                "corpus_characters": len(source.text),
+                "longest": found.longest,
+                "shares": found.shares,
+                "passages": [{"length": len(p.passage), **asdict(p)} for p in found.passages],
+            }
+        )
+        return
+    console.write_rows(
+        ("property", "value"),
+        [
+            ("text", judged.files[0]),
+            ("characters", str(len(judged.text))),
+            ("corpus", source.name),
+            ("corpus characters", str(len(source.text))),
+            ("longest passage", str(found.longest)),
+            *(
+                (f"{n}-grams in corpus", "-" if share is None else f"{share:.6f}")
+                for n, share in found.shares.items()
+            ),
+        ],
+    )
+    terminal = console.is_terminal(sys.stdout)
+    rows = []
+    for p in found.passages:
+        file = Path(p.in_corpus.file).name if terminal else p.in_corpus.file
+        here, there = f"{p.in_text.line}:{p.in_text.column}", f"{file}:{p.in_corpus.line}"
+        rows.append((str(len(p.passage)), here, there, console.printable(p.passage)))
+    if terminal:
+        rows = _shortened(rows)
+    else:
+        console.write_line("")
+    console.write_rows(HEADER, rows)
+
+
+def _shortened(rows: list[Row]) -> list[Row]:
+    """The rows with each passage cut to what the terminal's width leaves it."""
+    from rich.cells import cell_len, set_cell_size  # some characters are two columns wide
+
+    used = sum(GAP + max(cell_len(row[i]) for row in (HEADER, *rows)) for i in range(3))
+    width = max(shutil.get_terminal_size().columns - MARGINS - used, LEAST_WIDTH)
+    return [
+        (*row[:3], row[3] if cell_len(row[3]) <= width else set_cell_size(row[3], width - 1) + "…")
+        for row in rows
+    ]
