@@ -100,7 +100,7 @@ def resume(
         kept, text = str(state["fingerprint"]["sha256"]), TextOptions(**state["text"])
         recorded, given = list(state["places"]), list(state["places_given"])
         done = int(state["learner"]["steps_done"])
-    except (*UNSOUND, OptionError) as error:
+    except (*UNSOUND, OptionError, RuntimeError) as error:
         raise damaged(path, error) from error
     if done >= config.steps:
         raise _complete(directory, f"all {config.steps:,} steps of it")
