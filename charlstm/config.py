@@ -19,7 +19,7 @@ def shown(value: object) -> str:
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # a number of thousands of digits; deep nesting
-        return f"a {type(value).__name__} too large to show"
+        return f"too large to show ({type(value).__name__})"
     return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "..."
 
 

@@ -24,7 +24,7 @@ from unittest import mock
 
 import numpy as np
 import torch
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
@@ -121,6 +121,35 @@ def nested(draw: Draw, value: Any, parts: st.SearchStrategy[Any] = anything) -> 
     return value
 
 
+def like(node: Any) -> st.SearchStrategy[Any]:
+    """Another value of the same type, and for a tensor of the same shape."""
+    match node:
+        case bool():
+            return st.booleans()
+        case int():
+            return st.integers(0, 40) | st.sampled_from([n for n in NUMBERS if isinstance(n, int)])
+        case float():
+            return st.floats(0, 1) | st.floats()
+        case str():
+            return st.text(max_size=8) | st.sampled_from([*NAMES, "cpu", "cuda", "auto", "fp32"])
+        case torch.Tensor():
+            values = [0.0, -1.0, 1e-45, 3e38, torch.inf, torch.nan]
+            numbers = values if node.is_floating_point() else [0, 1, 255]
+            return st.sampled_from([torch.full_like(node, number) for number in numbers])
+        case dict() | list() | tuple():
+            return st.just(type(node)())
+    return plain
+
+
+@st.composite
+def tweaked(draw: Draw, value: Any) -> Any:
+    """``value`` with one to three nodes replaced by others of the same kind."""
+    for _ in range(draw(st.integers(1, 3))):
+        path = draw(st.sampled_from(paths(value)))
+        value = with_node(value, path, lambda node: draw(like(node)))
+    return value
+
+
 @st.composite
 def damaged(draw: Draw, sound: bytes) -> bytes:
     """``sound`` with a few bytes flipped, left out, put in, doubled, or made a strange length."""
@@ -183,7 +212,7 @@ def model_file(place: Path) -> Target:
         st.binary(max_size=200),
         damaged(sound),
         nested(outer).map(dumped).map(enclosed),
-        nested(inner).map(described),
+        tweaked(inner).map(described),
         st.builds(lambda s, c: described({**inner, "training": s, "command": c}), SUMMARY, plain),
         st.tuples(st.sampled_from(sorted(tensors)), odd).map(
             lambda change: weighed({**tensors, change[0]: change[1]})
@@ -306,7 +335,8 @@ def state_file(place: Path) -> Target:
         damaged(members[pickled]).map(lambda data: archive({**members, pickled: data})),
         operations.map(lambda data: archive({**members, pickled: data})),
         nested(state, anything | odd).map(saved),
-        nested(state, anything | odd).map(saved),
+        tweaked(state).map(saved),
+        tweaked(state).map(saved),
         nested(state, odd).map(legacy),
         st.just(pickle.dumps(Trap())),
         st.just(archive({**members, pickled: pickle.dumps(Trap(), 2)})),
@@ -314,9 +344,12 @@ def state_file(place: Path) -> Target:
         st.just(archive({**members, "archive/more": bytes(1 << 22)}, zipfile.ZIP_DEFLATED)),
         st.just(archive({**members, "archive/DATA.PKL": b"x"})),
     )
+    lines = st.lists(st.sampled_from([b"[" * 5000, b'{"step": 1e999}', b'{"step": []}', b"\xff"]))
+    metrics = st.just(kept["metrics.jsonl"])
+    metrics |= damaged(kept["metrics.jsonl"]) | lines.map(b"\n".join)
 
-    def use(data: bytes) -> None:
-        for name, content in {**kept, "state.pt": data}.items():
+    def use(data: tuple[bytes, bytes]) -> None:
+        for name, content in {**kept, "state.pt": data[0], "metrics.jsonl": data[1]}.items():
             (run / name).write_bytes(content)
         steps = 0
 
@@ -332,7 +365,9 @@ def state_file(place: Path) -> Target:
         finally:
             assert not trap.exists(), "a pickle was executed"
 
-    return inputs, use
+    return st.tuples(inputs, st.just(kept["metrics.jsonl"])) | st.tuples(
+        st.just(sound), metrics
+    ), use
 
 
 def dataset_directory(place: Path) -> Target:
@@ -348,6 +383,7 @@ def dataset_directory(place: Path) -> Target:
             st.binary(max_size=200),
             damaged(text),
             nested(description).map(dumped),
+            tweaked(description).map(dumped),
             nested(wide).map(dumped),
             st.sampled_from([text, text.decode().encode("utf-16")]),
         ),
@@ -459,7 +495,7 @@ TARGETS: dict[str, Callable[[Path], Target]] = {
 
 
 def fuzz(target: str, examples: int, place: Path) -> dict[str, Any]:
-    """Give a target so many inputs; the figures. Any failure is raised, made small."""
+    """Give a target so many inputs; the figures. A failure is raised, with its input on stderr."""
     inputs, use = TARGETS[target](place)
     figures = {"target": target, "inputs": 0, "accepted": 0, "slowest_seconds": 0.0}
 
@@ -467,8 +503,8 @@ def fuzz(target: str, examples: int, place: Path) -> dict[str, Any]:
         max_examples=examples,
         deadline=timedelta(seconds=SECONDS),
         database=None,
-        phases=[Phase.generate],
-        print_blob=False,
+        phases=[Phase.generate],  # to make a failing input small takes hours, to read it does not
+        verbosity=Verbosity.quiet,
         suppress_health_check=list(HealthCheck),
     )
     @given(inputs)
@@ -480,6 +516,9 @@ def fuzz(target: str, examples: int, place: Path) -> dict[str, Any]:
             figures["accepted"] += 1
         except CharLSTMError:
             pass
+        except BaseException:
+            sys.stderr.write(f"{target}: {data!r}"[:4000] + "\n")
+            raise
         seconds = time.perf_counter() - before
         figures["slowest_seconds"] = max(figures["slowest_seconds"], round(seconds, 2))
 

@@ -98,11 +98,12 @@ def config_in(state: dict[str, Any]) -> TrainConfig:
     _check_weights(learner, config)
     _check_optimizer(learner["optimizer"], config, done)
     carried = (1, config.batch_size, config.model.hidden_size)
+    types = (torch.float32, *[torch.bfloat16] * (config.precision == "bf16"))
     if len(learner["carried"]) != config.model.num_layers:
         raise ValueError("carried state of another size than the configuration's")
     for hidden, cell in learner["carried"]:
         for part in (hidden, cell):
-            _check_tensor("carried state", part, carried, torch.float32, torch.bfloat16)
+            _check_tensor("carried state", part, carried, *types)
     _check_tensor("losses", learner["losses"], (3,), torch.float32)
     for count in learner["losses"][1:].tolist():
         require_number("number of losses", count, least=0, below=done + 1)
