@@ -19,6 +19,10 @@ MODEL_FILE = "model.safetensors"
 STATE_FILE = "state.pt"
 METRICS_FILE = "metrics.jsonl"
 CONFIG_FILE = "config.toml"
+MOST_METRICS = 64 << 20  # bytes; half a million lines
+LEAST_LINE = 50  # bytes of a line of metrics, which has more than a hundred
+# All that lines of metrics are made of, and the zeros that a power cut may leave at their end.
+METRICS_BYTES = bytes(range(0x20, 0x7F)) + b"\n\0"
 
 
 def check_output(output: Path) -> None:
@@ -79,11 +83,21 @@ def check_run(directory: Path) -> None:
     """
     for name in (STATE_FILE, METRICS_FILE, MODEL_FILE):
         try:
-            regular_size(directory / name, follow=False)
+            size = regular_size(directory / name, follow=False)
+            if name == METRICS_FILE:
+                _check_metrics(directory / name, size)
         except (FileNotFoundError, NotADirectoryError):
             pass  # said where it is needed
         except OSError as error:
             raise TrainingError(f"{directory / name}: cannot be used: {error.strerror}") from error
+
+
+def _check_metrics(path: Path, size: int) -> None:
+    """Raise TrainingError for metrics that no run wrote, and that it would take long to read."""
+    data = b"" if size > MOST_METRICS else path.read_bytes()
+    strange = data.translate(None, METRICS_BYTES)
+    if size > MOST_METRICS or strange or data.count(b"\n") * LEAST_LINE > size:
+        raise TrainingError(f"{path}: not the metrics of a run; move it away")
 
 
 def check_recorded(places: Sequence[str]) -> None:

@@ -120,3 +120,34 @@ def test_a_text_that_a_state_names_is_a_file_or_a_directory() -> None:
     for place in ("pipe", "/dev/zero", "x" * 5000):
         with pytest.raises(CorpusError, match=place):
             check_recorded([place])
+
+
+@pytest.mark.parametrize(
+    ("data", "sound"),
+    [
+        (b'{"step": 1, "epoch": 0.1, "loss": null, "learning_rate": 0.1}\n' * 3, True),
+        (b'{"step": 1, "epoch": 0.1, "loss": null, "learning_rate": 0.1}\n{"st', True),
+        (b'{"step": 1, "epoch": 0.1, "loss": null, "learning_rate": 0.1}\n' + bytes(99), True),
+        (b"", True),
+        (b"\n" * 1000, False),
+        (b"\x0b" * 1000, False),
+        ("\u2028".encode() * 1000, False),
+        (b"\xff", False),
+    ],
+)
+def test_metrics_that_no_run_wrote_are_not_read(data: bytes, sound: bool) -> None:
+    """A megabyte of empty lines would keep us waiting; what a crash leaves would not."""
+    Path("metrics.jsonl").write_bytes(data)
+    if sound:
+        check_run(Path())
+        return
+    with pytest.raises(TrainingError, match=r"metrics\.jsonl: not the metrics of a run"):
+        check_run(Path())
+
+
+def test_metrics_beyond_all_bounds_are_not_read() -> None:
+    """Their size is looked at first."""
+    with Path("metrics.jsonl").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(TrainingError, match="not the metrics of a run"):
+        check_run(Path())
