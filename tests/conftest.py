@@ -12,9 +12,14 @@ import pytest
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
-# A job behind a shell is started with SIGINT ignored, and its children would be too.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A job behind a shell, or under nohup, is started with these ignored, and so its children would be.
+for number, handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGQUIT, signal.SIG_DFL),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 VERSE = """\
 The tide came in and took the lower stair,
