@@ -147,6 +147,7 @@ def test_a_run_of_one_goes_on_in_two(
     assert died.returncode == 9
     done = torchrun(environment, 2, "train", "--resume", run)
     assert done.returncode == 0, done.stderr.decode()
+    assert done.stderr.count(b"not as before: processes 1 -> 2;") == 1
     assert_same(alone, run)
 
 
