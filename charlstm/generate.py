@@ -12,7 +12,7 @@ from charlstm.checkpoint import Model
 from charlstm.config import require_integer
 from charlstm.errors import UnknownCharacterError
 from charlstm.lstm import Network
-from charlstm.sampling import check_temperature, sample
+from charlstm.sampling import Sampling, sample
 from charlstm.vocab import Vocabulary
 
 Unknown = Literal["error", "skip", "nearest"]
@@ -57,7 +57,7 @@ def generate(
 
     Raises OptionError and UnknownCharacterError at once, not at the first character.
     """
-    check_temperature(temperature)
+    sampling = Sampling(temperature=temperature)
     require_integer("random seed", random_seed, least=0)
     if length is not None:
         require_integer("length", length, least=0)
@@ -71,7 +71,7 @@ def generate(
         for i in ids:
             features, state = network.step(i, state)
         for _ in range(length) if length is not None else itertools.count():
-            chosen = sample(network.logits(features), temperature=temperature, uniform=uniform())
+            chosen = sample(network.logits(features), sampling, uniform=uniform())
             yield model.vocabulary.characters[chosen]
             features, state = network.step(chosen, state)
 
