@@ -135,7 +135,8 @@ def probabilities(logits: Logits, sampling: Sampling, recent: Recent | None = No
     with np.errstate(over="ignore", invalid="ignore"):
         if sampling.temperature == 0:
             best = _greedy(logits, sampling, recent)[..., None]
-            return (np.arange(logits.shape[-1]) == best).astype(np.float64)
+            certain: Weights = (np.arange(logits.shape[-1]) == best).astype(np.float64)
+            return certain
         weights = _weights(logits, sampling, recent)
     totals = weights.sum(axis=-1, keepdims=True)
     if not (totals >= 1).all():

@@ -9,9 +9,11 @@ import pytest
 from charlstm.checkpoint import Model, load_model
 from charlstm.config import Fingerprint, ModelConfig, TextOptions
 from charlstm.errors import OptionError, UnknownCharacterError
-from charlstm.generate import generate, known_text, read_seed
+from charlstm.generate import generate
 from charlstm.lstm import Network
 from charlstm.runs import find_model
+from charlstm.sampling import Sampling
+from charlstm.seeds import known_text, read_seed
 from charlstm.vocab import Vocabulary
 
 
@@ -36,7 +38,11 @@ def make_model(characters: str, *, seed: int = 0, lowercase: bool = False) -> Mo
 
 
 def text(model: Model, seed: str = "", **options: object) -> str:
-    return "".join(generate(model, seed, **{"random_seed": 1, "length": 40, **options}))  # type: ignore[arg-type]
+    """What ``generate`` writes; filters of ``Sampling`` may stand among the options."""
+    names = Sampling.__dataclass_fields__.keys() & options.keys()
+    sampling = Sampling(**{name: options.pop(name) for name in names})  # type: ignore[arg-type]
+    given = {"random_seed": 1, "length": 40, "sampling": sampling, **options}
+    return "".join(generate(model, seed, **given))  # type: ignore[arg-type]
 
 
 def test_the_same_arguments_give_the_same_text() -> None:
@@ -64,7 +70,7 @@ def test_the_whole_seed_phrase_is_read() -> None:
             features, state = network.step(i, state)
         finals.append(network.logits(features))
     assert not np.array_equal(*finals)
-    greedy = next(generate(model, "abbbbbb", random_seed=0, temperature=0))
+    greedy = next(generate(model, "abbbbbb", random_seed=0, sampling=Sampling(temperature=0)))
     assert greedy == "ab"[int(finals[0].argmax())]
 
 
@@ -118,12 +124,19 @@ def test_a_lowercase_model_reads_a_lowercase_seed() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"temperature": -1}, {"temperature": float("nan")}, {"length": -5}, {"random_seed": -1}],
+    [
+        {"temperature": -1},
+        {"temperature": float("nan")},
+        {"length": -5},
+        {"random_seed": -1},
+        {"lines": 0},
+        {"sample": -1},
+    ],
 )
 def test_bad_values_are_refused_before_the_first_character(options: dict[str, float]) -> None:
     """When the function is called, not when its text is read."""
     with pytest.raises(OptionError, match="must be"):
-        generate(make_model("ab"), **{"random_seed": 1, **options})  # type: ignore[arg-type]
+        text(make_model("ab"), **options)
 
 
 def test_a_trained_model_writes_in_its_characters(trained: Path, play: Path) -> None:
