@@ -21,6 +21,7 @@ from charlstm.stream import Reading, Stream, random_numbers
 End = Literal["length", "stop", "lines"]
 
 PLAIN = Sampling()
+DEFAULT_LENGTH = 1000
 TRIES = 100  # lines thrown away in a row before it is said that nothing new comes
 LONGEST_LINE = 4000  # what is longer is judged in pieces, so that memory stays bounded
 
@@ -245,6 +246,17 @@ def generate(
         judge=judge,
         measure=measure,
     )
+
+
+def length_of(asked: int | None, lines: int | None) -> int | None:
+    """The length that a user means: 0 is without end, nothing the default, or it for each line.
+
+    >>> length_of(None, None), length_of(None, 3), length_of(0, 3), length_of(70, 3)
+    (1000, 3000, None, 70)
+    """
+    if asked is None:
+        return DEFAULT_LENGTH * max(1, lines or 1)
+    return asked if asked != 0 else None
 
 
 def check_ends(

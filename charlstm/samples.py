@@ -1,12 +1,12 @@
-"""Several texts from one seed phrase, each finished before it is handed on."""
+"""Many texts, from one seed phrase or one from each, finished before they are handed on."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from charlstm.checkpoint import Model
 from charlstm.config import require_integer
 from charlstm.errors import OptionError
-from charlstm.generate import PLAIN, End, Generation, Judge, generate
+from charlstm.generate import PLAIN, End, Generation, Judge, check_ends, generate
 from charlstm.lstm import Network
 from charlstm.sampling import Sampling
 
@@ -66,6 +66,48 @@ def samples(
 
     first = text(0)
     return (finished(text(i) if i else first, i) for i in range(count))
+
+
+def completed_lines(
+    model: Model,
+    phrases: Iterable[str],
+    *,
+    random_seed: int,
+    length: int | None = None,
+    sampling: Sampling = PLAIN,
+    stop: Sequence[str] = (),
+    judge: Judge | None = None,
+    measure: bool = False,
+    network: Network | None = None,
+) -> Iterator[tuple[str, Sample]]:
+    """Each phrase with the text that ends its line, the line end left out, as phrases come.
+
+    Phrase i draws as sample i does. The next phrase is asked for only when the line before it
+    was taken. Raises OptionError at once, and UnknownCharacterError at its phrase.
+    """
+    require_integer("random seed", random_seed, least=0)
+    check_ends(model, sampling, length=length, stop=stop, lines=1)
+    network = network or Network(model.weights, model.config)
+
+    def lines() -> Iterator[tuple[str, Sample]]:
+        for number, phrase in enumerate(phrases):
+            text = generate(
+                model,
+                phrase,
+                random_seed=random_seed,
+                sample=number,
+                length=length,
+                sampling=sampling,
+                stop=stop,
+                lines=1,
+                judge=judge,
+                measure=measure,
+                network=network,
+            )
+            line = finished(text, number)
+            yield phrase, replace(line, text=line.text.removesuffix("\n"))
+
+    return lines()
 
 
 def finished(generation: Generation, number: int = 0) -> Sample:

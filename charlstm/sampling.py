@@ -6,7 +6,7 @@ what it gives that row alone, bit by bit.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -70,6 +70,16 @@ class Sampling:
             raise OptionError(
                 f"all {size} characters that the model knows are banned; leave it one"
             )
+
+    def banning(self, characters: str, vocabulary: str) -> "Sampling":
+        """The same with ``characters`` banned; those beyond the vocabulary never come anyway.
+
+        Raises OptionError where none is left.
+        """
+        banned = tuple(i for i, c in enumerate(vocabulary) if c in characters)
+        sampling = replace(self, banned=banned)
+        sampling.check_vocabulary(len(vocabulary))
+        return sampling
 
     @cached_property
     def adjusts(self) -> bool:
