@@ -14,13 +14,12 @@ from charlstm.checkpoint import Model
 from charlstm.config import require_integer
 from charlstm.errors import CharLSTMError, OptionError
 from charlstm.lstm import Network
-from charlstm.sampling import Sampling
+from charlstm.sampling import PLAIN, Sampling
 from charlstm.stopping import StopFilter
-from charlstm.stream import Reading, Stream, random_numbers
+from charlstm.stream import Reading, Stream, network_of, random_numbers
 
 End = Literal["length", "stop", "lines"]
 
-PLAIN = Sampling()
 DEFAULT_LENGTH = 1000
 TRIES = 100  # lines thrown away in a row before it is said that nothing new comes
 LONGEST_LINE = 4000  # what is longer is judged in pieces, so that memory stays bounded
@@ -60,7 +59,8 @@ class Generation(Iterator[str]):
     """A text as it comes: pieces of it, each a character, or more where some were held back.
 
     ``end`` says why it ended: its ``length`` is reached, a ``stop`` text was found, or all its
-    ``lines`` are written; it is None before.
+    ``lines`` are written; it is None before. ``random_seed`` is the draws', None where they go
+    on with those of an earlier text.
     """
 
     def __init__(
@@ -76,8 +76,10 @@ class Generation(Iterator[str]):
         lines: int | None,
         judge: Judge | None,
         measure: bool,
+        random_seed: int | None = None,
     ) -> None:
         self.end: End | None = None
+        self.random_seed = random_seed
         self._network, self._sampling, self._numbers = network, sampling, numbers
         self._stream = Stream(network, sampling, numbers, reading)
         self._letters = model.vocabulary.characters
@@ -225,7 +227,7 @@ def generate(
         raise OptionError("no random seed; give a whole number")
     require_integer("sample", sample, least=0)
     check_ends(model, sampling, length=length, stop=stop, lines=lines)
-    network = network or Network(model.weights, model.config)
+    network = network or network_of(model)
     window = max(sampling.repetition_window, judge.length if judge else 0)
     reading = begin(model, network, seed, window=window, after=place.reading if place else None)
     if random_seed is not None:
@@ -245,6 +247,7 @@ def generate(
         lines=lines,
         judge=judge,
         measure=measure,
+        random_seed=random_seed,
     )
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from charlstm.checkpoint import Model
 from charlstm.config import require_integer
 from charlstm.errors import OptionError
-from charlstm.generate import PLAIN, End, Generation, Judge, check_ends, generate
+from charlstm.generate import End, Generation, Judge, check_ends, generate
 from charlstm.lstm import Network
-from charlstm.sampling import Sampling
+from charlstm.sampling import PLAIN, Sampling
+from charlstm.stream import network_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,7 @@ def samples(
     """
     require_integer("samples", count, least=1)
     check_finite(length, stop, lines)
-    network = network or Network(model.weights, model.config)
+    network = network or network_of(model)
 
     def text(number: int) -> Generation:
         return generate(
@@ -87,7 +88,7 @@ def completed_lines(
     """
     require_integer("random seed", random_seed, least=0)
     check_ends(model, sampling, length=length, stop=stop, lines=1)
-    network = network or Network(model.weights, model.config)
+    network = network or network_of(model)
 
     def lines() -> Iterator[tuple[str, Sample]]:
         for number, phrase in enumerate(phrases):

@@ -92,6 +92,9 @@ class Sampling:
         return self.top_k > 0 or self.top_p < 1 or self.min_p > 0
 
 
+PLAIN = Sampling()
+
+
 def sample(logits: Logits, sampling: Sampling, *, uniform: float, recent: Recent = ()) -> int:
     """One id, drawn from ``probabilities(logits, sampling, recent)``; logits (V,).
 

@@ -4,6 +4,7 @@ Characters are ids here. When a text ends, and what of it is shown, is ``charlst
 """
 
 import math
+import os
 import random
 from collections import deque
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from charlstm.checkpoint import Model
 from charlstm.lstm import Array, Network, State
 from charlstm.sampling import Logits, Sampling, sample
 
@@ -67,14 +69,18 @@ class Stream:
         With ``measure``, ``bits`` is then its surprise. Raises ModelFileError where weights are
         too large to compute with.
         """
-        self._catch_up()
-        with np.errstate(all="ignore"):
-            logits = self._network.logits(self._features)
-            chosen = sample(logits, self._sampling, uniform=self._uniform(), recent=self._recent)
-            if measure:
-                self.bits = bits(logits, chosen)
+        logits = self.logits()
+        chosen = sample(logits, self._sampling, uniform=self._uniform(), recent=self._recent)
+        if measure:
+            self.bits = bits(logits, chosen)
         self._unread = chosen
         return chosen
+
+    def logits(self) -> Array:
+        """The score of each next character, (V,)."""
+        self._catch_up()
+        with np.errstate(all="ignore"):
+            return self._network.logits(self._features)
 
     def reading(self) -> Reading:
         """All that is needed to go on from here in another stream."""
@@ -90,12 +96,23 @@ class Stream:
             self._unread = None
 
 
+def network_of(model: Model) -> Network:
+    """The model's network, made ready; weights too large are found when it is used."""
+    with np.errstate(all="ignore"):
+        return Network(model.weights, model.config)
+
+
 def random_numbers(random_seed: int, sample: int = 0) -> random.Random:
     """The generator that text ``sample`` of a random seed draws from.
 
     Python promises to keep the sequence of its ``random()``, so that seeded texts last.
     """
     return random.Random(random_seed if sample == 0 else f"{random_seed}/{sample}")
+
+
+def drawn_seed() -> int:
+    """A random seed from the system, short enough to be copied by hand."""
+    return int.from_bytes(os.urandom(4), "big")
 
 
 def bits(logits: Logits, chosen: int) -> float:

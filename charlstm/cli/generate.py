@@ -150,6 +150,7 @@ def generate(
     from charlstm.runs import find_model
     from charlstm.sampling import Sampling
     from charlstm.seeds import read_seed
+    from charlstm.stream import drawn_seed
 
     if load_state is not None or save_state is not None:
         from charlstm import place
@@ -165,7 +166,7 @@ def generate(
     loaded = load_model(path)
     drawn = random_seed
     if random_seed is None and load_state is None:
-        drawn = int.from_bytes(os.urandom(4), "big")
+        drawn = drawn_seed()
     how: dict[str, Any] = {
         "random_seed": drawn,
         "length": texts.length_of(length, lines),

@@ -23,6 +23,7 @@ def lines_in(place: str) -> Iterator[str]:
     Raises CorpusError for a file that cannot be read, and for bytes that are not UTF-8.
     """
     _check_name(place)
+    label = "standard input" if place == "-" else place
     try:
         with ExitStack() as stack:
             stdin = sys.stdin.buffer if place == "-" else None
@@ -32,14 +33,14 @@ def lines_in(place: str) -> Iterator[str]:
                     text = data.decode().replace("\ufeff", "")
                 except UnicodeDecodeError as error:
                     raise CorpusError(
-                        f"{place}: line {number}: byte 0x{data[error.start]:02x} is not UTF-8; "
+                        f"{label}: line {number}: byte 0x{data[error.start]:02x} is not UTF-8; "
                         f"convert it, with iconv -t UTF-8 for one"
                     ) from error
                 yield from text.removesuffix("\n").removesuffix("\r").split("\r")
     except FileNotFoundError as error:
         raise CorpusError(f"{place}: no such file; check the name") from error
     except OSError as error:
-        raise CorpusError(f"{place}: cannot be read: {error.strerror}") from error
+        raise CorpusError(f"{label}: cannot be read: {error.strerror}") from error
 
 
 def _check_name(place: str) -> None:
