@@ -180,7 +180,7 @@ def generate(
 
     # All that can be wrong is found before anything is said or written.
     if each_line:
-        phrases = _phrases(loaded, seed_file or "-", unknown)
+        phrases = _phrases(loaded, reading.lines_in(seed_file or "-"), unknown)
         made = many.completed_lines(loaded, phrases, **how)
     else:
         if seed_file is not None:
@@ -247,12 +247,12 @@ def _judge(model: "Model", corpus: list[str], length: int, *, quiet: bool) -> An
     return judge
 
 
-def _phrases(model: "Model", place: str, unknown: Unknown) -> Iterator[str]:
-    """The lines of a file as the model reads them; an error names the line."""
+def _phrases(model: "Model", lines: Iterator[str], unknown: Unknown) -> Iterator[str]:
+    """Lines as the model reads them; an error names the line."""
     from charlstm.errors import UnknownCharacterError
     from charlstm.seeds import read_seed
 
-    for number, line in enumerate(reading.lines_in(place), 1):
+    for number, line in enumerate(lines, 1):
         try:
             yield read_seed(model, line, unknown.value)
         except UnknownCharacterError as error:
