@@ -74,7 +74,7 @@ def test_text_without_end_takes_no_more_memory() -> None:
 
 
 def test_a_text_stops_at_a_string(charlstm: Run, trained: Path) -> None:
-    """Asked in nanoGPT 260, 369: at the end of a paragraph, a speech, a recipe; it is not printed."""
+    """Asked in nanoGPT 260, 369: at the end of a paragraph, a speech; it is not printed."""
     words = ["generate", "-m", trained, "--random-seed", 1, "-n", 400, "--no-echo"]
     whole = charlstm(*words).stdout.decode()
     stop = whole[50:53]

@@ -303,6 +303,24 @@ def test_ctrl_c_on_a_terminal_ends_an_endless_text(
     assert (tmp_path / "state").is_file()
 
 
+@pytest.mark.parametrize("form", ["-n 20", "--samples 2 -n 20", "--samples 2 --separator ;"])
+def test_a_prompt_begins_on_a_line_of_its_own(
+    environment: dict[str, str], trained: Path, form: str
+) -> None:
+    """On a terminal the last line is ended."""
+    shown = terminal(f"generate -q -m {trained} --random-seed 5 {form}", environment).read()
+    assert shown.endswith("\n")
+    assert not shown.endswith("\n\n\n")
+
+
+def test_repeatable_options_from_the_environment(charlstm: Run, trained: Path) -> None:
+    """Values are separated by spaces."""
+    words = ["generate", "-m", trained, "--random-seed", 1, "-n", 90]
+    variables = {"CHARLSTM_GENERATE_STOP": "o a"}
+    expected = charlstm(*words, "--stop", "o", "--stop", "a").stdout
+    assert charlstm(*words, env=variables).stdout == expected
+
+
 def test_the_help_teaches_by_pipelines(charlstm: Run) -> None:
     """Short, and each option on it."""
     said = charlstm("generate", "--help").stdout.decode()
