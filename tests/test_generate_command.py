@@ -303,6 +303,30 @@ def test_ctrl_c_on_a_terminal_ends_an_endless_text(
     assert (tmp_path / "state").is_file()
 
 
+@pytest.mark.parametrize("locale", ["C", "en_US.ISO-8859-1"])
+def test_texts_in_options_are_utf8_in_any_locale(
+    charlstm: Run, tmp_path: Path, locale: str
+) -> None:
+    """Stop texts, bans, separators, phrases from files and JSON."""
+    save_model(make_model("é€😀\n"), tmp_path / "model")
+    env = {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+    def written(*words: object, **options: Any) -> str:
+        words = ("generate", "-m", tmp_path / "model", "--random-seed", 1, "-t", 9, *words)
+        done = charlstm(*words, env=env, **options)
+        assert (done.returncode, done.stderr) == (0, b"")
+        return done.stdout.decode("utf-8")
+
+    whole = written("-n", 200)
+    assert set(whole) == set("é€😀\n")
+    assert written("-n", 200, "--stop", "é€") == whole.partition("é€")[0]
+    assert set(written("-n", 200, "--ban", "é😀")) == set("€\n")
+    assert written("-n", 3, "--separator", "→") == whole[:3] + "→"
+    (line,) = objects(written("--each-line", "--json", input="😀é\n".encode()))
+    assert line["seed"] == "😀é"
+    assert written("--seed-file", "-", input="€".encode()).startswith("€")
+
+
 @pytest.mark.parametrize("form", ["-n 20", "--samples 2 -n 20", "--samples 2 --separator ;"])
 def test_a_prompt_begins_on_a_line_of_its_own(
     environment: dict[str, str], trained: Path, form: str
