@@ -126,6 +126,14 @@ def test_a_device_that_is_not_there(charlstm: Run, play: Path, tmp_path: Path) -
         ("time = 3", ["time is 3", "quotes"]),
         ("resume = 'x'", ["resume is no setting"]),
         ("x = " + "[" * 5000, ["not valid TOML"]),
+        ("epochs = 0x" + "f" * 5000, ["epochs is too large to show (int)", "a number"]),
+        ("hidden_size = " + "9" * 5000, ["not valid TOML"]),
+        ("steps." + "a." * 20 + "b = 1", ["steps is {'a'"]),
+        ("a." * 400_000 + "a = 1", ["a key of more than 32 parts"]),
+        ("x = {" + "'a'. " * 40 + "a = 1}", ["a key of more than 32 parts"]),
+        ('output = "a\\u0000b"', ["output is 'a\\x00b'", "a text"]),
+        ('corpus = ["a\\u0000b"]', ["corpus is ['a\\x00b']", "list of texts"]),
+        ("# " + "x" * (1 << 20), ["more than 1,048,576 bytes"]),
     ],
 )
 def test_a_settings_file_with_mistakes(
@@ -306,3 +314,17 @@ def test_windows_that_cannot_be(
 ) -> None:
     """No array is begun."""
     refused(charlstm, ["dataset", play, "-o", "out.npz", *words], status, [], tmp_path)
+
+
+def test_settings_without_end(charlstm: Run, play: Path, tmp_path: Path) -> None:
+    """No more is read than settings can be; a pipe of some is as good as a file."""
+    refused(charlstm, ["train", play, "--config", "/dev/zero"], 2, ["/dev/zero"], tmp_path)
+    words = ["train", play, "--config", "/dev/stdin", "-q", "-o", tmp_path / "run"]
+    assert charlstm(*words, input=b"steps = 2\nhidden_size = 4\n").returncode == 0
+
+
+def test_a_number_of_thousands_of_digits(charlstm: Run, play: Path, tmp_path: Path) -> None:
+    """It is refused without being shown."""
+    (tmp_path / "c.toml").write_text("hidden_size = 0x" + "f" * 5000)
+    words = ["train", play, "--config", "c.toml"]
+    refused(charlstm, words, 2, ["hidden size is too large to show (int)"], tmp_path)
