@@ -22,7 +22,7 @@ from charlstm.training.run import train
 from charlstm.training.store import SAVE_SECONDS, SAVE_SHARE
 
 SIZES = ((1, 128), (2, 256), (2, 512), (2, 1024), (4, 2048))
-REPEATS = 7
+REPEATS = 5
 
 
 def seconds_of_a_state(text: str, num_layers: int, hidden_size: int) -> tuple[float, float, int]:
@@ -47,7 +47,7 @@ def seconds_of_a_state(text: str, num_layers: int, hidden_size: int) -> tuple[fl
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("text")
-    parser.add_argument("--steps", default="2000", help="of the whole runs")
+    parser.add_argument("--steps", default="400", help="of the whole runs")
     arguments = parser.parse_args()
     rows = []
     for num_layers, hidden_size in SIZES:

@@ -20,7 +20,9 @@ from charlstm.stream import Stream, drawn_seed, network_of, random_numbers
 def load(path: str | os.PathLike[str] | None = None) -> "TextModel":
     """The model in a file or a run directory; without a path that of the newest run.
 
-    Raises CharLSTMError where there is none, or one that cannot be used.
+    Raises CharLSTMError where there is none, or one that cannot be used. At a character a call
+    numpy is fastest with one thread (``OPENBLAS_NUM_THREADS=1`` before it is imported), which is
+    also what the command computes with, to the last bit.
     """
     return TextModel(load_model(find_model(os.fspath(path) if path is not None else None)))
 

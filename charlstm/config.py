@@ -19,11 +19,11 @@ def shown(value: object) -> str:
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # a number of thousands of digits; deep nesting
-        return f"a {type(value).__name__} too large to show"
+        return f"too large to show ({type(value).__name__})"
     return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "..."
 
 
-def _is_finite(value: float) -> bool:
+def is_finite(value: float) -> bool:
     """As ``math.isfinite``, also for a whole number beyond any float."""
     return abs(value) <= sys.float_info.max
 
@@ -50,7 +50,7 @@ def require_number(
 
     Where ``open_below``, ``least`` itself is refused too.
     """
-    if isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value):
+    if isinstance(value, int | float) and not isinstance(value, bool) and is_finite(value):
         above = value > least if open_below else value >= least
         if above and value <= most and value < below:
             return

@@ -5,8 +5,10 @@ One safetensors file, tied to its model by a fingerprint. Its header holds one m
 characters read. No file is ever executed; one that is not sound is refused with a PlaceError.
 """
 
+import errno
 import hashlib
 import json
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -87,6 +89,8 @@ def check_target(path: Path) -> None:
     try:
         if not path.parent.is_dir():
             raise PlaceError(f"{path}: no such directory; make {path.parent} first")
+        if not os.access(path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, "permission denied in its directory")
         if regular_size(path, follow=False):
             _check_header(path)
             with safe_open(path, framework="numpy") as file:

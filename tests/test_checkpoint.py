@@ -1,6 +1,7 @@
 """The model file: round trips, equal bytes, and refusal of whatever is not sound."""
 
 import json
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -117,6 +118,17 @@ def tensor(name: str, value: Any) -> Callable[[Any, dict[str, Any]], None]:
         (set_key("model", "dropout", 1.0), "dropout"),
         (set_key("model", "extra", 1), "extra"),
         (set_key("training", None, []), "training"),
+        (set_key("training", "options", {"depth": 2}), "training"),
+        (set_key("training", None, dict.fromkeys(map(str, range(2000)), 0)), "training"),
+        (set_key("training", "val_loss", float("nan")), "not JSON compliant"),
+        (set_key("training", "\ud800", 1), "surrogates"),
+        (set_key("command", None, "charlstm \ud800"), "surrogates"),
+        (set_key("model", "dropout", 10**400), "dropout is 1000"),
+        (set_key("model", "hidden_size", 10**4000), "..."),
+        (set_key("format", None, "x" * 10**6), "..."),
+        (set_key("text", "encoding", "x" * 10**6), "..."),
+        (set_key("vocabulary", None, "ab" * 0x110000), "longer than all of Unicode"),
+        (set_key("training", None, [[]] * 300_000), "more than 262,144"),
         (set_key("corpus", None, {}), "damaged"),
         (set_key("text", "encoding", "hex"), "hex"),
         (without("vocabulary"), "no 'vocabulary'"),
@@ -135,6 +147,15 @@ def test_a_file_that_is_not_sound_is_refused(path: Path, change: Any, said: str)
     assert said in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 1000
+
+
+def with_header(header: bytes) -> bytes:
+    return struct.pack("<Q", len(header)) + header
+
+
+def metadata(text: bytes) -> bytes:
+    return json.dumps({"__metadata__": {METADATA_KEY: text.decode()}}).encode()
 
 
 @pytest.mark.parametrize(
@@ -145,6 +166,12 @@ def test_a_file_that_is_not_sound_is_refused(path: Path, change: Any, said: str)
         (lambda data: data[:100], "cut short"),
         (lambda data: b"PK\x03\x04" + data, "not a safetensors file"),
         (lambda data: struct.pack("<Q", 1 << 60) + data[8:], "not a safetensors file"),
+        (lambda data: struct.pack("<Q", (16 << 20) + 1) + bytes(17 << 20), "header of 16,777,217"),
+        (lambda data: with_header(b"[" * 300_000), "more than 262,144"),
+        (lambda data: with_header(metadata(b'{"format": 1e999}')), "not JSON compliant"),
+        (lambda data: with_header(metadata(b"9" * 5000)), "digits"),
+        (lambda data: with_header(metadata(b"[" * 100_000)), "nested too deeply"),
+        (lambda data: with_header(metadata(b"[1]")), "not a JSON object"),
         (lambda data: save({"w": np.zeros(2)}), "another program"),
     ],
 )
@@ -171,3 +198,20 @@ def test_describe_does_not_share_the_model(path: Path) -> None:
     card = model.describe()
     card["model"]["hidden_size"] = 5
     assert model.config.hidden_size == 8
+
+
+def test_only_a_regular_file_is_opened(path: Path) -> None:
+    """A pipe that nobody writes to and a device are refused, not waited for."""
+    os.mkfifo(path.parent / "pipe")
+    for place in (path.parent / "pipe", Path("/dev/zero")):
+        with pytest.raises(ModelFileError, match="is a pipe or a device"):
+            load_model(place)
+
+
+def test_a_link_that_was_named_is_followed(path: Path) -> None:
+    """Whoever names a file knows it; one that leads to a device is refused."""
+    (path.parent / "link").symlink_to(path)
+    assert load_model(path.parent / "link").describe() == load_model(path).describe()
+    (path.parent / "zero").symlink_to("/dev/zero")
+    with pytest.raises(ModelFileError, match="is a pipe or a device"):
+        load_model(path.parent / "zero")

@@ -1,6 +1,7 @@
 """Texts from files, directories and pipes: normalised, counted, refused with a place."""
 
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -201,3 +202,17 @@ def test_the_folio_is_normalised(shared_corpora: Path) -> None:
     assert "\r" not in text
     assert not text.startswith("\ufeff")
     assert len(notes) == 2
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="file names are UTF-8 there")
+def test_a_name_that_is_not_utf8_can_be_written_down(tmp_path: Path) -> None:
+    """The corpus is called by what of its name is UTF-8."""
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt"))
+    path.write_text("to be")
+    assert open_corpus([str(path)], TextOptions()).name == "caf\ufffd"
+
+
+def test_a_name_too_long_is_refused(tmp_path: Path) -> None:
+    """As any file that cannot be opened."""
+    with pytest.raises(CorpusError, match="cannot be read: File name too long"):
+        open_corpus(["x" * 5000], TextOptions())

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,10 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
         ({"characters": 10**12}, "agree"),
         ({"corpus": {"name": 3}}, "damaged"),
         ({"text": {"encoding": "hex"}}, "hex"),
+        ({"corpus": {"name": "\ud800", "sha256": "", "characters": 18}}, "surrogates"),
+        ({"characters": float("inf")}, "not JSON compliant"),
+        ({"characters": 10**400}, "agree"),
+        ({"vocabulary": [[]] * 300_000}, "more than 262,144"),
     ],
 )
 def test_a_damaged_dataset_is_refused(tmp_path: Path, change: dict[str, Any], said: str) -> None:
@@ -237,3 +243,53 @@ def test_what_was_released_can_be_read_again(tmp_path: Path) -> None:
         before = part[[0, 5000, 9000]].tolist()
         release(part)
         assert part[[0, 5000, 9000]].tolist() == before
+
+
+@pytest.mark.parametrize("name", ["dataset.json", "ids.bin"])
+def test_a_link_in_a_dataset_is_refused(tmp_path: Path, name: str) -> None:
+    """The directory may be a stranger's, and the link lead to any file."""
+    write_dataset(corpus(tmp_path, "to be or not to be"), tmp_path / "data")
+    (tmp_path / "data" / name).rename(tmp_path / name)
+    (tmp_path / "data" / name).symlink_to(tmp_path / name)
+    with pytest.raises(CorpusError, match=f"{name} is a symbolic link"):
+        load_dataset([str(tmp_path / "data")], TextOptions())
+
+
+def test_a_pipe_in_a_dataset_is_refused(tmp_path: Path) -> None:
+    """At once: nobody may ever write to it."""
+    write_dataset(corpus(tmp_path, "to be or not to be"), tmp_path / "data")
+    (tmp_path / "data" / "ids.bin").unlink()
+    os.mkfifo(tmp_path / "data" / "ids.bin")
+    with pytest.raises(CorpusError, match="is a pipe or a device"):
+        open_dataset(tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    ("characters", "change"),
+    [
+        ("ab", lambda ids: ids[:-1]),
+        ("ab", lambda ids: ids + b"\0"),
+        ("ab", lambda ids: b""),
+        ("".join(map(chr, range(32, 600))), lambda ids: ids[:-1]),
+        ("".join(map(chr, range(32, 600))), lambda ids: ids + b"\0"),
+        ("".join(map(chr, range(32, 600))), lambda ids: ids + b"\0\0"),
+    ],
+)
+def test_ids_cut_short_or_grown_are_refused(
+    tmp_path: Path, characters: str, change: Callable[[bytes], bytes]
+) -> None:
+    """By whole ids or by half of one."""
+    write_dataset(corpus(tmp_path, characters * 9), tmp_path / "data")
+    path = tmp_path / "data" / "ids.bin"
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(CorpusError, match="damaged"):
+        open_dataset(tmp_path / "data")
+
+
+def test_a_description_beyond_all_bounds_is_not_read(tmp_path: Path) -> None:
+    """Its size is looked at first."""
+    write_dataset(corpus(tmp_path, "to be or not to be"), tmp_path / "data")
+    with (tmp_path / "data" / "dataset.json").open("r+b") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(CorpusError, match="more than any description"):
+        open_dataset(tmp_path / "data")

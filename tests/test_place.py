@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
@@ -33,6 +33,7 @@ def saved(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_two_halves_are_the_whole(tmp_path_factory: Any, first: int, second: int) -> None:
     """Draws, penalty and network go on where they were, through the file."""
@@ -149,6 +150,7 @@ def test_files_that_are_none_of_ours(saved: Path, tmp_path: Path) -> None:
         check_target(tmp_path / name)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 3600), st.binary(min_size=1, max_size=9))
 def test_a_damaged_file_is_refused_or_harmless(
     tmp_path_factory: Any, offset: int, data: bytes

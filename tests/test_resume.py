@@ -4,7 +4,9 @@ import copy
 import json
 import math
 import shutil
-from collections.abc import Iterator
+import struct
+import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -394,3 +396,185 @@ def test_no_pickle_is_executed(cut: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError):
         list(resume(cut))
     assert not (tmp_path / "sprung").exists()
+
+
+def rewrite(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change a state and save it as torch would."""
+    state = torch.load(path, weights_only=True)
+    change(state)
+    torch.save(state, path)
+
+
+def put(*keys: Any) -> Callable[[dict[str, Any]], None]:
+    """A change of a state: all but the last of ``keys`` lead to the place, the last goes there."""
+    *way, last, value = keys
+
+    def change(state: dict[str, Any]) -> None:
+        for key in way:
+            state = state[key]
+        state[last] = value
+
+    return change
+
+
+def laughs() -> list[Any]:
+    """Forty lists that hold each other twice: 2**40 of them to whoever walks through all."""
+    part: list[Any] = []
+    for _ in range(40):
+        part = [part, part]
+    return part
+
+
+GIANT = torch.zeros(1).expand(1 << 40)
+FIRST = ("learner", "optimizer", "state", 0)
+GROUP = ("learner", "optimizer", "param_groups", 0)
+MALFORMED: list[tuple[Any, ...]] = [
+    ("format", torch.ones(2)),
+    ("format", laughs()),
+    ("config", "steps", None),
+    ("config", "steps", laughs()),
+    ("config", "device", "auto"),
+    ("config", "precision", "fp16"),
+    ("config", "seq_length", 1 << 20),
+    ("config", "init_from", "\ud800"),
+    ("places", []),
+    ("places", ["a\0b"]),
+    ("places", ["\ud800"]),
+    ("places", [7]),
+    ("places_given", laughs()),
+    ("fingerprint", "name", "\ud800"),
+    ("books", "seconds", math.nan),
+    ("books", "best_step", -1),
+    ("books", "best_loss", math.nan),
+    ("books", "train_loss", GIANT),
+    ("learner", "steps_done", 31),
+    ("learner", "carried", GIANT),
+    ("learner", "losses", GIANT),
+    ("learner", "losses", torch.full((3,), torch.nan)),
+    ("learner", "losses", torch.nn.Parameter(torch.zeros(3))),
+    ("learner", "losses", torch._neg_view(torch.zeros(3))),
+    ("learner", "rng", torch.zeros(5056)),
+    ("learner", "rng", torch.zeros(16, dtype=torch.uint8)),
+    ("learner", "cuda_rng", GIANT),
+    ("learner", "model", GIANT),
+    ("learner", "averaged", "output.bias", torch.zeros(31, dtype=torch.float64)),
+    ("learner", "sound", "output.bias", torch.full((31,), torch.nan)),
+    ("learner", "sound", "output.bias", torch.zeros(1).expand(31)),
+    ("learner", "optimizer", "state", {0: {}}),
+    ("learner", "optimizer", "param_groups", []),
+    (*FIRST, "step", torch.tensor(-1.0)),
+    (*FIRST, "step", torch.tensor(1e30)),
+    (*FIRST, "step", 3.0),
+    (*FIRST, "exp_avg", torch.zeros(31, 4, dtype=torch.float64)),
+    (*FIRST, "max_exp_avg_sq", torch.zeros(31, 4)),
+    (*GROUP, "params", GIANT),
+    (*GROUP, "params", torch.zeros(2)),
+    (*GROUP, "betas", (2.0, 2.0)),
+    (*GROUP, "betas", (torch.zeros(2), 0.9)),
+    (*GROUP, "fused", False),
+    (*GROUP, "differentiable", True),
+    (*GROUP, "lr", GIANT),
+    (*GROUP, "weight_decay", math.nan),
+]
+
+
+@pytest.mark.parametrize(
+    "keys", MALFORMED, ids=[f"{i}-{'-'.join(map(str, k[:-1]))}" for i, k in enumerate(MALFORMED)]
+)
+def test_a_state_with_a_part_of_another_kind_is_refused(cut: Path, keys: tuple[Any, ...]) -> None:
+    """Before anything is begun: in no part may a wrong type, shape or number come later."""
+    before = (cut / "metrics.jsonl").read_bytes()
+    rewrite(cut / "state.pt", put(*keys))
+    with pytest.raises(TrainingError, match=r"state\.pt") as caught:
+        list(resume(cut))
+    assert len(str(caught.value)) < 500
+    assert (cut / "metrics.jsonl").read_bytes() == before
+
+
+def test_carried_state_of_another_precision_is_refused(cut: Path) -> None:
+    """The layers cannot compute with it."""
+
+    def change(state: dict[str, Any]) -> None:
+        state["config"]["precision"] = "fp32"
+        carried = state["learner"]["carried"]
+        state["learner"]["carried"] = [(h.bfloat16(), c.bfloat16()) for h, c in carried]
+
+    rewrite(cut / "state.pt", change)
+    with pytest.raises(TrainingError, match="carried state"):
+        list(resume(cut))
+
+
+def members_of(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def archived(path: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> None:
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+
+
+PICKLE = "archive/data.pkl"
+PICKLES = [
+    (b"\x80\2cbuiltins\nbytearray\n\x8a\5\0\0\0\0\x7f\x85R.", "calls upon builtins.bytearray"),
+    (b"\x80\2cposix\nsystem\nX\4\0\0\0true\x85R.", "calls upon posix.system"),
+    (b"\x80\2(" + b"]" * (1 << 20) + b"t.", "more than 1,048,576 operations"),
+    (b"\x80\2X" + struct.pack("<I", 17 << 20) + bytes(17 << 20) + b".", "a pickle of 17,825,8"),
+    (b"\x80\2]" * 40, "exhausted"),
+]
+
+
+@pytest.mark.parametrize(("pickled", "said"), PICKLES, ids=[said for _, said in PICKLES])
+def test_a_pickle_that_is_no_state_is_refused(cut: Path, pickled: bytes, said: str) -> None:
+    """Before torch reads it: calls that would fill the memory, and pickles too long."""
+    archived(cut / "state.pt", {**members_of(cut / "state.pt"), PICKLE: pickled})
+    with pytest.raises(TrainingError, match=said):
+        list(resume(cut))
+
+
+def test_an_archive_that_torch_would_not_write_is_refused(cut: Path) -> None:
+    """Compressed, doubled in another case, crowded, damaged, of the old kind without an archive."""
+    path = cut / "state.pt"
+    whole, members = path.read_bytes(), members_of(path)
+    assert PICKLE in members
+
+    archived(path, {**members, "archive/zeros": bytes(1 << 28)}, zipfile.ZIP_DEFLATED)
+    with pytest.raises(TrainingError, match="members larger than the file"):
+        list(resume(cut))
+    archived(path, members, zipfile.ZIP_DEFLATED)
+    with pytest.raises(TrainingError, match=r"compressed member|larger than the file"):
+        list(resume(cut))
+    archived(path, {**members, PICKLE.upper(): b"x"})
+    with pytest.raises(TrainingError, match="two members of one name"):
+        list(resume(cut))
+    archived(path, {**members, **{f"archive/{i}": b"" for i in range(33_000)}})
+    with pytest.raises(TrainingError, match=r"33,\d+ members"):
+        list(resume(cut))
+    _, data = max(members.items(), key=lambda member: len(member[1]))
+    at = whole.index(data)
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    with pytest.raises(TrainingError, match="CRC"):
+        list(resume(cut))
+    path.write_bytes(whole)
+    torch.save(torch.load(path, weights_only=True), path, _use_new_zipfile_serialization=False)
+    with pytest.raises(TrainingError, match="not an archive"):
+        list(resume(cut))
+
+
+def test_a_text_without_end_that_a_state_names_is_not_read(cut: Path) -> None:
+    """A state from a stranger may name a device."""
+    rewrite(cut / "state.pt", put("places", ["/dev/zero"]))
+    with pytest.raises(CorpusError, match="/dev/zero: is a pipe or a device"):
+        list(resume(cut))
+
+
+@pytest.mark.parametrize("name", ["state.pt", "metrics.jsonl", "model.safetensors"])
+def test_a_run_with_a_link_in_it_is_not_resumed(cut: Path, tmp_path: Path, name: str) -> None:
+    """What it leads to stays as it is."""
+    kept = (cut / name).read_bytes()
+    (cut / name).rename(tmp_path / "elsewhere")
+    (cut / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(TrainingError, match="is a symbolic link"):
+        list(resume(cut))
+    assert (tmp_path / "elsewhere").read_bytes() == kept

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from charlstm.errors import ModelFileError, OptionError
-from charlstm.runs import find_model
+from charlstm.errors import CorpusError, ModelFileError, OptionError, TrainingError
+from charlstm.runs import check_recorded, check_run, find_model
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +36,44 @@ def test_without_any_model_the_way_to_make_one_is_said() -> None:
     """The command to run stands in the message."""
     with pytest.raises(ModelFileError, match="charlstm train"):
         find_model(None)
+
+
+def test_a_linked_model_in_a_run_is_refused() -> None:
+    """A run may be a stranger's, and the link lead to any file; the newest is another then."""
+    for age, name in enumerate(("linked", "own")):
+        model = Path("runs", name, "model.safetensors")
+        model.parent.mkdir(parents=True)
+        model.touch()
+        os.utime(model, (1000 - age, 1000 - age))
+    Path("runs/linked/model.safetensors").rename("elsewhere")
+    Path("runs/linked/model.safetensors").symlink_to(Path("elsewhere").absolute())
+    with pytest.raises(ModelFileError, match="is a symbolic link"):
+        find_model("runs/linked")
+    assert find_model(None) == Path("runs/own/model.safetensors")
+    assert find_model("runs/linked/model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("name", ["state.pt", "metrics.jsonl", "model.safetensors"])
+def test_a_run_with_a_link_or_a_pipe_is_not_resumed(name: str) -> None:
+    """Lines would be appended to whatever a link leads to."""
+    Path("precious").touch()
+    Path("run").mkdir()
+    check_run(Path("run"))
+    check_run(Path("absent"))
+    Path("run", name).symlink_to(Path("precious").absolute())
+    with pytest.raises(TrainingError, match=f"{name}: cannot be used: is a symbolic link"):
+        check_run(Path("run"))
+    Path("run", name).unlink()
+    os.mkfifo(Path("run", name))
+    with pytest.raises(TrainingError, match="is a pipe or a device"):
+        check_run(Path("run"))
+
+
+def test_a_text_that_a_state_names_is_a_file_or_a_directory() -> None:
+    """A device has no end, and a pipe may have no writer."""
+    Path("text").touch()
+    check_recorded(["text", ".", "-", "absent"])
+    os.mkfifo("pipe")
+    for place in ("pipe", "/dev/zero", "x" * 5000):
+        with pytest.raises(CorpusError, match=place):
+            check_recorded([place])

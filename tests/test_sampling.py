@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charlstm.errors import ModelFileError, OptionError
@@ -97,6 +97,17 @@ def test_each_filter_and_their_order(
     np.testing.assert_allclose(probabilities(batch, sampling, padded)[0], expected, atol=1e-12)
 
 
+def test_the_example_of_the_manual_page() -> None:
+    """Four characters, the nucleus of 0.7, and the same without the first."""
+    logits = np.log([0.5, 0.3, 0.15, 0.05])
+    shares = probabilities(logits, Sampling(top_p=0.7))
+    assert shares.round(3).tolist() == [0.625, 0.375, 0, 0]
+    left = probabilities(logits, Sampling(banned=(0,)))
+    assert left.round(3).tolist() == [0, 0.6, 0.3, 0.1]
+    shares = probabilities(logits, Sampling(banned=(0,), top_p=0.7))
+    assert shares.round(3).tolist() == [0, 0.667, 0.333, 0]
+
+
 def test_top_k_keeps_exactly_k_of_equals() -> None:
     """A threshold would keep them all."""
     for k in range(1, 7):
@@ -113,7 +124,7 @@ def test_filters_that_leave_everything_change_no_draw() -> None:
         )
 
 
-settings = st.builds(
+samplings = st.builds(
     Sampling,
     temperature=st.sampled_from([0, 5e-324, 0.3, 1, 2.5, 1e4]),
     top_k=st.integers(0, 9),
@@ -125,7 +136,8 @@ settings = st.builds(
 uniforms = st.floats(0, 1, exclude_max=True)
 
 
-@given(st.lists(st.floats(-1e4, 1e4, width=32), min_size=3, max_size=9), settings, uniforms)
+@settings(deadline=None)
+@given(st.lists(st.floats(-1e4, 1e4, width=32), min_size=3, max_size=9), samplings, uniforms)
 def test_any_logits_give_an_id_that_has_a_share(
     logits: list[float], sampling: Sampling, uniform: float
 ) -> None:
@@ -141,7 +153,8 @@ def test_any_logits_give_an_id_that_has_a_share(
         assert np.count_nonzero(shares) <= sampling.top_k
 
 
-@given(st.data(), settings, st.integers(3, 70), st.integers(1, 9))
+@settings(deadline=None)
+@given(st.data(), samplings, st.integers(3, 70), st.integers(1, 9))
 def test_a_row_of_a_batch_gets_what_it_gets_alone(
     data: st.DataObject, sampling: Sampling, V: int, B: int
 ) -> None:

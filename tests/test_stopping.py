@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charlstm.errors import OptionError
@@ -18,6 +18,7 @@ def pieces(text: str, cuts: list[int]) -> list[str]:
     return [text[i:j] for i, j in pairwise(places)]
 
 
+@settings(deadline=None)
 @given(texts, st.text("ab", min_size=1, max_size=6), st.lists(st.integers(0, 40)))
 def test_one_stop_text_is_found_as_partition_finds_it(
     text: str, stop: str, cuts: list[int]
@@ -32,6 +33,7 @@ def test_one_stop_text_is_found_as_partition_finds_it(
         assert stops.feed("more") == stops.rest() == ""
 
 
+@settings(deadline=None)
 @given(texts, st.lists(st.text("ab", min_size=1, max_size=6), max_size=4))
 def test_of_several_the_first_complete_one_counts(text: str, several: list[str]) -> None:
     """And of those that end at one place the longest."""
@@ -46,6 +48,7 @@ def test_of_several_the_first_complete_one_counts(text: str, several: list[str])
     assert (passed, stops.found) == (text, None)
 
 
+@settings(deadline=None)
 @given(texts, st.text("ab", min_size=1, max_size=6))
 def test_no_more_is_held_back_than_may_be_a_stop_text(text: str, stop: str) -> None:
     """The longest end of the text that is a beginning of the stop text, and nothing else."""

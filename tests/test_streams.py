@@ -3,12 +3,19 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pexpect
 import pytest
 
+from charlstm.checkpoint import save_model
+from charlstm.config import TextOptions
+from charlstm.corpus import open_corpus
+from charlstm.dataset import write_dataset
+
 from .conftest import VERSE, Run
+from .test_generate import make_model
 
 
 def shell(line: str, environment: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[bytes]:
@@ -259,3 +266,95 @@ def test_training_survives_a_reader_of_its_messages_that_goes_away(
     assert (tmp_path / "run/model.safetensors").is_file()
     last = (tmp_path / "run/metrics.jsonl").read_text().splitlines()[-1]
     assert json.loads(last)["step"] == 60
+
+
+EVIL = "\x1b]0;evil\x07\x9b31m\u202e"  # sets a terminal's title, colours it, turns its writing
+
+
+def hostile_model(path: Path) -> Path:
+    """A model in which every text would act on a terminal."""
+    model = make_model("\n" + "".join(sorted(set(EVIL))))
+    save_model(
+        replace(
+            model,
+            fingerprint=replace(model.fingerprint, name=EVIL),
+            training={EVIL: EVIL, "steps": 1},
+            command=EVIL,
+        ),
+        path,
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["generate", "-m", "model", "-n", "200", "--random-seed", "1"], "^["),
+        (["inspect", "-m", "model"], "\\x1b"),
+        (["inspect", "-m", "model", "--json"], "evil"),
+        (["inspect", "-m", EVIL], "no such model"),
+        (["inspect", "-m", "damaged" + EVIL], "cut short"),
+        (["generate", "-m", "model", "--seed", EVIL + "x"], "never saw"),
+        (["vocab", "text" + EVIL], "\\x1b"),
+        (["vocab", "broken" + EVIL], "0xff"),
+        (["vocab", "absent" + EVIL], "no such file"),
+        (["--debug", "vocab", "absent" + EVIL], "Traceback"),
+        (["dataset", "text" + EVIL, "-o", EVIL + "1"], "distinct"),
+        (["train", "data", "--steps", "2", "--hidden-size", "4"], "runs/"),
+        (["train", "data", "--steps", "2", "--init-from", "model"], "begun from"),
+        (["train", "bad"], "damaged dataset"),
+        (["train", "--config", "c.toml"], "is no setting"),
+        ([EVIL], "evil"),
+        (["vocab", "--" + EVIL], "evil"),
+    ],
+)
+def test_no_text_reaches_a_terminal_as_a_control_sequence(
+    environment: dict[str, str], tmp_path: Path, words: list[str], said: str
+) -> None:
+    """From models, corpora, datasets, settings and file names, in whatever is printed."""
+    hostile_model(tmp_path / "model")
+    (tmp_path / f"damaged{EVIL}").write_bytes(b"\x1b[1m" * 9)
+    (tmp_path / f"text{EVIL}").write_text((EVIL + "abc\r\n") * 40, newline="")
+    (tmp_path / f"broken{EVIL}").write_bytes(b"\xff" * 9)
+    text = TextOptions()
+    write_dataset(open_corpus([str(tmp_path / f"text{EVIL}")], text), tmp_path / "data")
+    write_dataset(open_corpus([str(tmp_path / f"text{EVIL}")], text), tmp_path / "bad")
+    (tmp_path / "bad/dataset.json").write_text(json.dumps({"format": 1, "vocabulary": [EVIL]}))
+    (tmp_path / "c.toml").write_text('"\\u001b]0;evil\\u0007\\u009b31m\\u202e" = 1')
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "charlstm", *words],
+        env={**environment, "TERM": "xterm-256color"},
+        cwd=str(tmp_path),
+        encoding="utf-8",
+        timeout=60,
+        dimensions=(24, 200),
+    )
+    shown = child.read()
+    assert said in shown
+    for part in ("\x1b]", "\x07", "\x9b", "\u202e"):
+        assert part not in shown
+
+
+def test_a_name_cannot_forge_a_line(charlstm: Run, tmp_path: Path) -> None:
+    """What is said of a file whose name has line ends stays one line."""
+    name = "a\ncharlstm: error: the disk is on fire\n.txt"
+    (tmp_path / name).write_bytes(b"some text\r\n" * 9)
+    done = charlstm("vocab", name, cwd=tmp_path)
+    assert done.stderr.count(b"\n") == 1
+    assert b"a^Jcharlstm: error" in done.stderr
+    (tmp_path / name).write_bytes(b"\xff")
+    assert charlstm("vocab", name, cwd=tmp_path).stderr.count(b"\n") == 1
+
+
+def test_a_long_text_does_not_fill_the_terminal(charlstm: Run, tmp_path: Path) -> None:
+    """A card shows its beginning, and the whole as JSON; an error is cut."""
+    model = replace(make_model("ab\n"), command="x" * 100_000)
+    save_model(model, tmp_path / "model")
+    card = charlstm("inspect", "-m", tmp_path / "model").stdout
+    assert len(card) < 10_000
+    assert b"--json" in card
+    whole = json.loads(charlstm("inspect", "-m", tmp_path / "model", "--json").stdout)
+    assert whole["command"] == model.command
+    (tmp_path / "c.toml").write_text("x" * 100_000 + " = 1")
+    assert len(charlstm("train", "--config", tmp_path / "c.toml").stderr) < 11_000

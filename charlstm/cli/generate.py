@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlstm.cli import console, options, reading, writing
-from charlstm.cli.escapes import unescaped
 from charlstm.cli.stop import Stop
 from charlstm.errors import OptionError
 
@@ -133,7 +132,11 @@ def generate(
     def text(value: str, option: str) -> str:
         # An argument's bytes are UTF-8 here, whatever the locale made of them.
         given = os.fsencode(value).decode("utf-8", "surrogateescape")
-        return unescaped(given, option) if escapes else given
+        if not escapes:
+            return given
+        from charlstm.cli.escapes import unescaped
+
+        return unescaped(given, option)
 
     phrase = text(seed, "--seed")
     banned = text(ban, "--ban")
@@ -145,13 +148,14 @@ def generate(
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
         os.environ[variable] = "1"
     from charlstm import generate as texts
-    from charlstm import samples as many
     from charlstm.checkpoint import load_model
     from charlstm.runs import find_model
     from charlstm.sampling import Sampling
     from charlstm.seeds import read_seed
     from charlstm.stream import drawn_seed
 
+    if each_line or samples != 1 or json:
+        from charlstm import samples as many
     if load_state is not None or save_state is not None:
         from charlstm import place
     sampling = Sampling(
@@ -180,7 +184,7 @@ def generate(
 
     # All that can be wrong is found before anything is said or written.
     if each_line:
-        phrases = _phrases(loaded, seed_file or "-", unknown)
+        phrases = _phrases(loaded, reading.lines_in(seed_file or "-"), unknown)
         made = many.completed_lines(loaded, phrases, **how)
     else:
         if seed_file is not None:
@@ -247,12 +251,12 @@ def _judge(model: "Model", corpus: list[str], length: int, *, quiet: bool) -> An
     return judge
 
 
-def _phrases(model: "Model", place: str, unknown: Unknown) -> Iterator[str]:
-    """The lines of a file as the model reads them; an error names the line."""
+def _phrases(model: "Model", lines: Iterator[str], unknown: Unknown) -> Iterator[str]:
+    """Lines as the model reads them; an error names the line."""
     from charlstm.errors import UnknownCharacterError
     from charlstm.seeds import read_seed
 
-    for number, line in enumerate(reading.lines_in(place), 1):
+    for number, line in enumerate(lines, 1):
         try:
             yield read_seed(model, line, unknown.value)
         except UnknownCharacterError as error:

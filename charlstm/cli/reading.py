@@ -2,8 +2,8 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 from charlstm.config import TextOptions
 from charlstm.errors import CorpusError, OptionError
@@ -20,25 +20,32 @@ def phrase_in(place: str) -> str:
 def lines_in(place: str) -> Iterator[str]:
     """The lines of a file without their ends, each as soon as it is there.
 
-    Raises CorpusError for a file that cannot be read, and for bytes that are not UTF-8.
+    Raises CorpusError at once for a file that cannot be opened, and in its turn for a line that
+    is not UTF-8.
     """
     _check_name(place)
-    label = "standard input" if place == "-" else place
+    if place == "-":
+        return _lines(sys.stdin.buffer, "standard input")
     try:
-        with ExitStack() as stack:
-            stdin = sys.stdin.buffer if place == "-" else None
-            file = stdin or stack.enter_context(Path(place).open("rb"))
-            for number, data in enumerate(file, 1):
-                try:
-                    text = data.decode().replace("\ufeff", "")
-                except UnicodeDecodeError as error:
-                    raise CorpusError(
-                        f"{label}: line {number}: byte 0x{data[error.start]:02x} is not UTF-8; "
-                        f"convert it, with iconv -t UTF-8 for one"
-                    ) from error
-                yield from text.removesuffix("\n").removesuffix("\r").split("\r")
+        return _lines(Path(place).open("rb"), place)
     except FileNotFoundError as error:
         raise CorpusError(f"{place}: no such file; check the name") from error
+    except OSError as error:
+        raise CorpusError(f"{place}: cannot be read: {error.strerror}") from error
+
+
+def _lines(file: IO[bytes], label: str) -> Iterator[str]:
+    number = 0
+    try:
+        for data in file:
+            number += 1
+            text = data.decode().replace("\ufeff", "")
+            yield from text.removesuffix("\n").removesuffix("\r").split("\r")
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            f"{label}: line {number}: byte 0x{data[error.start]:02x} is not UTF-8; convert it, "
+            f"with iconv -t UTF-8 for one"
+        ) from error
     except OSError as error:
         raise CorpusError(f"{label}: cannot be read: {error.strerror}") from error
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from charlstm.config import shown
+from charlstm.config import is_finite, shown
 from charlstm.errors import OptionError
 
 # What TOML may hold for an option of a type, and how that is called.
@@ -66,8 +66,12 @@ def _check(path: Path, key: str, value: Any, parameter: Any) -> None:
             return
         raise OptionError(f"{path}: {key} is {shown(value)}; it must be a list of texts")
     types, words = ACCEPTED.get(parameter.type.name, TEXT)
-    unlike = isinstance(value, bool) and bool not in types
-    if not isinstance(value, types) or unlike or (isinstance(value, str) and not _is_name(value)):
+    unlike = (
+        (isinstance(value, bool) and bool not in types)
+        or (isinstance(value, int) and float in types and not is_finite(value))
+        or (isinstance(value, str) and not _is_name(value))
+    )
+    if unlike or not isinstance(value, types):
         raise OptionError(f"{path}: {key} is {shown(value)}; it must be {words}")
 
 

@@ -5,8 +5,7 @@ What a terminal must not be told is made visible here; when a text ends is decid
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from charlstm.cli import console
 from charlstm.cli.stop import Stop
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from charlstm.samples import Sample
 
 
-@dataclass(frozen=True, kw_only=True)
-class Form:
+class Form(NamedTuple):
     """How texts are written: ``separator`` follows each, None is a line end where it has none."""
 
     raw: bool
@@ -58,7 +56,9 @@ def stream(phrase: str, generation: "Generation", form: Form, *, stop: Stop) -> 
 
 def write_all(texts: "Iterator[tuple[str, Sample]]", form: Form, *, whole_lines: bool) -> None:
     """Finished texts, each flushed when it is written; ``whole_lines``: each is one line."""
-    shown = console.visible if sys.stdout.isatty() and not form.raw else str
+    terminal = sys.stdout.isatty()
+    shown = console.visible if terminal and not form.raw else str
+    last = "\n"
     for phrase, sample in texts:
         if form.json:
             console.write_json(
@@ -75,8 +75,11 @@ def write_all(texts: "Iterator[tuple[str, Sample]]", form: Form, *, whole_lines:
             text = phrase + sample.text if form.echo else sample.text
             ended = text.endswith("\n") and not whole_lines
             closing = form.separator if form.separator is not None else "" if ended else "\n"
+            last = text + closing or last
             sys.stdout.write(shown(text + closing))
         sys.stdout.flush()
+    if terminal and not last.endswith("\n"):
+        sys.stdout.write("\n")
 
 
 def flush_at_line_ends() -> None:

@@ -199,7 +199,10 @@ class Learner:
             "averaged": self.averaged.state_dict(),
             "sound": self.sound,
             "optimizer": self.optimizer.state_dict(),
-            "carried": [(self.group.whole(h), self.group.whole(c)) for h, c in self.carried],
+            "carried": [
+                (self.group.whole(h).contiguous(), self.group.whole(c).contiguous())
+                for h, c in self.carried
+            ],
             "steps_done": self.steps_done,
             "rate_scale": self.rate_scale,
             "losses": self.losses,

@@ -4,6 +4,7 @@ Whether a state is sound is found in ``charlstm.training.state``; ``charlstm.tra
 the work.
 """
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -31,6 +32,7 @@ from charlstm.training.state import UNSOUND, config_in, damaged, load_state
 # What may be asked for anew; all else was settled when the run began.
 CHANGEABLE = ("time", "epochs", "steps", "patience", "save_every", "device", "precision", "threads")
 AS_BEFORE = Settings()
+MOST_THREADS = 4  # a core; a state may be from a larger machine, or a stranger's
 
 
 def resume(
@@ -95,7 +97,7 @@ def _on_this_machine(config: TrainConfig, asked: Settings) -> TrainConfig:
         config,
         device=device,
         precision=config.precision if asked.precision == "auto" else asked.precision,
-        threads=asked.threads or config.threads,
+        threads=asked.threads or min(config.threads, MOST_THREADS * (os.cpu_count() or 1)),
         patience=config.patience if asked.patience is None else asked.patience,
         save_every=config.save_every if asked.save_every is None else asked.save_every,
     )
@@ -164,7 +166,7 @@ def _run(
     run = Run(dataset, learner, list(places) or state["places_given"], path.parent)
     try:
         run.load_state_dict(state)
-    except (*UNSOUND, RuntimeError) as error:
+    except UNSOUND as error:
         raise damaged(path, error) from error
     if config.steps != state["config"]["steps"]:
         run.books.lengthened_at.append(done)

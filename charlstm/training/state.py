@@ -32,7 +32,7 @@ from charlstm.training.config import TrainConfig
 from charlstm.training.learner import BETAS
 
 FORMAT = 1
-UNSOUND = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
+UNSOUND = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RuntimeError)
 MOMENTS = ("exp_avg", "exp_avg_sq")
 CUDA_RNG_BYTES = 16
 
@@ -84,7 +84,7 @@ def config_in(state: dict[str, Any]) -> TrainConfig:
     """The configuration in a state, once every part that a run takes up is found to fit it.
 
     Sizes are those of tensors that are there, so none is believed that would not fit into the
-    file. Raises ValueError, LookupError, TypeError, AttributeError and OptionError.
+    file. Raises OptionError, ValueError and whatever Python and torch raise for a wrong type.
     """
     values = dict(state["config"])
     sizes = dict(values.pop("model"))
@@ -99,11 +99,12 @@ def config_in(state: dict[str, Any]) -> TrainConfig:
     _check_weights(learner, config)
     _check_optimizer(learner["optimizer"], config, done)
     carried = (1, config.batch_size, config.model.hidden_size)
+    types = (torch.float32, *[torch.bfloat16] * (config.precision == "bf16"))
     if len(learner["carried"]) != config.model.num_layers:
         raise ValueError("carried state of another size than the configuration's")
     for hidden, cell in learner["carried"]:
         for part in (hidden, cell):
-            _check_tensor("carried state", part, carried, torch.float32, torch.bfloat16)
+            _check_tensor("carried state", part, carried, *types)
     _check_tensor("losses", learner["losses"], (3,), torch.float32)
     for count in learner["losses"][1:].tolist():
         require_number("number of losses", count, least=0, below=done + 1)
@@ -181,6 +182,8 @@ def _check_books(books: dict[str, Any]) -> None:
     for name, usual in asdict(Books()).items():
         label, value = name.replace("_", " "), books[name]
         if isinstance(usual, list):
+            if type(value) is not list:
+                raise ValueError(f"{label} is no list")
             for step in value:
                 require_integer(label, step, least=0)
         elif isinstance(usual, int):

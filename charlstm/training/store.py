@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -82,10 +81,12 @@ class Store:
         if not path.exists():
             return
         with path.open("rb+") as file:
-            end = 0
-            # A line that a crash cut short has no end.
-            while (line := file.readline(LONGEST_LINE)).endswith(b"\n") and _step_of(line) <= step:
-                end += len(line)
+            end = last = 0
+            while (line := file.readline(LONGEST_LINE)).endswith(b"\n"):  # not cut by a crash
+                found = _step_of(line)
+                if not last < found <= step:
+                    break
+                end, last = end + len(line), found
             file.truncate(end)
 
 
@@ -111,8 +112,8 @@ def _sync(path: Path) -> None:
 
 
 def _step_of(line: bytes) -> int:
-    """The step of a line of metrics; what is no such line belongs to no step."""
+    """The step of a line of metrics, or -1 for what is no such line."""
     try:
         return int(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return sys.maxsize
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return -1
