@@ -8,15 +8,14 @@ change a row: each sum goes over its own row alone, in an order that the shape d
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from charlstm.ending import Ending
-from charlstm.lstm import Array, Network, State
+from charlstm.lstm import Network, Recurrence
 from charlstm.sampling import NO_ID, Sampling, sample_batch
-from charlstm.stream import Reading, bits, random_numbers
+from charlstm.stream import QUIET, Reading, bits, random_numbers
 
 TILE = 32  # texts; more would leave the cores unequal work, fewer would read the weights too often
 
@@ -38,8 +37,10 @@ class Batch:
 
 def written(batch: Batch, count: int) -> Iterator[tuple[str, Ending]]:
     """Texts 0 to ``count`` - 1 and how each ended, in order; at most one tile a core is ahead."""
+    from concurrent.futures import ThreadPoolExecutor  # 5 ms that a single text need not wait
+
     tiles = range(0, count, TILE)
-    workers = min(len(tiles), os.cpu_count() or 1)
+    workers = min(len(tiles), _cores())
     with ThreadPoolExecutor(workers) as pool:
         waiting = [pool.submit(_tile, batch, t, count) for t in tiles[:workers]]
         following = iter(tiles[workers:])
@@ -57,15 +58,16 @@ def _tile(batch: Batch, first: int, count: int) -> list[tuple[str, Ending]]:
     numbers = [random_numbers(batch.random_seed, i) for i in range(first, min(first + TILE, count))]
     endings = [Ending(length=batch.length, stop=batch.stop, lines=batch.lines) for _ in numbers]
     texts: list[list[str]] = [[] for _ in numbers]
-    state, features = _repeated(batch.reading)
+    recurrence = Recurrence(network, TILE)
+    recurrence.load(batch.reading.state, batch.reading.features)
     window = sampling.repetition_window if sampling.repetition_penalty != 1 else 0
     recent = np.full((TILE, window), NO_ID)
     known = batch.reading.recent[-window:] if window else ()
     recent[:, window - len(known) :] = known
     uniforms = np.zeros(TILE)
-    with np.errstate(all="ignore"):
+    with np.errstate(**QUIET):
         while active := [row for row, ending in enumerate(endings) if ending.end is None]:
-            logits = network.logits(features)  # (TILE, V)
+            logits = network.logits(recurrence.features)  # (TILE, V)
             for row in active:
                 uniforms[row] = numbers[row].random()
             ids = sample_batch(logits, sampling, uniforms=uniforms, recent=recent)
@@ -75,15 +77,12 @@ def _tile(batch: Batch, first: int, count: int) -> list[tuple[str, Ending]]:
                 texts[row].append(endings[row].feed(batch.letters[chosen], surprise))
             if window:
                 recent = np.concatenate((recent[:, 1:], ids[:, None]), axis=1)
-            features, state = network.step(ids, state)
+            recurrence.read(ids)
     return [("".join(text), ending) for text, ending in zip(texts, endings, strict=True)]
 
 
-def _repeated(reading: Reading) -> tuple[State, Array]:
-    """State and features of one stream in each row of a tile."""
-
-    def rows(values: Array) -> Array:
-        return np.repeat(values[None], TILE, axis=0)
-
-    hidden, cell = (tuple(map(rows, part)) for part in reading.state)
-    return State(hidden, cell), rows(reading.features)
+def _cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -5,20 +5,17 @@ Puts network, sampler and vocabulary together; it prints nothing and never needs
 
 import copy
 import random
-from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 from charlstm.checkpoint import Model
 from charlstm.config import require_integer
+from charlstm.ending import End, Ending
 from charlstm.errors import CharLSTMError, OptionError
 from charlstm.lstm import Network
 from charlstm.sampling import PLAIN, Sampling
-from charlstm.stopping import StopFilter
 from charlstm.stream import Reading, Stream, network_of, random_numbers
-
-End = Literal["length", "stop", "lines"]
 
 DEFAULT_LENGTH = 1000
 TRIES = 100  # lines thrown away in a row before it is said that nothing new comes
@@ -40,19 +37,6 @@ class Place:
 
     reading: Reading
     numbers: tuple[object, ...]  # as random.Random.getstate gives it
-
-
-@dataclass
-class _Tally:
-    """What is counted of a text, and goes back with it when a line is thrown away."""
-
-    stops: StopFilter
-    tail: str  # the characters before the next one, as many as the judge looks at
-    drawn: int = 0
-    lines: int = 0
-    characters: int = 0  # that were given out
-    bits: float = 0.0  # their sum
-    waiting: deque[float] = field(default_factory=deque)  # bits of what is held back
 
 
 class Generation(Iterator[str]):
@@ -78,24 +62,29 @@ class Generation(Iterator[str]):
         measure: bool,
         random_seed: int | None = None,
     ) -> None:
-        self.end: End | None = None
         self.random_seed = random_seed
         self._network, self._sampling, self._numbers = network, sampling, numbers
         self._stream = Stream(network, sampling, numbers, reading)
         self._letters = model.vocabulary.characters
-        self._length, self._lines, self._judge = length, lines, judge
         self._measure = measure
-        tail = model.vocabulary.decode(reading.recent) if judge else ""
-        self._tally = _Tally(StopFilter(stop), tail)
-        self._pieces = self._judged() if judge else self._line(None)
+        self._ending = Ending(length=length, stop=stop, lines=lines)
+        if judge:
+            self._pieces = self._judged(judge, model.vocabulary.decode(reading.recent))
+        else:
+            self._pieces = self._drawn()
 
     def __next__(self) -> str:
         return next(self._pieces)
 
     @property
+    def end(self) -> End | None:
+        """Why the text ended; None before."""
+        return self._ending.end
+
+    @property
     def held(self) -> str:
         """What was drawn and not given out, since it may be the beginning of a stop text."""
-        return self._tally.stops.held
+        return self._ending.held
 
     @property
     def bits_per_char(self) -> float | None:
@@ -103,82 +92,55 @@ class Generation(Iterator[str]):
 
         -log2 of the model's own probability, at temperature 1 and without filters.
         """
-        tally = self._tally
-        return tally.bits / tally.characters if self._measure and tally.characters else None
+        return self._ending.bits_per_char if self._measure else None
 
     def place(self) -> Place:
         """Where the text stands now; all that was drawn counts as read, held back or not."""
         return Place(self._stream.reading(), self._numbers.getstate())
 
-    def _line(self, judge: Judge | None) -> Iterator[str]:
-        """Pieces up to the end of the text; with a judge to that of the line, or a refusal."""
-        tally = self._tally
-        plain = not tally.stops.texts and self._lines is None and not self._measure and not judge
-        begun = tally.drawn
-        while tally.drawn != self._length:
-            character = self._letters[self._stream.draw(measure=self._measure)]
-            tally.drawn += 1
-            if plain:
-                yield character
-                continue
-            if judge:
-                tally.tail = (tally.tail + character)[-judge.length :]
-                if len(tally.tail) == judge.length and judge.copies(tally.tail):
-                    raise _CopiedError
-            if self._measure:
-                tally.waiting.append(self._stream.bits)
-            piece = tally.stops.feed(character)
+    def _drawn(self) -> Iterator[str]:
+        """Pieces as they are drawn, to the end of the text."""
+        stream, ending, letters, measure = self._stream, self._ending, self._letters, self._measure
+        while ending.end is None:
+            piece = ending.feed(letters[stream.draw(measure=measure)], stream.bits)
             if piece:
-                yield self._given(piece)
-            if tally.stops.found is not None:
-                self.end = "stop"
-                return
-            if character == "\n":
-                tally.lines += 1
-                if tally.lines == self._lines:
-                    self.end = "lines"
-                    break
-                if judge:
-                    return
-            if judge and tally.drawn - begun == LONGEST_LINE:
-                return
-        else:
-            self.end = "length"
-        rest = tally.stops.rest()
-        if rest:
-            yield self._given(rest)
+                yield piece
 
-    def _judged(self) -> Iterator[str]:
-        """Whole lines that the judge lets pass; one that it does not is drawn again."""
-        judge = self._judge
-        assert judge is not None
+    def _judged(self, judge: Judge, tail: str) -> Iterator[str]:
+        """Whole lines that the judge lets pass; one that it does not is drawn again.
+
+        ``tail`` is what was read before, as much of it as is known.
+        """
         while self.end is None:
-            reading, tally = self._stream.reading(), copy.deepcopy(self._tally)
+            reading, ending = self._stream.reading(), self._ending
             for _ in range(TRIES):
-                try:
-                    line = "".join(self._line(judge))
+                self._stream = Stream(self._network, self._sampling, self._numbers, reading)
+                self._ending = copy.deepcopy(ending)
+                line = self._new_line(judge, tail)
+                if line is not None:
                     break
-                except _CopiedError:
-                    self._stream = Stream(self._network, self._sampling, self._numbers, reading)
-                    self._tally = copy.deepcopy(tally)
             else:
                 raise CharLSTMError(
                     f"{TRIES} lines in a row copied {judge.length} characters or more of the "
                     f"corpus; allow longer copies (--novel), or draw more boldly (--temperature)"
                 )
-            if line:
-                yield line
+            shown, tail = line
+            if shown:
+                yield shown
 
-    def _given(self, piece: str) -> str:
-        tally = self._tally
-        tally.characters += len(piece)
-        if self._measure:
-            tally.bits += sum(tally.waiting.popleft() for _ in piece)
-        return piece
-
-
-class _CopiedError(Exception):
-    """A line under way holds a passage that its judge refuses."""
+    def _new_line(self, judge: Judge, tail: str) -> tuple[str, str] | None:
+        """What is shown of a line and the tail behind it; None as soon as it copies."""
+        ending = self._ending
+        pieces: list[str] = []
+        while ending.end is None and len(pieces) < LONGEST_LINE:
+            character = self._letters[self._stream.draw(measure=self._measure)]
+            tail = (tail + character)[-judge.length :]
+            if len(tail) == judge.length and judge.copies(tail):
+                return None
+            pieces.append(ending.feed(character, self._stream.bits))
+            if character == "\n":
+                break
+        return "".join(pieces), tail
 
 
 def begin(
@@ -272,9 +234,9 @@ def check_ends(
 ) -> None:
     """Raise OptionError for ends that make no sense, or would never come where one must."""
     sampling.check_vocabulary(len(model.vocabulary))
-    StopFilter(stop)
     if length is not None:
         require_integer("length", length, least=0)
+    Ending(length=length, stop=stop, lines=lines)
     if lines is not None:
         require_integer("lines", lines, least=1)
         end = model.vocabulary.characters.find("\n")

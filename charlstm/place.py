@@ -52,8 +52,8 @@ def save_place(place: Place, path: Path, model: Model) -> None:
         "characters": place.reading.characters,
     }
     tensors = {
-        "hidden": place.reading.state.hidden,
-        "cell": place.reading.state.cell,
+        "hidden": np.stack(place.reading.state.hidden),
+        "cell": np.stack(place.reading.state.cell),
         "features": np.ascontiguousarray(place.reading.features),
         "recent": np.array(place.reading.recent, np.uint32),
         "random": np.array(words, np.uint32),  # (625,): the last is the position
@@ -147,7 +147,8 @@ def _checked(path: Path, file: Any, model: Model) -> Place:
     numbers = (VERSION, tuple(words.tolist()), None)
     random.Random().setstate(numbers)
     return Place(
-        Reading(State(hidden, cell), features, tuple(recent.tolist()), characters), numbers
+        Reading(State(tuple(hidden), tuple(cell)), features, tuple(recent.tolist()), characters),
+        numbers,
     )
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from charlstm.batch import Batch, written
 from charlstm.checkpoint import Model
 from charlstm.config import require_integer
+from charlstm.ending import End, Ending
 from charlstm.errors import OptionError
-from charlstm.generate import End, Generation, Judge, check_ends, generate
+from charlstm.generate import Generation, Judge, begin, check_ends, generate
 from charlstm.lstm import Network
 from charlstm.sampling import PLAIN, Sampling
-from charlstm.stream import network_of
+from charlstm.stream import network_of, random_numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,26 +49,44 @@ def samples(
     once, also for texts that might have no end.
     """
     require_integer("samples", count, least=1)
+    require_integer("random seed", random_seed, least=0)
     check_finite(length, stop, lines)
+    check_ends(model, sampling, length=length, stop=stop, lines=lines)
     network = network or network_of(model)
-
-    def text(number: int) -> Generation:
-        return generate(
-            model,
-            seed,
+    window = max(sampling.repetition_window, judge.length if judge else 0)
+    reading = begin(model, network, seed, window=window)
+    if judge is None:
+        batch = Batch(
+            network=network,
+            letters=model.vocabulary.characters,
+            reading=reading,
             random_seed=random_seed,
-            sample=number,
-            length=length,
             sampling=sampling,
+            length=length,
             stop=stop,
             lines=lines,
-            judge=judge,
             measure=measure,
-            network=network,
         )
-
-    first = text(0)
-    return (finished(text(i) if i else first, i) for i in range(count))
+        return (_sample(i, *text, measure) for i, text in enumerate(written(batch, count)))
+    # Lines that are thrown away would leave the others of a batch waiting.
+    return (
+        finished(
+            Generation(
+                model,
+                network,
+                reading,
+                random_numbers(random_seed, i),
+                sampling=sampling,
+                length=length,
+                stop=stop,
+                lines=lines,
+                judge=judge,
+                measure=measure,
+            ),
+            i,
+        )
+        for i in range(count)
+    )
 
 
 def completed_lines(
@@ -109,6 +129,12 @@ def completed_lines(
             yield phrase, replace(line, text=line.text.removesuffix("\n"))
 
     return lines()
+
+
+def _sample(number: int, text: str, ending: Ending, measure: bool) -> Sample:
+    assert ending.end is not None
+    surprise = ending.bits_per_char if measure else None
+    return Sample(number=number, text=text, bits_per_char=surprise, end=ending.end)
 
 
 def finished(generation: Generation, number: int = 0) -> Sample:

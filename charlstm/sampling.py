@@ -20,6 +20,7 @@ Weights = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.intp]
 Recent = Sequence[int] | npt.NDArray[np.integer]
 
+SMALL, LARGE = 1e-290, 1e290  # sums of exponentials between them need no care
 NO_ID = -1  # fills the place of a recent id where fewer characters were read
 LONGEST_WINDOW = 1 << 16
 
@@ -82,6 +83,16 @@ class Sampling:
         return sampling
 
     @cached_property
+    def plain(self) -> bool:
+        """Whether there is a temperature above 0 and nothing else."""
+        return self.temperature > 0 and not self.adjusts and not self.narrows
+
+    @cached_property
+    def sharpness(self) -> float:
+        """What logits are multiplied by; only where the temperature is above 0."""
+        return 1 / self.temperature
+
+    @cached_property
     def adjusts(self) -> bool:
         """Whether bans or a penalty change logits before the temperature does."""
         return bool(self.banned) or self.repetition_penalty != 1
@@ -104,16 +115,19 @@ def sample(logits: Logits, sampling: Sampling, *, uniform: float, recent: Recent
     >>> sample(np.log([0.2, 0.3, 0.5]), Sampling(), uniform=0.4)
     1
     """
-    # A tiny temperature may make -inf, which is as it should be; nan is found below.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if sampling.temperature == 0:
-            return int(_greedy(logits, sampling, recent))
-        cumulated = _weights(logits, sampling, recent).cumsum()
-    total = cumulated[-1]  # the likeliest alone adds 1
+    if sampling.plain:  # half of the steps below, for what is drawn most
+        cumulated = np.add.accumulate(np.exp(np.multiply(logits, sampling.sharpness, dtype=float)))
+        total = float(cumulated[-1])
+        if SMALL < total < LARGE:
+            return int(cumulated.searchsorted(uniform * total, "right"))
+    if sampling.temperature == 0:
+        return int(_greedy(logits, sampling, recent))
+    cumulated = np.add.accumulate(_weights(logits, sampling, recent))
+    total = float(cumulated[-1])  # the likeliest alone adds 1
     if not total >= 1:
         raise _too_large()
     # Below the total even where the product rounds up to it, so that the id found has a share.
-    return int(cumulated.searchsorted(min(uniform * total, np.nextafter(total, 0)), side="right"))
+    return int(cumulated.searchsorted(min(uniform * total, math.nextafter(total, 0)), "right"))
 
 
 def sample_batch(
@@ -127,10 +141,13 @@ def sample_batch(
 
     logits (B, V), uniforms (B,), recent (B, W), where NO_ID stands for no character.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        if sampling.temperature == 0:
-            return _greedy(logits, sampling, recent)
-        cumulated = _weights(logits, sampling, recent).cumsum(axis=-1)  # (B, V)
+    if sampling.temperature == 0:
+        return _greedy(logits, sampling, recent)
+    cumulated = _weights(logits, sampling, recent).cumsum(axis=-1)  # (B, V)
+    if sampling.plain:
+        directly = np.exp(np.multiply(logits, sampling.sharpness, dtype=float)).cumsum(axis=-1)
+        within = (directly[:, -1] > SMALL) & (directly[:, -1] < LARGE)
+        cumulated[within] = directly[within]
     totals = cumulated[:, -1]
     if not (totals >= 1).all():
         raise _too_large()
@@ -170,8 +187,12 @@ def _greedy(logits: Logits, sampling: Sampling, recent: Recent | None) -> Ids:
 def _weights(logits: Logits, sampling: Sampling, recent: Recent | None) -> Weights:
     """What the probabilities are proportional to, (..., V): 1 for the most probable."""
     adjusted = _adjusted(logits, sampling, recent)
-    peak = adjusted.max() if adjusted.ndim == 1 else adjusted.max(axis=-1, keepdims=True)
-    weights: Weights = np.exp((adjusted - peak) / sampling.temperature)
+    if adjusted.ndim == 1:  # four times as fast as max(), which also would do
+        adjusted -= adjusted[adjusted.argmax()]
+    else:
+        adjusted -= adjusted.max(axis=-1, keepdims=True)
+    # A tiny temperature may make -inf, which is as it should be.
+    weights: Weights = np.exp(adjusted / sampling.temperature)
     return _narrowed(weights, adjusted, sampling) if sampling.narrows else weights
 
 

@@ -9,12 +9,15 @@ import random
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from charlstm.checkpoint import Model
-from charlstm.lstm import Array, Network, State
+from charlstm.lstm import Array, Network, Recurrence, State
 from charlstm.sampling import Logits, Sampling, sample
+
+QUIET: Any = {"all": "ignore"}  # weights too large are found when a character is drawn
 
 
 @dataclass(frozen=True)
@@ -42,26 +45,24 @@ class Stream:
         reading: Reading | None = None,
     ) -> None:
         """Go on from ``reading``, or begin anew; the draws come from ``numbers.random()``."""
-        if reading is None:
-            state = network.zero_state()
-            reading = Reading(state, state.hidden[-1])
         self._network = network
         self._sampling = sampling
         self._uniform = numbers.random
-        self._state, self._features = reading.state, reading.features
-        self._recent = deque(reading.recent, maxlen=sampling.repetition_window)
-        self._characters = reading.characters
+        self._recurrence = Recurrence(network)
+        self._recent = deque(reading.recent if reading else (), maxlen=sampling.repetition_window)
+        self._characters = reading.characters if reading else 0
+        if reading:
+            self._recurrence.load(reading.state, reading.features)
         self._unread: int | None = None  # drawn, and read only once something depends on it
         self.bits = 0.0  # of the character last drawn, where they are asked for
 
     def read(self, ids: Iterable[int]) -> None:
         """Read characters that are given."""
-        self._catch_up()
-        with np.errstate(all="ignore"):  # weights too large are found when a character is drawn
+        with np.errstate(**QUIET):
+            self._catch_up()
             for i in ids:
-                self._features, self._state = self._network.step(int(i), self._state)
-                self._recent.append(int(i))
-                self._characters += 1
+                self._unread = int(i)
+                self._catch_up()
 
     def draw(self, *, measure: bool = False) -> int:
         """The id of the next character, which counts as read.
@@ -69,8 +70,10 @@ class Stream:
         With ``measure``, ``bits`` is then its surprise. Raises ModelFileError where weights are
         too large to compute with.
         """
-        logits = self.logits()
-        chosen = sample(logits, self._sampling, uniform=self._uniform(), recent=self._recent)
+        with np.errstate(**QUIET):
+            self._catch_up()
+            logits = self._network.logits(self._recurrence.features)
+            chosen = sample(logits, self._sampling, uniform=self._uniform(), recent=self._recent)
         if measure:
             self.bits = bits(logits, chosen)
         self._unread = chosen
@@ -78,27 +81,32 @@ class Stream:
 
     def logits(self) -> Array:
         """The score of each next character, (V,)."""
-        self._catch_up()
-        with np.errstate(all="ignore"):
-            return self._network.logits(self._features)
+        with np.errstate(**QUIET):
+            self._catch_up()
+            return self._network.logits(self._recurrence.features)
 
     def reading(self) -> Reading:
         """All that is needed to go on from here in another stream."""
-        self._catch_up()
-        return Reading(self._state, self._features, tuple(self._recent), self._characters)
+        with np.errstate(**QUIET):
+            self._catch_up()
+        return Reading(
+            self._recurrence.state(),
+            self._recurrence.features.copy(),
+            tuple(self._recent),
+            self._characters,
+        )
 
     def _catch_up(self) -> None:
         if self._unread is not None:
+            self._recurrence.read(self._unread)
             self._recent.append(self._unread)
             self._characters += 1
-            with np.errstate(all="ignore"):
-                self._features, self._state = self._network.step(self._unread, self._state)
             self._unread = None
 
 
 def network_of(model: Model) -> Network:
     """The model's network, made ready; weights too large are found when it is used."""
-    with np.errstate(all="ignore"):
+    with np.errstate(**QUIET):
         return Network(model.weights, model.config)
 
 
