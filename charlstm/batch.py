@@ -17,7 +17,7 @@ from charlstm.lstm import Network, Recurrence
 from charlstm.sampling import NO_ID, Sampling, sample_batch
 from charlstm.stream import QUIET, Reading, bits, random_numbers
 
-TILE = 32  # texts; more would leave the cores unequal work, fewer would read the weights too often
+TILE = 64  # texts; more would be wasted where few are asked for, fewer read the weights too often
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +54,11 @@ def written(batch: Batch, count: int) -> Iterator[tuple[str, Ending]]:
 
 def _tile(batch: Batch, first: int, count: int) -> list[tuple[str, Ending]]:
     """Texts ``first`` to ``first`` + TILE - 1, as far as they are wanted."""
-    network, sampling = batch.network, batch.sampling
+    sampling = batch.sampling
     numbers = [random_numbers(batch.random_seed, i) for i in range(first, min(first + TILE, count))]
     endings = [Ending(length=batch.length, stop=batch.stop, lines=batch.lines) for _ in numbers]
     texts: list[list[str]] = [[] for _ in numbers]
-    recurrence = Recurrence(network, TILE)
+    recurrence = Recurrence(batch.network, TILE)
     recurrence.load(batch.reading.state, batch.reading.features)
     window = sampling.repetition_window if sampling.repetition_penalty != 1 else 0
     recent = np.full((TILE, window), NO_ID)
@@ -67,7 +67,7 @@ def _tile(batch: Batch, first: int, count: int) -> list[tuple[str, Ending]]:
     uniforms = np.zeros(TILE)
     with np.errstate(**QUIET):
         while active := [row for row, ending in enumerate(endings) if ending.end is None]:
-            logits = network.logits(recurrence.features)  # (TILE, V)
+            logits = recurrence.logits()  # (TILE, V)
             for row in active:
                 uniforms[row] = numbers[row].random()
             ids = sample_batch(logits, sampling, uniforms=uniforms, recent=recent)

@@ -26,30 +26,32 @@ class State(NamedTuple):
 
 
 def arranged(weights: Array) -> Array:
-    """Rows (4H, ...) of a layer's matrix or bias as ``lstm_cell`` wants them.
+    """Rows (4H, ...) of a layer's matrix or bias as ``Cell`` wants them.
 
     torch has the input, forget, candidate and output parts in this order; here the gates stand
-    together, i, f, o, g, and are halved, which is exact.
+    together, o, i, f, g, and are halved, which is exact.
     """
     i, f, g, o = np.split(weights, 4)
-    return np.concatenate((i * HALF, f * HALF, o * HALF, g))
+    return np.concatenate((o * HALF, i * HALF, f * HALF, g))
 
 
 class Cell:
     """The values of one layer, (..., H) each: z goes in, c stays, h comes out.
 
-    ``z``, (..., 4 H), is W x_t + U h_(t-1) + b for the input, forget and output gate and the
-    candidate, from ``arranged`` weights. All is done in place: to make a new array for each
-    product takes longer than the product.
+    ``z``, (..., 4 H), is W x_t + U h_(t-1) + b for the output, input and forget gate and the
+    candidate, from ``arranged`` weights. All is done in place, in few calls: at one stream a call
+    takes longer than its arithmetic.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         """``shape`` is that of h and c, (H,) for one stream or (B, H)."""
         *batch, H = shape
-        self.z = np.zeros((*batch, 4 * H), np.float32)
-        self.c = np.zeros(shape, np.float32)
-        self._i, self._f, self._o, self._g = (self.z[..., n * H :][..., :H] for n in range(4))
-        self._gates = self.z[..., : 3 * H]
+        values = np.zeros((*batch, 5 * H), np.float32)  # o, i, f, g, c
+        self.z, self.c = values[..., : 4 * H], values[..., 4 * H :]
+        self._gates, self._o = values[..., : 3 * H], values[..., :H]
+        self._i_and_f, self._g_and_c = values[..., H : 3 * H], values[..., 3 * H :]
+        self._terms = np.empty((*batch, 2 * H), np.float32)
+        self._written, self._kept = self._terms[..., :H], self._terms[..., H:]
         self._tanh_c = np.empty(shape, np.float32)
 
     def update(self, h: Array) -> None:
@@ -68,9 +70,8 @@ class Cell:
         np.tanh(z, z)
         np.multiply(gates, HALF, gates)
         np.add(gates, HALF, gates)
-        np.multiply(self._f, c, c)
-        np.multiply(self._i, self._g, self._i)
-        np.add(c, self._i, c)
+        np.multiply(self._i_and_f, self._g_and_c, self._terms)  # i * g and f * c
+        np.add(self._written, self._kept, c)
         np.tanh(c, tanh_c)
         np.multiply(self._o, tanh_c, h)
 
@@ -79,81 +80,88 @@ class Network:
     """Embedding, LSTM layers and output layer, laid out for speed at one character a call.
 
     Weights are transposed once, so that a product reads them in order (about twice as fast as
-    ``W @ x``); a layer's two matrices are one; and the embedding is multiplied into the first
-    layer, which makes its input a look-up.
+    ``W @ x``); a layer's two matrices and its bias are one; and the embedding is multiplied into
+    the first layer, which makes its input a look-up.
     """
 
     def __init__(self, weights: Mapping[str, Array], config: ModelConfig) -> None:
         """``weights`` under torch's names, as ``ModelConfig.parameter_shapes`` lists them."""
         self.config = config
-        self.recurrent: list[Array] = []  # U^T (H, 4H), then [W U]^T (2H, 4H) for each layer
-        self.bias: list[Array] = []  # (V, 4H), a row for each character, then (4H,) for each
-        for layer in range(config.num_layers):
-            W, U, b_ih, b_hh = (
+        layers = [
+            [
                 arranged(weights[f"layers.{layer}.{part}_l0"])
                 for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-            )
-            bias = b_ih + b_hh
-            self.recurrent.append(np.ascontiguousarray((np.hstack((W, U)) if layer else U).T))
-            self.bias.append(bias if layer else weights["embedding.weight"] @ W.T + bias)
-        self._output = np.ascontiguousarray(weights["output.weight"].T)  # (H, V)
-        self._output_bias = weights["output.bias"]
-
-    def logits(self, features: Array) -> Array:
-        """The score of each next character, (..., V), from what was read of a text, (..., H)."""
-        scores: Array = np.dot(features, self._output)
-        scores += self._output_bias
-        return scores
+            ]
+            for layer in range(config.num_layers)
+        ]
+        W, U, b_ih, b_hh = layers[0]
+        self.inputs = weights["embedding.weight"] @ W.T + (b_ih + b_hh)  # (V, 4H)
+        self.first = np.ascontiguousarray(U.T)  # (H, 4H)
+        self.later = [  # of x, h and 1, (2H + 1, 4H) each
+            np.ascontiguousarray(np.vstack((W.T, U.T, b_ih + b_hh)))
+            for W, U, b_ih, b_hh in layers[1:]
+        ]
+        self.output = np.ascontiguousarray(  # (H + 1, V)
+            np.vstack((weights["output.weight"].T, weights["output.bias"]))
+        )
 
 
 class Recurrence:
-    """A network in the midst of a text, or of several side by side.
+    """A network in the midst of a text, or of several side by side; it changes in place.
 
-    ``features``, (..., H), is what the next character is predicted from; it changes with the
-    next ``read``.
+    ``features``, (..., H), is what the next character is predicted from.
     """
 
     def __init__(self, network: Network, batch: int | None = None) -> None:
         """Before any character, for one stream (None) or for ``batch`` of them."""
-        config = network.config
-        H, middle = config.hidden_size, () if batch is None else (batch,)
-        self._residual = config.residual
-        self.cells = [Cell((*middle, H)) for _ in range(config.num_layers)]
-        # A layer's input x and its hidden values h lie side by side, as the product wants them;
-        # what the first layer puts out is h itself, and so the second one's x.
-        inputs = [np.zeros((*middle, 2 * H), np.float32) for _ in range(1, config.num_layers)]
-        xs = [both[..., :H] for both in inputs]
-        self.features = np.zeros((*middle, H), np.float32)
+        H, L = network.config.hidden_size, network.config.num_layers
+        middle = () if batch is None else (batch,)
+        self._network = network
+        self._residual = network.config.residual
+        # dot is sooner under way, matmul writes to a part of an array.
+        self._product = np.dot if batch is None else np.matmul
+        self.cells = [Cell((*middle, H)) for _ in range(L)]
+        # A layer's input x, its hidden values h and a 1 for the bias lie side by side, as the
+        # product wants them. What the first layer puts out is h itself, and so the second's x.
+        read = [np.ones((*middle, 2 * H + 1), np.float32) for _ in range(1, L)]
+        self._read_by_output = np.ones((*middle, H + 1), np.float32)
+        self.features = self._read_by_output[..., :H]
+        xs = [both[..., :H] for both in read]
         outputs = [*xs, self.features]
-        self.hidden = [outputs[0], *(both[..., H:] for both in inputs)]
-        self._first = (network.recurrent[0], network.bias[0], self.cells[0], self.hidden[0])
+        self.hidden = [outputs[0], *(both[..., H : 2 * H] for both in read)]
         self._later = list(
             zip(
-                network.recurrent[1:],
-                network.bias[1:],
+                network.later,
                 self.cells[1:],
-                inputs,
+                read,
                 xs,
                 self.hidden[1:],
                 outputs[1:],
                 strict=True,
             )
         )
+        for values in (*self.hidden, *outputs):
+            values[...] = 0
 
     def read(self, ids: int | npt.NDArray[np.integer]) -> None:
         """Read one character of each stream: ``ids`` is one id, or one a stream, (B,)."""
-        recurrent, rows, cell, h = self._first
-        np.dot(h, recurrent, cell.z)  # sooner under way than matmul
-        np.add(cell.z, rows[ids], cell.z)
+        network, product = self._network, self._product
+        cell, h = self.cells[0], self.hidden[0]
+        product(h, network.first, cell.z)
+        np.add(cell.z, network.inputs[ids], cell.z)
         cell.update(h)
-        for recurrent, bias, cell, both, x, h, output in self._later:
-            np.dot(both, recurrent, cell.z)
-            np.add(cell.z, bias, cell.z)
+        for weights, cell, both, x, h, output in self._later:
+            product(both, weights, cell.z)
             cell.update(h)
             if self._residual:
                 np.add(h, x, output)
             else:
                 output[...] = h
+
+    def logits(self) -> Array:
+        """The score of each next character, (..., V)."""
+        scores: Array = self._product(self._read_by_output, self._network.output)
+        return scores
 
     def state(self) -> State:
         """A copy of the hidden and cell values of each layer."""

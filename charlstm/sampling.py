@@ -21,6 +21,7 @@ Ids = npt.NDArray[np.intp]
 Recent = Sequence[int] | npt.NDArray[np.integer]
 
 SMALL, LARGE = 1e-290, 1e290  # sums of exponentials between them need no care
+LEAST_PLAIN = 0.1  # a temperature below it makes exponentials that are beyond all numbers
 NO_ID = -1  # fills the place of a recent id where fewer characters were read
 LONGEST_WINDOW = 1 << 16
 
@@ -84,8 +85,8 @@ class Sampling:
 
     @cached_property
     def plain(self) -> bool:
-        """Whether there is a temperature above 0 and nothing else."""
-        return self.temperature > 0 and not self.adjusts and not self.narrows
+        """Whether there is a usual temperature and nothing else."""
+        return self.temperature >= LEAST_PLAIN and not self.adjusts and not self.narrows
 
     @cached_property
     def sharpness(self) -> float:
@@ -119,15 +120,16 @@ def sample(logits: Logits, sampling: Sampling, *, uniform: float, recent: Recent
         cumulated = np.add.accumulate(np.exp(np.multiply(logits, sampling.sharpness, dtype=float)))
         total = float(cumulated[-1])
         if SMALL < total < LARGE:
-            return int(cumulated.searchsorted(uniform * total, "right"))
-    if sampling.temperature == 0:
-        return int(_greedy(logits, sampling, recent))
-    cumulated = np.add.accumulate(_weights(logits, sampling, recent))
+            return int(cumulated.searchsorted(_below(uniform, total), "right"))
+    # A tiny temperature may make -inf, which is as it should be; nan is found below.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if sampling.temperature == 0:
+            return int(_greedy(logits, sampling, recent))
+        cumulated = np.add.accumulate(_weights(logits, sampling, recent))
     total = float(cumulated[-1])  # the likeliest alone adds 1
     if not total >= 1:
         raise _too_large()
-    # Below the total even where the product rounds up to it, so that the id found has a share.
-    return int(cumulated.searchsorted(min(uniform * total, math.nextafter(total, 0)), "right"))
+    return int(cumulated.searchsorted(_below(uniform, total), "right"))
 
 
 def sample_batch(
@@ -141,11 +143,14 @@ def sample_batch(
 
     logits (B, V), uniforms (B,), recent (B, W), where NO_ID stands for no character.
     """
-    if sampling.temperature == 0:
-        return _greedy(logits, sampling, recent)
-    cumulated = _weights(logits, sampling, recent).cumsum(axis=-1)  # (B, V)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if sampling.temperature == 0:
+            return _greedy(logits, sampling, recent)
+        cumulated = _weights(logits, sampling, recent).cumsum(axis=-1)  # (B, V)
+        directly = cumulated
+        if sampling.plain:
+            directly = np.exp(np.multiply(logits, sampling.sharpness, dtype=float)).cumsum(axis=-1)
     if sampling.plain:
-        directly = np.exp(np.multiply(logits, sampling.sharpness, dtype=float)).cumsum(axis=-1)
         within = (directly[:, -1] > SMALL) & (directly[:, -1] < LARGE)
         cumulated[within] = directly[within]
     totals = cumulated[:, -1]
@@ -191,7 +196,6 @@ def _weights(logits: Logits, sampling: Sampling, recent: Recent | None) -> Weigh
         adjusted -= adjusted[adjusted.argmax()]
     else:
         adjusted -= adjusted.max(axis=-1, keepdims=True)
-    # A tiny temperature may make -inf, which is as it should be.
     weights: Weights = np.exp(adjusted / sampling.temperature)
     return _narrowed(weights, adjusted, sampling) if sampling.narrows else weights
 
@@ -231,6 +235,11 @@ def _narrowed(weights: Weights, adjusted: Weights, sampling: Sampling) -> Weight
     kept = np.empty_like(weights)
     kept.put(order, ranked)
     return kept
+
+
+def _below(uniform: float, total: float) -> float:
+    """A share of ``total``, below it even where it rounds up, so that the id found has a share."""
+    return min(uniform * total, math.nextafter(total, 0))
 
 
 def _too_large() -> ModelFileError:

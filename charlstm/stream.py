@@ -45,7 +45,6 @@ class Stream:
         reading: Reading | None = None,
     ) -> None:
         """Go on from ``reading``, or begin anew; the draws come from ``numbers.random()``."""
-        self._network = network
         self._sampling = sampling
         self._uniform = numbers.random
         self._recurrence = Recurrence(network)
@@ -68,12 +67,12 @@ class Stream:
         """The id of the next character, which counts as read.
 
         With ``measure``, ``bits`` is then its surprise. Raises ModelFileError where weights are
-        too large to compute with.
+        too large to compute with; numpy may warn of them before, and to keep it quiet here would
+        take a fiftieth of the time.
         """
-        with np.errstate(**QUIET):
-            self._catch_up()
-            logits = self._network.logits(self._recurrence.features)
-            chosen = sample(logits, self._sampling, uniform=self._uniform(), recent=self._recent)
+        self._catch_up()
+        logits = self._recurrence.logits()
+        chosen = sample(logits, self._sampling, uniform=self._uniform(), recent=self._recent)
         if measure:
             self.bits = bits(logits, chosen)
         self._unread = chosen
@@ -83,7 +82,7 @@ class Stream:
         """The score of each next character, (V,)."""
         with np.errstate(**QUIET):
             self._catch_up()
-            return self._network.logits(self._recurrence.features)
+            return self._recurrence.logits()
 
     def reading(self) -> Reading:
         """All that is needed to go on from here in another stream."""

@@ -11,7 +11,7 @@ from charlstm.checkpoint import Model, load_model
 from charlstm.config import Fingerprint, ModelConfig, TextOptions
 from charlstm.errors import CharLSTMError, OptionError, UnknownCharacterError
 from charlstm.generate import LONGEST_LINE, begin, generate
-from charlstm.lstm import Network
+from charlstm.lstm import Network, Recurrence
 from charlstm.novel import CopyJudge
 from charlstm.runs import find_model
 from charlstm.samples import completed_lines, finished, samples
@@ -68,10 +68,10 @@ def test_the_whole_seed_phrase_is_read() -> None:
     network = Network(model.weights, model.config)
     finals = []
     for phrase in ("abbbbbb", "bbbbbbb"):
-        state = network.zero_state()
+        recurrence = Recurrence(network)
         for i in model.vocabulary.encode(phrase):
-            features, state = network.step(i, state)
-        finals.append(network.logits(features))
+            recurrence.read(i)
+        finals.append(recurrence.logits())
     assert not np.array_equal(*finals)
     greedy = next(generate(model, "abbbbbb", random_seed=0, sampling=Sampling(temperature=0)))
     assert greedy == "ab"[int(finals[0].argmax())]
@@ -214,13 +214,12 @@ def test_bits_are_the_models_own_whatever_the_filters() -> None:
     )
     written = "".join(generation)
     network = Network(model.weights, model.config)
-    state, total = network.zero_state(), 0.0
-    features = state.hidden[-1]
+    recurrence, total = Recurrence(network), 0.0
     for place, i in enumerate(model.vocabulary.encode("abc" + written).tolist()):
         if place >= 3:
-            logits = network.logits(features).astype(float)
+            logits = recurrence.logits().astype(float)
             total -= np.log2(np.exp(logits[i]) / np.exp(logits).sum())
-        features, state = network.step(i, state)
+        recurrence.read(i)
     assert generation.bits_per_char == pytest.approx(total / 50, rel=1e-5)
 
 

@@ -147,6 +147,8 @@ def generate(
     # would change its rounding. It must be said before numpy is imported.
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
         os.environ[variable] = "1"
+    import numpy as np
+
     from charlstm import generate as texts
     from charlstm.checkpoint import load_model
     from charlstm.runs import find_model
@@ -166,6 +168,7 @@ def generate(
         repetition_penalty=repetition_penalty,
         repetition_window=repetition_window,
     )
+    np.seterr(all="ignore")  # weights too large are found when a character is drawn
     path = find_model(model)
     loaded = load_model(path)
     drawn = random_seed
