@@ -1,3 +1,43 @@
-"""charlstm learns the style of a text, one character at a time, and writes more of it."""
+"""charlstm learns the style of a text, one character at a time, and writes more of it.
 
+    import charlstm
+
+    model = charlstm.load("runs/play")
+    print("".join(model.generate("Is this a dagger", length=400)))
+
+Nothing is imported before one of the names below is asked for, and torch never.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from charlstm.api import TextModel, load
+    from charlstm.errors import CharLSTMError
+    from charlstm.generate import Generation
+    from charlstm.scoring import Score
+
+__all__ = ["CharLSTMError", "Generation", "Score", "TextModel", "__version__", "load"]
 __version__ = "0.1.0"
+
+_HOMES = {
+    "CharLSTMError": "charlstm.errors",
+    "Generation": "charlstm.generate",
+    "Score": "charlstm.scoring",
+    "TextModel": "charlstm.api",
+    "load": "charlstm.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, imported when they are first asked for (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'charlstm' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -38,15 +38,25 @@ def require_integer(name: str, value: object, *, least: int, most: float = math.
 
 
 def require_number(
-    name: str, value: object, *, least: float, below: float = math.inf, open_below: bool = False
+    name: str,
+    value: object,
+    *,
+    least: float,
+    most: float = math.inf,
+    below: float = math.inf,
+    open_below: bool = False,
 ) -> None:
-    """Raise OptionError unless ``least <= value < below`` (``least < value`` where open)."""
+    """Raise OptionError unless ``least <= value <= most`` and ``value < below``.
+
+    Where ``open_below``, ``least`` itself is refused too.
+    """
     if isinstance(value, int | float) and not isinstance(value, bool) and is_finite(value):
         above = value > least if open_below else value >= least
-        if above and value < below:
+        if above and value <= most and value < below:
             return
     bound = f"above {least:g}" if open_below else f"of at least {least:g}"
     limit = "" if below == math.inf else f" and below {below:g}"
+    limit = limit if most == math.inf else f" and at most {most:g}"
     raise OptionError(f"{name} is {shown(value)}; it must be a number {bound}{limit}")
 
 

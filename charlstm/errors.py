@@ -25,6 +25,10 @@ class ModelFileError(CharLSTMError):
     """A model file is absent, damaged, or not one of ours."""
 
 
+class PlaceError(CharLSTMError):
+    """A saved place in a text is absent, damaged, of another model, or cannot be saved."""
+
+
 class TrainingError(CharLSTMError):
     """A training run cannot start or cannot go on."""
 

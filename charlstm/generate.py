@@ -1,78 +1,244 @@
-"""From a seed phrase to an endless stream of text, one character at a time.
+"""From a seed phrase to new text, a character at a time, until it ends for one of three reasons.
 
 Puts network, sampler and vocabulary together; it prints nothing and never needs torch.
 """
 
-import itertools
+import copy
 import random
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from charlstm.checkpoint import Model
 from charlstm.config import require_integer
-from charlstm.errors import UnknownCharacterError
+from charlstm.ending import End, Ending
+from charlstm.errors import CharLSTMError, OptionError
 from charlstm.lstm import Network
-from charlstm.sampling import check_temperature, sample
-from charlstm.vocab import Vocabulary
+from charlstm.sampling import PLAIN, Sampling
+from charlstm.stream import Reading, Stream, network_of, random_numbers
 
-Unknown = Literal["error", "skip", "nearest"]
+DEFAULT_LENGTH = 1000
+TRIES = 100  # lines thrown away in a row before it is said that nothing new comes
+LONGEST_LINE = 4000  # what is longer is judged in pieces, so that memory stays bounded
 
 
-def known_text(text: str, vocabulary: Vocabulary, unknown: Unknown = "error") -> str:
-    """``text`` in characters of the vocabulary.
+class Judge(Protocol):
+    """Says whether ``length`` characters, the last of which is new, may not stand in a text."""
 
-    What it lacks is an error, is left out, or becomes the nearest that it has; a character
-    with nothing near it is an error too. Raises UnknownCharacterError.
+    length: int
+
+    def copies(self, passage: str) -> bool:
+        """Whether the passage is to be refused."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a text can be taken up again: what was read, and the random generator's state."""
+
+    reading: Reading
+    numbers: tuple[object, ...]  # as random.Random.getstate gives it
+
+
+class Generation(Iterator[str]):
+    """A text as it comes: pieces of it, each a character, or more where some were held back.
+
+    ``end`` says why it ended: its ``length`` is reached, a ``stop`` text was found, or all its
+    ``lines`` are written; it is None before. ``random_seed`` is the draws', None where they go
+    on with those of an earlier text.
     """
-    missing = vocabulary.unknown(text)
-    if not missing:
-        return text
-    if unknown == "error":
-        raise UnknownCharacterError(missing)
-    near = {ord(c): "" if unknown == "skip" else vocabulary.nearest(c) for c in missing}
-    lost = "".join(c for c in missing if near[ord(c)] is None)
-    if lost:
-        raise UnknownCharacterError(lost, nearest_tried=True)
-    return text.translate(near)
+
+    def __init__(
+        self,
+        model: Model,
+        network: Network,
+        reading: Reading,
+        numbers: random.Random,
+        *,
+        sampling: Sampling,
+        length: int | None,
+        stop: Sequence[str],
+        lines: int | None,
+        judge: Judge | None,
+        measure: bool,
+        random_seed: int | None = None,
+    ) -> None:
+        self.random_seed = random_seed
+        self._network, self._sampling, self._numbers = network, sampling, numbers
+        self._stream = Stream(network, sampling, numbers, reading)
+        self._letters = model.vocabulary.characters
+        self._measure = measure
+        self._ending = Ending(length=length, stop=stop, lines=lines)
+        if judge:
+            self._pieces = self._judged(judge, model.vocabulary.decode(reading.recent))
+        else:
+            self._pieces = self._drawn()
+
+    def __next__(self) -> str:
+        return next(self._pieces)
+
+    @property
+    def end(self) -> End | None:
+        """Why the text ended; None before."""
+        return self._ending.end
+
+    @property
+    def held(self) -> str:
+        """What was drawn and not given out, since it may be the beginning of a stop text."""
+        return self._ending.held
+
+    @property
+    def bits_per_char(self) -> float | None:
+        """The mean surprise of what was given out; None for nothing, or if not measured.
+
+        -log2 of the model's own probability, at temperature 1 and without filters.
+        """
+        return self._ending.bits_per_char if self._measure else None
+
+    def place(self) -> Place:
+        """Where the text stands now; all that was drawn counts as read, held back or not."""
+        return Place(self._stream.reading(), self._numbers.getstate())
+
+    def _drawn(self) -> Iterator[str]:
+        """Pieces as they are drawn, to the end of the text."""
+        stream, ending, letters, measure = self._stream, self._ending, self._letters, self._measure
+        while ending.end is None:
+            piece = ending.feed(letters[stream.draw(measure=measure)], stream.bits)
+            if piece:
+                yield piece
+
+    def _judged(self, judge: Judge, tail: str) -> Iterator[str]:
+        """Whole lines that the judge lets pass; one that it does not is drawn again.
+
+        ``tail`` is what was read before, as much of it as is known.
+        """
+        while self.end is None:
+            reading, ending = self._stream.reading(), self._ending
+            for _ in range(TRIES):
+                self._stream = Stream(self._network, self._sampling, self._numbers, reading)
+                self._ending = copy.deepcopy(ending)
+                line = self._new_line(judge, tail)
+                if line is not None:
+                    break
+            else:
+                raise CharLSTMError(
+                    f"{TRIES} lines in a row copied {judge.length} characters or more of the "
+                    f"corpus; allow longer copies (--novel), or draw more boldly (--temperature)"
+                )
+            shown, tail = line
+            if shown:
+                yield shown
+
+    def _new_line(self, judge: Judge, tail: str) -> tuple[str, str] | None:
+        """What is shown of a line and the tail behind it; None as soon as it copies."""
+        ending = self._ending
+        pieces: list[str] = []
+        while ending.end is None and len(pieces) < LONGEST_LINE:
+            character = self._letters[self._stream.draw(measure=self._measure)]
+            tail = (tail + character)[-judge.length :]
+            if len(tail) == judge.length and judge.copies(tail):
+                return None
+            pieces.append(ending.feed(character, self._stream.bits))
+            if character == "\n":
+                break
+        return "".join(pieces), tail
 
 
-def read_seed(model: Model, seed: str, unknown: Unknown = "error") -> str:
-    """The seed phrase as the model will read it: in its case and its characters."""
-    return known_text(model.text.cased(seed), model.vocabulary, unknown)
+def begin(
+    model: Model, network: Network, seed: str, *, window: int, after: Reading | None = None
+) -> Reading:
+    """What the network knows when it has read ``seed``, from the start or after what it read.
+
+    Without a seed it reads a line end, so that the text begins as a line does. Raises
+    UnknownCharacterError.
+    """
+    if not seed and after is None and "\n" in model.vocabulary:
+        seed = "\n"
+    stream = Stream(network, Sampling(repetition_window=window), random.Random(0), after)
+    stream.read(model.vocabulary.encode(seed))
+    return stream.reading()
 
 
 def generate(
     model: Model,
     seed: str = "",
     *,
-    random_seed: int,
+    random_seed: int | None = None,
+    sample: int = 0,
     length: int | None = None,
-    temperature: float = 1.0,
-) -> Iterator[str]:
-    """Text that follows ``seed``, a character at a time: ``length`` of them, or without end.
+    sampling: Sampling = PLAIN,
+    stop: Sequence[str] = (),
+    lines: int | None = None,
+    place: Place | None = None,
+    judge: Judge | None = None,
+    measure: bool = False,
+    network: Network | None = None,
+) -> Generation:
+    """Text that follows ``seed``: ``length`` characters, or without end.
 
-    The network reads the whole seed phrase first; without one it reads a line end, so that the
-    text begins as a line does. The same arguments give the same text: draws come from
-    ``random.Random(random_seed).random()``, whose sequence Python promises to keep.
+    It ends before the first ``stop`` text that is generated, and after ``lines`` line ends.
+    The same arguments give the same text: text ``sample`` of a random seed has a sequence of
+    draws of its own (``random_numbers``). With ``place`` the text goes on from there, and with
+    the draws that follow there unless there is a random seed. A ``judge`` throws away the lines
+    that it refuses. ``network`` is the model's, where one was made already.
 
     Raises OptionError and UnknownCharacterError at once, not at the first character.
     """
-    check_temperature(temperature)
-    require_integer("random seed", random_seed, least=0)
+    if random_seed is not None:
+        require_integer("random seed", random_seed, least=0)
+    elif place is None:
+        raise OptionError("no random seed; give a whole number")
+    require_integer("sample", sample, least=0)
+    check_ends(model, sampling, length=length, stop=stop, lines=lines)
+    network = network or network_of(model)
+    window = max(sampling.repetition_window, judge.length if judge else 0)
+    reading = begin(model, network, seed, window=window, after=place.reading if place else None)
+    if random_seed is not None:
+        numbers = random_numbers(random_seed, sample)
+    else:
+        assert place is not None
+        numbers = random.Random()
+        numbers.setstate(place.numbers)
+    return Generation(
+        model,
+        network,
+        reading,
+        numbers,
+        sampling=sampling,
+        length=length,
+        stop=stop,
+        lines=lines,
+        judge=judge,
+        measure=measure,
+        random_seed=random_seed,
+    )
+
+
+def length_of(asked: int | None, lines: int | None) -> int | None:
+    """The length that a user means: 0 is without end, nothing the default, or it for each line.
+
+    >>> length_of(None, None), length_of(None, 3), length_of(0, 3), length_of(70, 3)
+    (1000, 3000, None, 70)
+    """
+    if asked is None:
+        return DEFAULT_LENGTH * max(1, lines or 1)
+    return asked if asked != 0 else None
+
+
+def check_ends(
+    model: Model,
+    sampling: Sampling,
+    *,
+    length: int | None,
+    stop: Sequence[str],
+    lines: int | None,
+) -> None:
+    """Raise OptionError for ends that make no sense, or would never come where one must."""
+    sampling.check_vocabulary(len(model.vocabulary))
     if length is not None:
         require_integer("length", length, least=0)
-    ids = model.vocabulary.encode(seed or ("\n" if "\n" in model.vocabulary else ""))
-    uniform = random.Random(random_seed).random
-    network = Network(model.weights, model.config)
-
-    def characters() -> Iterator[str]:
-        state = network.zero_state()
-        features = state.hidden[-1]
-        for i in ids:
-            features, state = network.step(i, state)
-        for _ in range(length) if length is not None else itertools.count():
-            chosen = sample(network.logits(features), temperature=temperature, uniform=uniform())
-            yield model.vocabulary.characters[chosen]
-            features, state = network.step(chosen, state)
-
-    return characters()
+    Ending(length=length, stop=stop, lines=lines)
+    if lines is not None:
+        require_integer("lines", lines, least=1)
+        end = model.vocabulary.characters.find("\n")
+        if length is None and not stop and (end < 0 or end in sampling.banned):
+            raise OptionError(f"lines is {lines}, but the model writes no line end; give a length")

@@ -7,7 +7,7 @@ forget" (Neural Computation 12, 2000), and agree with ``torch.nn.LSTM``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,94 +15,163 @@ import numpy.typing as npt
 from charlstm.config import ModelConfig
 
 Array = npt.NDArray[np.float32]
+HALF = np.float32(0.5)
 
 
-@dataclass(frozen=True)
-class State:
-    """What the network remembers: hidden and cell values of every layer, each (L, ..., H)."""
+class State(NamedTuple):
+    """What the network remembers: hidden and cell values of each layer, (..., H) each."""
 
-    hidden: Array
-    cell: Array
-
-
-def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), through tanh, which cannot overflow."""
-    y: Array = 0.5 * np.tanh(0.5 * x) + 0.5
-    return y
+    hidden: tuple[Array, ...]
+    cell: tuple[Array, ...]
 
 
-def lstm_cell(z: Array, c: Array) -> tuple[Array, Array]:
-    """One layer's new hidden and cell values, h and c, both (..., H).
+def arranged(weights: Array) -> Array:
+    """Rows (4H, ...) of a layer's matrix or bias as ``Cell`` wants them.
 
-    z, shape (..., 4 H), is W x_t + U h_(t-1) + b for the input, forget, candidate and output
-    parts, in torch's order i, f, g, o. Then
-
-        i = sigmoid(z_i)          input gate: how much of the candidate is written
-        f = sigmoid(z_f)          forget gate: how much of the cell is kept
-        g = tanh(z_g)             candidate
-        o = sigmoid(z_o)          output gate: how much of the cell is shown
-        c_t = f * c_(t-1) + i * g
-        h_t = o * tanh(c_t)
+    torch has the input, forget, candidate and output parts in this order; here the gates stand
+    together, o, i, f, g, and are halved, which is exact.
     """
-    H = c.shape[-1]
-    gates = sigmoid(z)  # (..., 4H); its third quarter is not used
-    i, f, o = gates[..., :H], gates[..., H : 2 * H], gates[..., 3 * H :]
-    g = np.tanh(z[..., 2 * H : 3 * H])
-    c = f * c + i * g
-    return o * np.tanh(c), c
+    i, f, g, o = np.split(weights, 4)
+    return np.concatenate((o * HALF, i * HALF, f * HALF, g))
+
+
+class Cell:
+    """The values of one layer, (..., H) each: z goes in, c stays, h comes out.
+
+    ``z``, (..., 4 H), is W x_t + U h_(t-1) + b for the output, input and forget gate and the
+    candidate, from ``arranged`` weights. All is done in place, in few calls: at one stream a call
+    takes longer than its arithmetic.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        """``shape`` is that of h and c, (H,) for one stream or (B, H)."""
+        *batch, H = shape
+        values = np.zeros((*batch, 5 * H), np.float32)  # o, i, f, g, c
+        self.z, self.c = values[..., : 4 * H], values[..., 4 * H :]
+        self._gates, self._o = values[..., : 3 * H], values[..., :H]
+        self._i_and_f, self._g_and_c = values[..., H : 3 * H], values[..., 3 * H :]
+        self._terms = np.empty((*batch, 2 * H), np.float32)
+        self._written, self._kept = self._terms[..., :H], self._terms[..., H:]
+        self._tanh_c = np.empty(shape, np.float32)
+
+    def update(self, h: Array) -> None:
+        """Write the new hidden values to ``h``, and change c; z is used up.
+
+            i = sigmoid(z_i)          input gate: how much of the candidate is written
+            f = sigmoid(z_f)          forget gate: how much of the cell is kept
+            o = sigmoid(z_o)          output gate: how much of the cell is shown
+            g = tanh(z_g)             candidate
+            c_t = f * c_(t-1) + i * g
+            h_t = o * tanh(c_t)
+
+        with sigmoid(x) = tanh(x / 2) / 2 + 1 / 2, which cannot overflow: one tanh does for all.
+        """
+        z, c, gates, tanh_c = self.z, self.c, self._gates, self._tanh_c
+        np.tanh(z, z)
+        np.multiply(gates, HALF, gates)
+        np.add(gates, HALF, gates)
+        np.multiply(self._i_and_f, self._g_and_c, self._terms)  # i * g and f * c
+        np.add(self._written, self._kept, c)
+        np.tanh(c, tanh_c)
+        np.multiply(self._o, tanh_c, h)
 
 
 class Network:
     """Embedding, LSTM layers and output layer, laid out for speed at one character a call.
 
     Weights are transposed once, so that a product reads them in order (about twice as fast as
-    ``W @ x``); a layer's two matrices are one; and the embedding is multiplied into the first
-    layer, which makes its input a look-up.
+    ``W @ x``); a layer's two matrices and its bias are one; and the embedding is multiplied into
+    the first layer, which makes its input a look-up.
     """
 
     def __init__(self, weights: Mapping[str, Array], config: ModelConfig) -> None:
         """``weights`` under torch's names, as ``ModelConfig.parameter_shapes`` lists them."""
         self.config = config
-        embedding = weights["embedding.weight"]
-        self._recurrent: list[Array] = []  # U^T (H, 4H), then [W U]^T (2H, 4H) for each layer
-        self._bias: list[Array] = []  # (4H,)
-        for layer in range(config.num_layers):
-            W, U, b_ih, b_hh = (
-                weights[f"layers.{layer}.{part}_l0"]
+        layers = [
+            [
+                arranged(weights[f"layers.{layer}.{part}_l0"])
                 for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-            )
-            both = U if layer == 0 else np.hstack((W, U))
-            self._recurrent.append(np.ascontiguousarray(both.T))
-            self._bias.append(b_ih + b_hh)
-            if layer == 0:
-                self._input = embedding @ W.T + self._bias[0]  # (V, 4H)
-        self._output = np.ascontiguousarray(weights["output.weight"].T)  # (H, V)
-        self._output_bias = weights["output.bias"]
+            ]
+            for layer in range(config.num_layers)
+        ]
+        W, U, b_ih, b_hh = layers[0]
+        self.inputs = weights["embedding.weight"] @ W.T + (b_ih + b_hh)  # (V, 4H)
+        self.first = np.ascontiguousarray(U.T)  # (H, 4H)
+        self.later = [  # of x, h and 1, (2H + 1, 4H) each
+            np.ascontiguousarray(np.vstack((W.T, U.T, b_ih + b_hh)))
+            for W, U, b_ih, b_hh in layers[1:]
+        ]
+        self.output = np.ascontiguousarray(  # (H + 1, V)
+            np.vstack((weights["output.weight"].T, weights["output.bias"]))
+        )
 
-    def zero_state(self, batch: int | None = None) -> State:
-        """The state before any character, for one stream (None) or for ``batch`` of them."""
+
+class Recurrence:
+    """A network in the midst of a text, or of several side by side; it changes in place.
+
+    ``features``, (..., H), is what the next character is predicted from.
+    """
+
+    def __init__(self, network: Network, batch: int | None = None) -> None:
+        """Before any character, for one stream (None) or for ``batch`` of them."""
+        H, L = network.config.hidden_size, network.config.num_layers
         middle = () if batch is None else (batch,)
-        shape = (self.config.num_layers, *middle, self.config.hidden_size)
-        return State(np.zeros(shape, np.float32), np.zeros(shape, np.float32))
+        self._network = network
+        self._residual = network.config.residual
+        # dot is sooner under way, matmul writes to a part of an array.
+        self._product = np.dot if batch is None else np.matmul
+        self.cells = [Cell((*middle, H)) for _ in range(L)]
+        # A layer's input x, its hidden values h and a 1 for the bias lie side by side, as the
+        # product wants them. What the first layer puts out is h itself, and so the second's x.
+        read = [np.ones((*middle, 2 * H + 1), np.float32) for _ in range(1, L)]
+        self._read_by_output = np.ones((*middle, H + 1), np.float32)
+        self.features = self._read_by_output[..., :H]
+        xs = [both[..., :H] for both in read]
+        outputs = [*xs, self.features]
+        self.hidden = [outputs[0], *(both[..., H : 2 * H] for both in read)]
+        self._later = list(
+            zip(
+                network.later,
+                self.cells[1:],
+                read,
+                xs,
+                self.hidden[1:],
+                outputs[1:],
+                strict=True,
+            )
+        )
+        for values in (*self.hidden, *outputs):
+            values[...] = 0
 
-    def step(self, ids: int | npt.NDArray[np.integer], state: State) -> tuple[Array, State]:
-        """Read one character of each stream: the output features (..., H) and the new state.
-
-        ``ids`` is one id, or one a stream, shape (B,).
-        """
-        hidden, cell = np.empty_like(state.hidden), np.empty_like(state.cell)
-        x = state.hidden[0]
-        for layer, recurrent in enumerate(self._recurrent):
-            h = state.hidden[layer]
-            if layer == 0:
-                z = self._input[ids] + h @ recurrent
+    def read(self, ids: int | npt.NDArray[np.integer]) -> None:
+        """Read one character of each stream: ``ids`` is one id, or one a stream, (B,)."""
+        network, product = self._network, self._product
+        cell, h = self.cells[0], self.hidden[0]
+        product(h, network.first, cell.z)
+        np.add(cell.z, network.inputs[ids], cell.z)
+        cell.update(h)
+        for weights, cell, both, x, h, output in self._later:
+            product(both, weights, cell.z)
+            cell.update(h)
+            if self._residual:
+                np.add(h, x, output)
             else:
-                z = np.concatenate((x, h), axis=-1) @ recurrent + self._bias[layer]
-            hidden[layer], cell[layer] = lstm_cell(z, state.cell[layer])
-            residual = layer > 0 and self.config.residual
-            x = hidden[layer] + x if residual else hidden[layer]
-        return x, State(hidden, cell)
+                output[...] = h
 
-    def logits(self, features: Array) -> Array:
-        """The score of each next character, (..., V), from a step's features (..., H)."""
-        return features @ self._output + self._output_bias
+    def logits(self) -> Array:
+        """The score of each next character, (..., V)."""
+        scores: Array = self._product(self._read_by_output, self._network.output)
+        return scores
+
+    def state(self) -> State:
+        """A copy of the hidden and cell values of each layer."""
+        return State(
+            tuple(h.copy() for h in self.hidden), tuple(cell.c.copy() for cell in self.cells)
+        )
+
+    def load(self, state: State, features: Array) -> None:
+        """Go on from here; what belongs to one stream becomes that of each."""
+        for h, cell, hidden, c in zip(self.hidden, self.cells, *state, strict=True):
+            h[...] = hidden
+            cell.c[...] = c
+        self.features[...] = features

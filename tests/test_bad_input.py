@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Run
+from .conftest import VERSE, Run
 
 
 def refused(
@@ -155,6 +155,54 @@ def test_a_settings_file_with_mistakes(
         (["--seed", "caf\u00e9 \u4e2d"], 2, ["U+00E9", "U+4E2D", "--unknown"]),
         (["--seed", "\u4e2d", "--unknown", "nearest"], 2, ["U+4E2D"]),
         (["--unknown", "guess"], 2, ["guess"]),
+        (["--top-k", -1], 2, ["top-k is -1"]),
+        (["--top-k", 1.5], 2, ["--top-k", "1.5"]),
+        (["--top-p", 0], 2, ["top-p is 0.0", "at most 1"]),
+        (["--top-p", 1.01], 2, ["top-p is 1.01"]),
+        (["--top-p", "nan"], 2, ["top-p is nan"]),
+        (["--min-p", -0.5], 2, ["min-p is -0.5"]),
+        (["--min-p", "inf"], 2, ["min-p is inf"]),
+        (["--repetition-penalty", 0], 2, ["repetition penalty is 0.0"]),
+        (["--repetition-penalty", "nan"], 2, ["repetition penalty is nan"]),
+        (["--repetition-window", 0], 2, ["repetition window is 0"]),
+        (["--repetition-window", 10**9], 2, ["repetition window is 1000", "65536"]),
+        (["--ban", VERSE], 2, ["banned", "leave it one"]),
+        (["--stop", ""], 2, ["stop text is empty"]),
+        (["--lines", 0], 2, ["lines is 0"]),
+        (["--lines", -2], 2, ["lines is -2"]),
+        (["--lines", 3, "--ban", "\n", "-n", 0], 2, ["lines is 3", "no line end"]),
+        (["--samples", 0], 2, ["samples is 0"]),
+        (["--samples", -2], 2, ["samples is -2"]),
+        (["--samples", 2, "-n", 0], 2, ["length is 0", "--lines", "--stop"]),
+        (["--json", "-n", 0], 2, ["length is 0", "--lines", "--stop"]),
+        (["--json", "--separator", ","], 2, ["--json and --separator"]),
+        (["--each-line", "--samples", 2], 2, ["--each-line and --samples"]),
+        (["--each-line", "--lines", 2], 2, ["--each-line and --lines"]),
+        (["--each-line", "--seed", "a"], 2, ["--seed and --each-line"]),
+        (["--each-line", "--save-state", "s"], 2, ["--each-line and --save-state"]),
+        (["--each-line", "--load-state", "s"], 2, ["--each-line and --load-state"]),
+        (["--each-line", "--seed-file", "absent"], 1, ["absent", "no such file"]),
+        (["--each-line", "--seed-file", "."], 2, [".: a directory"]),
+        (["--seed", "a", "--seed-file", "b"], 2, ["--seed and --seed-file"]),
+        (["--seed-file", "absent"], 1, ["absent", "no such file"]),
+        (["--seed-file", "."], 2, [".: a directory"]),
+        (["--seed-file", ""], 2, ["empty name"]),
+        (["--samples", 2, "--save-state", "s"], 2, ["--samples and --save-state"]),
+        (["--samples", 2, "--load-state", "s"], 2, ["--samples and --load-state"]),
+        (["--save-state", "absent/s"], 1, ["absent/s", "no such directory"]),
+        (["--save-state", "/dev/null"], 1, ["/dev/null", "device"]),
+        (["--save-state", "."], 1, ["directory"]),
+        (["--load-state", "absent"], 1, ["absent", "--save-state"]),
+        (["--load-state", "."], 1, ["directory"]),
+        (["--novel", 9], 2, ["--novel needs --corpus"]),
+        (["--corpus", "-"], 2, ["--corpus needs --novel"]),
+        (["--novel", 0, "--corpus", "x"], 2, ["novel is 0"]),
+        (["--novel", 9, "--corpus", "absent"], 1, ["absent", "no such file"]),
+        (["--novel", 9, "--corpus", "-", "--each-line"], 2, ["standard input"]),
+        (["-e", "--seed", "a\\qb"], 2, ["--seed: \\qb at character 2"]),
+        (["-e", "--stop", "\\xZZ"], 2, ["--stop: \\xZZ at character 1"]),
+        (["-e", "--ban", "ab\\"], 2, ["--ban: \\ at character 3"]),
+        (["-e", "--separator", "\\ud800"], 2, ["--separator: \\ud800 at character 1"]),
         (["-m", "absent"], 1, ["absent", "no such model"]),
         (["-m", "."], 1, ["no model.safetensors"]),
     ],
@@ -164,6 +212,44 @@ def test_generate_with_values_that_make_no_sense(
 ) -> None:
     """Before anything is written to stdout."""
     refused(charlstm, ["generate", "-m", trained, *words], status, said, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "data", "status", "said"),
+    [
+        (["--each-line"], b"\xe2\x82\xac", 2, ["line 1", "U+20AC"]),
+        (["--each-line"], b"\xff\n", 1, ["standard input: line 1: byte 0xff"]),
+        (["--each-line", "--seed-file", "-", "-n", -1], b"", 2, ["length is -1"]),
+        (["--seed-file", "-"], b"a\xff", 1, ["standard input", "0xff"]),
+        (["--seed-file", "-"], b"a\0", 1, ["standard input", "NUL"]),
+        (["--seed-file", "-"], "\u4e2d".encode(), 2, ["U+4E2D"]),
+        (["--novel", 9, "--corpus", "-"], b"", 1, ["standard input", "empty"]),
+    ],
+)
+def test_seed_phrases_that_cannot_be_read(
+    charlstm: Run,
+    trained: Path,
+    tmp_path: Path,
+    words: list[object],
+    data: bytes,
+    status: int,
+    said: list[str],
+) -> None:
+    """From standard input, with the place of what is wrong."""
+    words = ["generate", "-m", trained, "--random-seed", 1, *words]
+    refused(charlstm, words, status, said, tmp_path, input=data)
+
+
+def test_a_file_that_is_no_state_is_not_written_over(
+    charlstm: Run, trained: Path, tmp_path: Path
+) -> None:
+    """Nor read as one."""
+    (tmp_path / "precious").write_text("precious")
+    for option in ("--save-state", "--load-state"):
+        refused(
+            charlstm, ["generate", "-m", trained, option, "precious"], 1, ["precious"], tmp_path
+        )
+    assert (tmp_path / "precious").read_text() == "precious"
 
 
 def test_generate_without_any_model(charlstm: Run, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Text from a model: the same each time, as long as asked, in characters it knows."""
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,14 @@ import pytest
 
 from charlstm.checkpoint import Model, load_model
 from charlstm.config import Fingerprint, ModelConfig, TextOptions
-from charlstm.errors import OptionError, UnknownCharacterError
-from charlstm.generate import generate, known_text, read_seed
-from charlstm.lstm import Network
+from charlstm.errors import CharLSTMError, OptionError, UnknownCharacterError
+from charlstm.generate import LONGEST_LINE, begin, generate
+from charlstm.lstm import Network, Recurrence
+from charlstm.novel import CopyJudge
 from charlstm.runs import find_model
+from charlstm.samples import completed_lines, finished, samples
+from charlstm.sampling import Sampling
+from charlstm.seeds import known_text, read_seed
 from charlstm.vocab import Vocabulary
 
 
@@ -36,7 +41,11 @@ def make_model(characters: str, *, seed: int = 0, lowercase: bool = False) -> Mo
 
 
 def text(model: Model, seed: str = "", **options: object) -> str:
-    return "".join(generate(model, seed, **{"random_seed": 1, "length": 40, **options}))  # type: ignore[arg-type]
+    """What ``generate`` writes; filters of ``Sampling`` may stand among the options."""
+    names = Sampling.__dataclass_fields__.keys() & options.keys()
+    sampling = Sampling(**{name: options.pop(name) for name in names})  # type: ignore[arg-type]
+    given = {"random_seed": 1, "length": 40, "sampling": sampling, **options}
+    return "".join(generate(model, seed, **given))  # type: ignore[arg-type]
 
 
 def test_the_same_arguments_give_the_same_text() -> None:
@@ -59,12 +68,12 @@ def test_the_whole_seed_phrase_is_read() -> None:
     network = Network(model.weights, model.config)
     finals = []
     for phrase in ("abbbbbb", "bbbbbbb"):
-        state = network.zero_state()
+        recurrence = Recurrence(network)
         for i in model.vocabulary.encode(phrase):
-            features, state = network.step(i, state)
-        finals.append(network.logits(features))
+            recurrence.read(i)
+        finals.append(recurrence.logits())
     assert not np.array_equal(*finals)
-    greedy = next(generate(model, "abbbbbb", random_seed=0, temperature=0))
+    greedy = next(generate(model, "abbbbbb", random_seed=0, sampling=Sampling(temperature=0)))
     assert greedy == "ab"[int(finals[0].argmax())]
 
 
@@ -118,12 +127,187 @@ def test_a_lowercase_model_reads_a_lowercase_seed() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"temperature": -1}, {"temperature": float("nan")}, {"length": -5}, {"random_seed": -1}],
+    [
+        {"temperature": -1},
+        {"temperature": float("nan")},
+        {"length": -5},
+        {"random_seed": -1},
+        {"lines": 0},
+        {"sample": -1},
+    ],
 )
 def test_bad_values_are_refused_before_the_first_character(options: dict[str, float]) -> None:
     """When the function is called, not when its text is read."""
     with pytest.raises(OptionError, match="must be"):
-        generate(make_model("ab"), **{"random_seed": 1, **options})  # type: ignore[arg-type]
+        text(make_model("ab"), **options)
+
+
+@pytest.mark.parametrize("stop", [["b"], ["ab", "gh"], ["zz"], ["\n"]])
+def test_a_stop_text_ends_the_text_and_is_not_in_it(stop: list[str]) -> None:
+    """The text is the one without a stop text, up to the first."""
+    model = make_model("abcdefgh\n")
+    whole = text(model, "abc", length=200)
+    generation = generate(model, "abc", random_seed=1, length=200, stop=stop)
+    ends = [whole.find(s) + len(s) for s in stop if s in whole]
+    found = min(ends) if ends else None
+    assert generation.end is None
+    written = "".join(generation)
+    assert generation.end == ("length" if found is None else "stop")
+    if found is None:
+        assert written == whole
+    else:
+        assert any(written + s == whole[:found] for s in stop)
+
+
+def test_what_may_be_a_stop_text_comes_when_it_is_none() -> None:
+    """Held back until it is sure, and let go at the end."""
+    model = make_model("abcdefgh")
+    whole = text(model, length=60)
+    stop = [whole[20:40] + "z"]
+    generation = generate(model, random_seed=1, length=40, stop=stop)
+    begun = ""
+    while len(begun) < 20:
+        begun += next(generation)
+    assert begun == whole[:20]
+    assert (list(generation), generation.end) == ([whole[20:40]], "length")
+    cut = generate(model, random_seed=1, stop=stop)
+    taken = "".join(itertools.islice(cut, 30))
+    assert whole.startswith((taken + cut.held)[:60])
+
+
+@pytest.mark.parametrize("lines", [1, 2, 5])
+def test_lines_end_the_text_after_so_many(lines: int) -> None:
+    """With the last line end in it, also where it begins a stop text."""
+    model = make_model("abcdefgh\n")
+    whole = text(model, length=500)
+    generation = generate(model, random_seed=1, lines=lines, stop=["\n\n\n\n\n\n"])
+    written = "".join(generation)
+    assert (written.count("\n"), generation.end) == (lines, "lines")
+    assert whole.startswith(written)
+
+
+@pytest.mark.parametrize(("characters", "banned"), [("ab", ()), ("ab\n", (2,))])
+def test_lines_that_cannot_end_are_refused(characters: str, banned: tuple[int, ...]) -> None:
+    """Without a length, where the model writes no line end."""
+    model = make_model(characters)
+    with pytest.raises(OptionError, match="no line end"):
+        text(model, lines=1, length=None, banned=banned)
+    assert len(text(model, lines=1, length=9, banned=banned)) == 9
+
+
+def test_a_penalty_looks_at_the_seed_phrase_too() -> None:
+    """A character of it becomes unlikely at once."""
+    model = make_model("abcdefgh\n")
+    for seed in "abcdefgh":
+        hard = {"repetition_penalty": 1e12, "repetition_window": 1}
+        assert text(model, seed, length=1, **hard) != seed
+    written = text(model, "a", length=200, repetition_penalty=1e12, repetition_window=3)
+    assert all(written[i] not in written[max(0, i - 3) : i] for i in range(200))
+
+
+def test_bits_are_the_models_own_whatever_the_filters() -> None:
+    """The mean of -log2 p at temperature 1, computed here anew."""
+    model = make_model("abcdefgh\n")
+    sampling = Sampling(temperature=0.2, top_k=2, banned=(3,))
+    generation = generate(
+        model, "abc", random_seed=1, length=50, sampling=sampling, stop=["zz"], measure=True
+    )
+    written = "".join(generation)
+    network = Network(model.weights, model.config)
+    recurrence, total = Recurrence(network), 0.0
+    for place, i in enumerate(model.vocabulary.encode("abc" + written).tolist()):
+        if place >= 3:
+            logits = recurrence.logits().astype(float)
+            total -= np.log2(np.exp(logits[i]) / np.exp(logits).sum())
+        recurrence.read(i)
+    assert generation.bits_per_char == pytest.approx(total / 50, rel=1e-5)
+
+
+def test_a_sample_is_the_same_whatever_the_count() -> None:
+    """Sample 0 is the text without samples; each other has draws of its own."""
+    model = make_model("abcdefgh\n")
+    how = {"random_seed": 5, "length": 30, "stop": ["ab"]}
+    many = list(samples(model, "abc", count=9, **how))
+    assert [s.number for s in many] == list(range(9))
+    assert many[:3] == list(samples(model, "abc", count=3, **how))
+    assert len({s.text for s in many}) == 9
+    for number in (0, 4, 8):
+        alone = finished(generate(model, "abc", sample=number, **how), number)
+        assert alone == many[number]
+    assert next(samples(model, "abc", count=1, random_seed=5, lines=1)).text.count("\n") == 1
+
+
+@pytest.mark.parametrize("options", [{"count": 0}, {"count": 2, "length": None}])
+def test_samples_that_cannot_be_are_refused_at_once(options: dict[str, int | None]) -> None:
+    """None at all, and some without end."""
+    with pytest.raises(OptionError, match=r"samples is 0|without end"):
+        samples(make_model("ab\n"), random_seed=1, **{"length": 5, **options})  # type: ignore[arg-type]
+
+
+def test_lines_are_completed_as_phrases_come() -> None:
+    """One at a time, each with the draws of its number, without the line end."""
+    model = make_model("abcdefgh\n")
+    asked = []
+
+    def phrases() -> Iterator[str]:
+        for phrase in ("abc", "", "h"):
+            asked.append(phrase)
+            yield phrase
+
+    lines = completed_lines(model, phrases(), random_seed=3, length=25)
+    for number, (phrase, line) in enumerate(lines):
+        assert len(asked) == number + 1
+        assert asked[-1] == phrase
+        whole = text(model, phrase, random_seed=3, sample=number, lines=1, length=25)
+        assert line.text == whole.removesuffix("\n")
+    assert len(asked) == 3
+
+
+CORPUS = "abcab\nacbacb\nbcabca\n"
+
+
+@pytest.mark.parametrize("stop", [[], ["ab\na"], ["\n\n"]])
+@pytest.mark.parametrize("seed", range(8))
+def test_new_lines_copy_nothing(seed: int, stop: list[str]) -> None:
+    """No passage of so many characters, over line ends and the seed phrase too, is the corpus's."""
+    model = make_model("abc\n", seed=seed)
+    judge = CopyJudge(CORPUS, 5)
+    for length in (0, 1, 7, 60):
+        how = {"length": length, "judge": judge, "stop": stop, "random_seed": seed}
+        generation = generate(model, "abca", **how)  # type: ignore[arg-type]
+        written = "".join(generation)
+        assert generation.end in ("length", "stop")
+        assert generation.end == "stop" or len(written) == length
+        passages = [("abca" + written)[i : i + 5] for i in range(len(written))]
+        assert not any(passage in CORPUS for passage in passages if len(passage) == 5)
+        assert written == "".join(generate(model, "abca", **how))  # type: ignore[arg-type]
+
+
+def test_new_lines_go_on_where_they_were_saved() -> None:
+    """A line thrown away leaves no trace in what the network knows."""
+    model = make_model("abc\n")
+    generation = generate(model, "abca", random_seed=2, length=60, judge=CopyJudge(CORPUS, 4))
+    written = "".join(generation)
+    reading = generation.place().reading
+    plain = begin(model, Network(model.weights, model.config), "abca" + written, window=64)
+    np.testing.assert_array_equal(reading.state.hidden, plain.state.hidden)
+    assert (reading.recent, reading.characters) == (plain.recent, 64)
+
+
+def test_where_nothing_is_new_it_is_said() -> None:
+    """After a hundred lines, with what to change."""
+    model = make_model("ab\n")
+    with pytest.raises(CharLSTMError, match=r"100 lines in a row copied 1 .*--novel.*--temp"):
+        text(model, judge=CopyJudge("ab\n", 1))
+    with pytest.raises(OptionError, match="novel is 0"):
+        CopyJudge("ab", 0)
+
+
+def test_a_long_line_is_judged_in_pieces() -> None:
+    """A text without line ends comes, and takes no more memory as it grows."""
+    model = make_model("abcdefgh")
+    endless = generate(model, random_seed=1, judge=CopyJudge("abc", 3))
+    assert len(next(endless)) == LONGEST_LINE
 
 
 def test_a_trained_model_writes_in_its_characters(trained: Path, play: Path) -> None:

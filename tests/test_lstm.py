@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from charlstm.config import ModelConfig
-from charlstm.lstm import Network, lstm_cell, sigmoid
+from charlstm.lstm import Cell, Network, Recurrence, arranged
 from charlstm.training.model import CharLSTM
 
 SIZES = [(1, 1), (1, 7), (1, 128), (2, 5), (2, 96), (3, 64), (4, 33)]
@@ -17,7 +17,7 @@ def arrays(module: torch.nn.Module) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize(("layers", "hidden"), SIZES)
 def test_the_equations_are_those_of_torch_lstm(layers: int, hidden: int) -> None:
-    """``lstm_cell`` layer by layer is torch.nn.LSTM with as many layers."""
+    """``Cell`` by ``Cell`` is torch.nn.LSTM with as many layers."""
     torch.manual_seed(layers * 1000 + hidden)
     T, E = 40, 11
     reference = torch.nn.LSTM(E, hidden, num_layers=layers)
@@ -26,7 +26,7 @@ def test_the_equations_are_those_of_torch_lstm(layers: int, hidden: int) -> None
         expected, (last_h, last_c) = reference(x)
     w = arrays(reference)
     h = np.zeros((layers, hidden), np.float32)
-    c = np.zeros((layers, hidden), np.float32)
+    cells = [Cell((hidden,)) for _ in range(layers)]
     outputs = []
     for x_t in x.numpy():
         for n in range(layers):
@@ -36,12 +36,13 @@ def test_the_equations_are_those_of_torch_lstm(layers: int, hidden: int) -> None
                 + w[f"bias_ih_l{n}"]
                 + w[f"bias_hh_l{n}"]
             )
-            h[n], c[n] = lstm_cell(z, c[n])
+            cells[n].z[:] = arranged(z)
+            cells[n].update(h[n])
             x_t = h[n]
         outputs.append(x_t.copy())
     np.testing.assert_allclose(outputs, expected.numpy(), atol=2e-6)
     np.testing.assert_allclose(h, last_h.numpy(), atol=2e-6)
-    np.testing.assert_allclose(c, last_c.numpy(), atol=5e-6)
+    np.testing.assert_allclose([cell.c for cell in cells], last_c.numpy(), atol=5e-6)
 
 
 @pytest.mark.parametrize("residual", [False, True])
@@ -63,15 +64,34 @@ def test_the_network_is_the_one_that_was_trained(layers: int, hidden: int, resid
     with torch.no_grad():
         expected, after = model(ids, model.zero_state(B))
     network = Network(arrays(model), config)
-    batch, one = network.zero_state(B), network.zero_state()
+    batch, one = Recurrence(network, B), Recurrence(network)
     for t in range(T):
-        features, batch = network.step(ids[t].numpy(), batch)
-        np.testing.assert_allclose(network.logits(features), expected[t].numpy(), atol=1e-5)
-        features, one = network.step(int(ids[t, 0]), one)
-        np.testing.assert_allclose(network.logits(features), expected[t, 0].numpy(), atol=1e-5)
+        batch.read(ids[t].numpy())
+        np.testing.assert_allclose(batch.logits(), expected[t].numpy(), atol=1e-5)
+        one.read(int(ids[t, 0]))
+        np.testing.assert_allclose(one.logits(), expected[t, 0].numpy(), atol=1e-5)
+        if t == T // 2:  # as if the text went on in another process
+            halfway = Recurrence(network)
+            halfway.load(one.state(), one.features)
+            one = halfway
     for n, (h, c) in enumerate(after):
-        np.testing.assert_allclose(batch.hidden[n], h[0].numpy(), atol=1e-5)
-        np.testing.assert_allclose(batch.cell[n], c[0].numpy(), atol=1e-5)
+        np.testing.assert_allclose(batch.state().hidden[n], h[0].numpy(), atol=1e-5)
+        np.testing.assert_allclose(batch.state().cell[n], c[0].numpy(), atol=1e-5)
+
+
+def test_one_state_becomes_that_of_each_row() -> None:
+    """What one stream read of a seed phrase, a batch need not read again."""
+    torch.manual_seed(0)
+    config = ModelConfig(vocab_size=9, embedding_size=4, hidden_size=6, num_layers=3)
+    network = Network(arrays(CharLSTM(config)), config)
+    one, batch = Recurrence(network), Recurrence(network, 4)
+    for i in (3, 1, 4):
+        one.read(i)
+    batch.load(one.state(), one.features)
+    one.read(5)
+    batch.read(np.full(4, 5))
+    for row in batch.logits():
+        np.testing.assert_allclose(row, one.logits(), atol=1e-6)
 
 
 def test_the_state_dict_has_the_promised_shapes() -> None:
@@ -82,19 +102,31 @@ def test_the_state_dict_has_the_promised_shapes() -> None:
     assert config.parameters == sum(w.numel() for w in CharLSTM(config).parameters())
 
 
+def updated(z: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """H and c after z, in torch's order of parts, (4, H)."""
+    cell, h = Cell(c.shape), np.empty_like(c)
+    cell.z[:] = arranged(z).ravel()
+    cell.c[:] = c
+    cell.update(h)
+    return h, cell.c
+
+
 def test_gates_saturate_without_overflow() -> None:
-    """A sigmoid of any size is in [0, 1], and no warning is given."""
-    with np.errstate(all="raise"):
-        values = sigmoid(np.array([-1e4, -50, 0, 50, 1e4], np.float32))
-    assert values.tolist() == pytest.approx([0, 0, 0.5, 1, 1], abs=1e-6)
+    """A gate of any size is in [0, 1], and no warning is given."""
+    z = np.zeros((4, 5), np.float32)
+    z[1] = [-1e4, -50, 0, 50, 1e4]  # the forget gate
+    with np.errstate(all="raise", under="ignore"):
+        _, c = updated(z, np.ones(5, np.float32))
+    assert c.tolist() == pytest.approx([0, 0, 0.5, 1, 1], abs=1e-6)
 
 
 def test_a_cell_by_hand() -> None:
     """With all gates open the cell adds the candidate; with all closed it shows nothing."""
     opened, closed = 100.0, -100.0
-    z = np.array([opened, opened, 0.5, opened], np.float32)
-    h, c = lstm_cell(z, np.array([2.0], np.float32))
+    z = np.array([[opened], [opened], [0.5], [opened]], np.float32)
+    h, c = updated(z, np.array([2.0], np.float32))
     assert c[0] == pytest.approx(2 + np.tanh(0.5))
     assert h[0] == pytest.approx(np.tanh(c[0]))
-    h, c = lstm_cell(np.array([closed, closed, 0.5, closed], np.float32), c)
+    z = np.array([[closed], [closed], [0.5], [closed]], np.float32)
+    h, c = updated(z, c)
     assert (h[0], c[0]) == pytest.approx((0, 0))

@@ -13,7 +13,7 @@ import torch
 
 from charlstm.config import ModelConfig
 from charlstm.errors import OptionError
-from charlstm.lstm import Network
+from charlstm.lstm import Network, Recurrence
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.device import choose_device, choose_precision
 from charlstm.training.evaluate import evaluate
@@ -121,10 +121,10 @@ def test_the_validation_loss_is_that_of_one_walk(n: int, tolerance: float) -> No
     model, ids = model_and_ids(n)
     weights = {name: w.numpy() for name, w in model.state_dict().items()}
     network = Network(weights, model.config)
-    state, total = network.zero_state(), 0.0
+    recurrence, total = Recurrence(network), 0.0
     for i, following in itertools.pairwise(ids):
-        features, state = network.step(int(i), state)
-        logits = network.logits(features).astype(np.float64)
+        recurrence.read(int(i))
+        logits = recurrence.logits().astype(np.float64)
         total += np.log(np.exp(logits).sum()) - logits[following]
     loss = evaluate(model, ids, device=CPU, bf16=False)
     assert loss == pytest.approx(total / (n - 1), abs=tolerance)

@@ -1,13 +1,19 @@
-"""``charlstm generate``: new text on stdout, streamed."""
+"""``charlstm generate``: new text on stdout, streamed or text by text."""
 
 import os
-import sys
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlstm.cli import console, options
+from charlstm.cli import console, options, reading, writing
+from charlstm.cli.stop import Stop
+from charlstm.errors import OptionError
+
+if TYPE_CHECKING:
+    from charlstm.checkpoint import Model
 
 
 class Unknown(StrEnum):
@@ -18,81 +24,243 @@ class Unknown(StrEnum):
     NEAREST = "nearest"
 
 
+def _option(name: str, words: str, metavar: str = "N", *names: str) -> Any:
+    return typer.Option(name, *names, metavar=metavar, help=words)
+
+
+def _flag(name: str, words: str, *names: str) -> Any:
+    return typer.Option(name, *names, help=words)
+
+
 def generate(
     model: options.Model = None,
     seed: Annotated[
-        str,
-        typer.Option(
-            "--seed", "--prompt", metavar="TEXT", help="The seed phrase: the text to go on from."
-        ),
+        str, _option("--seed", "The seed phrase: the text to go on from.", "TEXT", "--prompt")
     ] = "",
+    seed_file: Annotated[
+        str | None, _option("--seed-file", "The seed phrase is all of FILE; - is stdin.", "FILE")
+    ] = None,
+    each_line: Annotated[
+        bool, _flag("--each-line", "Complete each line of the seed file (stdin): a filter.")
+    ] = False,
+    escapes: Annotated[
+        bool, _flag("--escapes", "Read \\n \\t \\0 \\\\ \\xHH \\uXXXX in texts given here.", "-e")
+    ] = False,
     length: Annotated[
-        int,
-        typer.Option("--length", "-n", metavar="N", help="Characters to write; 0: without end."),
-    ] = 1000,
+        int | None,
+        _option("--length", "Characters to write [1000, a line of --lines]; 0: no end.", "N", "-n"),
+    ] = None,
+    lines: Annotated[int | None, _option("--lines", "End after N lines.")] = None,
+    stop: Annotated[
+        list[str] | None, _option("--stop", "End before TEXT; may be given again.", "TEXT")
+    ] = None,
     temperature: Annotated[
-        float,
-        typer.Option(
-            "--temperature", "-t", metavar="T", help="Below 1 safer, above 1 bolder; 0 is greedy."
-        ),
+        float, _option("--temperature", "Below 1 safer, above 1 bolder; 0 is greedy.", "T", "-t")
     ] = 0.7,
+    top_k: Annotated[
+        int, _option("--top-k", "Draw from the K most probable characters; 0: all.", "K")
+    ] = 0,
+    top_p: Annotated[
+        float, _option("--top-p", "Draw from the fewest that make up probability P.", "P")
+    ] = 1.0,
+    min_p: Annotated[
+        float, _option("--min-p", "Draw from what has P of the best one's probability.", "P")
+    ] = 0.0,
+    repetition_penalty: Annotated[
+        float, _option("--repetition-penalty", "Divide the probability of recent ones by R.", "R")
+    ] = 1.0,
+    repetition_window: Annotated[
+        int, _option("--repetition-window", "Recent are the last N characters.")
+    ] = 64,
+    ban: Annotated[str, _option("--ban", "Characters that are never written.", "CHARS")] = "",
+    novel: Annotated[
+        int | None, _option("--novel", "Throw away lines that copy N characters of --corpus.")
+    ] = None,
+    corpus: Annotated[
+        list[str] | None, _option("--corpus", "What --novel compares with; repeatable.", "CORPUS")
+    ] = None,
     random_seed: Annotated[
         int | None,
-        typer.Option(
-            "--random-seed",
-            metavar="N",
-            help="Of the random draws (--seed is the seed phrase); drawn and named by default.",
+        _option(
+            "--random-seed", "Of the draws (--seed is the seed phrase); drawn and named by default."
         ),
     ] = None,
-    no_echo: Annotated[
-        bool, typer.Option("--no-echo", help="Do not print the seed phrase first.")
-    ] = False,
+    samples: Annotated[int, _option("--samples", "Write N texts.")] = 1,
+    separator: Annotated[
+        str | None, _option("--separator", "Write TEXT after each text [a line end].", "TEXT")
+    ] = None,
+    json: Annotated[bool, _flag("--json", "One JSON object a text, one a line.")] = False,
+    load_state: Annotated[
+        Path | None, _option("--load-state", "Go on where FILE was saved.", "FILE")
+    ] = None,
+    save_state: Annotated[
+        Path | None, _option("--save-state", "Save where the text ended, to go on later.", "FILE")
+    ] = None,
+    no_echo: Annotated[bool, _flag("--no-echo", "Do not print the seed phrase first.")] = False,
     unknown: Annotated[
         Unknown, typer.Option("--unknown", help="A character of the seed that the model never saw.")
     ] = Unknown.ERROR,
-    raw: Annotated[
-        bool, typer.Option("--raw", help="Pass control characters to the terminal.")
-    ] = False,
+    raw: Annotated[bool, _flag("--raw", "Pass control characters to the terminal.")] = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Write new text in the style of the corpus, from a seed phrase.
 
     charlstm generate --seed "Is this a dagger" -n 400 | fold -s
+
+    charlstm generate --samples 20 --lines 1 --json | jq -r .text
     """
+    _check_together(
+        {
+            "--seed": bool(seed),
+            "--seed-file": seed_file is not None,
+            "--each-line": each_line,
+            "--lines": lines is not None,
+            "--samples": samples != 1,
+            "--separator": separator is not None,
+            "--json": json,
+            "--load-state": load_state is not None,
+            "--save-state": save_state is not None,
+            "--novel": novel is not None,
+            "--corpus": corpus is not None,
+        }
+    )
+    if each_line and seed_file is None:
+        seed_file = "-"
+    if seed_file == "-" and "-" in (corpus or ()):
+        raise OptionError("seed phrase and corpus are both standard input; name a file for one")
+
+    def text(value: str, option: str) -> str:
+        # An argument's bytes are UTF-8 here, whatever the locale made of them.
+        given = os.fsencode(value).decode("utf-8", "surrogateescape")
+        if not escapes:
+            return given
+        from charlstm.cli.escapes import unescaped
+
+        return unescaped(given, option)
+
+    phrase = text(seed, "--seed")
+    banned = text(ban, "--ban")
+    stops = [text(value, "--stop") for value in stop or ()]
+    closing = None if separator is None else text(separator, "--separator")
+
     # One thread: at one character a call a second only contends, and how a product is split
     # would change its rounding. It must be said before numpy is imported.
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
         os.environ[variable] = "1"
     import numpy as np
 
+    from charlstm import generate as texts
     from charlstm.checkpoint import load_model
-    from charlstm.generate import generate, read_seed
     from charlstm.runs import find_model
+    from charlstm.sampling import Sampling
+    from charlstm.seeds import read_seed
+    from charlstm.stream import drawn_seed
 
-    np.seterr(all="ignore")  # absurd weights are found where they would matter
+    if each_line or samples != 1 or json:
+        from charlstm import samples as many
+    if load_state is not None or save_state is not None:
+        from charlstm import place
+    sampling = Sampling(
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        repetition_penalty=repetition_penalty,
+        repetition_window=repetition_window,
+    )
+    np.seterr(all="ignore")  # weights too large are found when a character is drawn
     path = find_model(model)
     loaded = load_model(path)
-    # An argument's bytes are UTF-8 here, whatever the locale made of them.
-    given = os.fsencode(seed).decode("utf-8", "surrogateescape")
-    phrase = read_seed(loaded, given, unknown.value)
-    drawn = int.from_bytes(os.urandom(4), "big") if random_seed is None else random_seed
-    characters = generate(
-        loaded, phrase, random_seed=drawn, length=length or None, temperature=temperature
-    )
+    drawn = random_seed
+    if random_seed is None and load_state is None:
+        drawn = drawn_seed()
+    how: dict[str, Any] = {
+        "random_seed": drawn,
+        "length": texts.length_of(length, lines),
+        "sampling": sampling.banning(banned, loaded.vocabulary.characters),
+        "stop": stops,
+        "measure": json,
+    }
+    if novel is not None:
+        how["judge"] = _judge(loaded, corpus or [], novel, quiet=quiet)
+    form = writing.Form(raw=raw, echo=not no_echo, json=json, separator=closing, random_seed=drawn)
+
+    # All that can be wrong is found before anything is said or written.
+    if each_line:
+        phrases = _phrases(loaded, reading.lines_in(seed_file or "-"), unknown)
+        made = many.completed_lines(loaded, phrases, **how)
+    else:
+        if seed_file is not None:
+            phrase = reading.phrase_in(seed_file)
+        phrase = read_seed(loaded, phrase, unknown.value)
+        how["lines"] = lines
+        if samples != 1:
+            made = ((phrase, s) for s in many.samples(loaded, phrase, count=samples, **how))
+        else:
+            if json:
+                many.check_finite(how["length"], stops, lines)
+            if save_state is not None:
+                place.check_target(save_state)
+            if load_state is not None:
+                how["place"] = place.load_place(load_state, loaded)
+            generation = texts.generate(loaded, phrase, **how)
     if model is None:
         console.say(f"model: {path}", quiet=quiet)
-    if random_seed is None:
+    if random_seed is None and drawn is not None:
         console.say(f"random seed: {drawn}", quiet=quiet)
+    if each_line or samples != 1:
+        writing.write_all(made, form, whole_lines=each_line)
+        return
 
-    terminal = sys.stdout.isatty()
-    shown = console.visible if terminal and not raw else str
-    write, last = sys.stdout.write, "\n"
-    if phrase and not no_echo:
-        write(shown(phrase))
-        last = phrase[-1]
-    for last in characters:
-        write(shown(last))
-        if terminal:
-            sys.stdout.flush()
-    if terminal and last != "\n":
-        write("\n")
+    listening = Stop()
+    if json:
+        writing.write_all(iter([(phrase, many.finished(generation))]), form, whole_lines=False)
+    else:
+        if save_state is not None:
+            listening.install()
+        writing.stream(phrase, generation, form, stop=listening)
+    if save_state is not None:
+        # The text is out: a state is never ahead of what its reader has.
+        place.save_place(generation.place(), save_state, loaded)
+    if listening.signal:
+        raise typer.Exit(128 + listening.signal)
+
+
+def _check_together(given: dict[str, bool]) -> None:
+    """Raise OptionError for options that make no sense together."""
+    alone = {
+        "--seed": ("--seed-file", "--each-line"),
+        "--each-line": ("--samples", "--lines", "--load-state", "--save-state"),
+        "--samples": ("--load-state", "--save-state"),
+        "--json": ("--separator",),
+    }
+    for option, others in alone.items():
+        for other in others:
+            if given[option] and given[other]:
+                raise OptionError(f"{option} and {other} do not go together; leave one out")
+    for option, needed in (("--novel", "--corpus"), ("--corpus", "--novel")):
+        if given[option] and not given[needed]:
+            raise OptionError(f"{option} needs {needed}; see charlstm generate --help")
+
+
+def _judge(model: "Model", corpus: list[str], length: int, *, quiet: bool) -> Any:
+    """The judge of new lines for a corpus, read as the model's own was."""
+    from charlstm.novel import judge_of
+
+    notes: list[str] = []
+    judge = judge_of(corpus, length, model.text, notes)
+    for note in notes:
+        console.say(note, quiet=quiet)
+    return judge
+
+
+def _phrases(model: "Model", lines: Iterator[str], unknown: Unknown) -> Iterator[str]:
+    """Lines as the model reads them; an error names the line."""
+    from charlstm.errors import UnknownCharacterError
+    from charlstm.seeds import read_seed
+
+    for number, line in enumerate(lines, 1):
+        try:
+            yield read_seed(model, line, unknown.value)
+        except UnknownCharacterError as error:
+            raise OptionError(f"line {number}: {error}") from error

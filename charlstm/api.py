@@ -1,0 +1,136 @@
+"""The Python face: a model on disk as an object that writes, scores and predicts.
+
+Names here are stable; the modules below them may change. Torch is never imported.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from charlstm.checkpoint import Model, load_model
+from charlstm.config import require_integer
+from charlstm.generate import Generation, begin, generate, length_of
+from charlstm.runs import find_model
+from charlstm.sampling import PLAIN, Sampling, probabilities
+from charlstm.scoring import Score, score
+from charlstm.seeds import Unknown, read_seed
+from charlstm.stream import Stream, drawn_seed, network_of, random_numbers
+
+
+def load(path: str | os.PathLike[str] | None = None) -> "TextModel":
+    """The model in a file or a run directory; without a path that of the newest run.
+
+    Raises CharLSTMError where there is none, or one that cannot be used. At a character a call
+    numpy is fastest with one thread (``OPENBLAS_NUM_THREADS=1`` before it is imported), which is
+    also what the command computes with, to the last bit.
+    """
+    return TextModel(load_model(find_model(os.fspath(path) if path is not None else None)))
+
+
+class TextModel:
+    """A trained model, ready to use; made by ``load``.
+
+    Errors are CharLSTMError: wrong values and characters that the model never saw are found when
+    a method is called. ``unknown`` says what becomes of such characters in a text that is given:
+    ``"error"``, ``"skip"`` or ``"nearest"``, as on the command line.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._network = network_of(model)
+
+    def __repr__(self) -> str:
+        config = self._model.config
+        return (
+            f"<TextModel of {self._model.fingerprint.name}: {config.num_layers} x "
+            f"{config.hidden_size}, {config.vocab_size} characters>"
+        )
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """What ``charlstm inspect --json`` prints: sizes, vocabulary, corpus, training."""
+        return {**self._model.describe(), "parameters": self._model.config.parameters}
+
+    @property
+    def vocabulary(self) -> str:
+        """The characters that the model knows."""
+        return self._model.vocabulary.characters
+
+    def generate(
+        self,
+        seed: str = "",
+        *,
+        length: int | None = None,
+        temperature: float = 0.7,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+        repetition_penalty: float = 1.0,
+        repetition_window: int = 64,
+        ban: str = "",
+        stop: str | Sequence[str] = (),
+        lines: int | None = None,
+        random_seed: int | None = None,
+        sample: int = 0,
+        unknown: Unknown = "error",
+        measure: bool = False,
+    ) -> Generation:
+        """New text after ``seed``, which is not repeated: an iterator over its characters.
+
+        Names, defaults and meanings are those of ``charlstm generate``: ``length`` 0 is without
+        end, and by default 1000, or 1000 for each of ``lines``; text ``sample`` of a random seed
+        is the same however many are made. With neither a random seed is drawn; it is the
+        iterator's ``random_seed``. Its ``end`` says why the text ended and, with ``measure``, its
+        ``bits_per_char`` how surprising it was. Pieces are single characters but where the
+        beginning of a stop text came to nothing. Memory does not grow with the text.
+
+            for character in model.generate("Once upon a time", length=0, temperature=0.5):
+                print(character, end="", flush=True)
+        """
+        if length is not None:
+            require_integer("length", length, least=0)
+        sampling = Sampling(
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            min_p=min_p,
+            repetition_penalty=repetition_penalty,
+            repetition_window=repetition_window,
+        )
+        return generate(
+            self._model,
+            read_seed(self._model, seed, unknown),
+            random_seed=drawn_seed() if random_seed is None else random_seed,
+            sample=sample,
+            length=length_of(length, lines),
+            sampling=sampling.banning(ban, self.vocabulary),
+            stop=[stop] if isinstance(stop, str) else stop,
+            lines=lines,
+            measure=measure,
+            network=self._network,
+        )
+
+    def score(self, text: str, *, unknown: Unknown = "error") -> Score:
+        """How surprising each character of ``text`` is, and the text as a whole.
+
+            model.score("To be, or not to be").bits_per_char
+
+        The first character comes as the first of a line does.
+        """
+        return score(self._model, read_seed(self._model, text, unknown), network=self._network)
+
+    def predict(
+        self, seed: str = "", *, top: int | None = None, unknown: Unknown = "error"
+    ) -> list[tuple[str, float]]:
+        """Each character with the probability that it comes next, the most probable first.
+
+        ``top`` limits how many. The probabilities are the model's own, at temperature 1.
+        """
+        if top is not None:
+            require_integer("top", top, least=1)
+        phrase = read_seed(self._model, seed, unknown)
+        reading = begin(self._model, self._network, phrase, window=1)
+        stream = Stream(self._network, PLAIN, random_numbers(0), reading)
+        shares = probabilities(stream.logits(), PLAIN).tolist()
+        ranked = sorted(zip(self.vocabulary, shares, strict=True), key=lambda pair: -pair[1])
+        return ranked[:top]

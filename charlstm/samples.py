@@ -1,0 +1,155 @@
+"""Many texts, from one seed phrase or one from each, finished before they are handed on."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from charlstm.batch import Batch, written
+from charlstm.checkpoint import Model
+from charlstm.config import require_integer
+from charlstm.ending import End, Ending
+from charlstm.errors import OptionError
+from charlstm.generate import Generation, Judge, begin, check_ends, generate
+from charlstm.lstm import Network
+from charlstm.sampling import PLAIN, Sampling
+from charlstm.stream import network_of, random_numbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """A finished text; ``number`` counts the texts of a random seed from 0.
+
+    ``text`` is without its seed phrase, ``bits_per_char`` the mean surprise of its characters
+    (None for an empty text, or if not measured), ``end`` why it ended.
+    """
+
+    number: int
+    text: str
+    bits_per_char: float | None
+    end: End
+
+
+def samples(
+    model: Model,
+    seed: str = "",
+    *,
+    count: int,
+    random_seed: int,
+    length: int | None = None,
+    sampling: Sampling = PLAIN,
+    stop: Sequence[str] = (),
+    lines: int | None = None,
+    judge: Judge | None = None,
+    measure: bool = False,
+    network: Network | None = None,
+) -> Iterator[Sample]:
+    """Texts 0 to ``count`` - 1, in order, as ``generate`` writes them one by one.
+
+    Each depends on the model, the seed phrase, the random seed, the settings and its number
+    alone: it is the same whatever the count. Raises OptionError and UnknownCharacterError at
+    once, also for texts that might have no end.
+    """
+    require_integer("samples", count, least=1)
+    require_integer("random seed", random_seed, least=0)
+    check_finite(length, stop, lines)
+    check_ends(model, sampling, length=length, stop=stop, lines=lines)
+    network = network or network_of(model)
+    window = max(sampling.repetition_window, judge.length if judge else 0)
+    reading = begin(model, network, seed, window=window)
+    if judge is None:
+        batch = Batch(
+            network=network,
+            letters=model.vocabulary.characters,
+            reading=reading,
+            random_seed=random_seed,
+            sampling=sampling,
+            length=length,
+            stop=stop,
+            lines=lines,
+            measure=measure,
+        )
+        return (_sample(i, *text, measure) for i, text in enumerate(written(batch, count)))
+    # Lines that are thrown away would leave the others of a batch waiting.
+    return (
+        finished(
+            Generation(
+                model,
+                network,
+                reading,
+                random_numbers(random_seed, i),
+                sampling=sampling,
+                length=length,
+                stop=stop,
+                lines=lines,
+                judge=judge,
+                measure=measure,
+            ),
+            i,
+        )
+        for i in range(count)
+    )
+
+
+def completed_lines(
+    model: Model,
+    phrases: Iterable[str],
+    *,
+    random_seed: int,
+    length: int | None = None,
+    sampling: Sampling = PLAIN,
+    stop: Sequence[str] = (),
+    judge: Judge | None = None,
+    measure: bool = False,
+    network: Network | None = None,
+) -> Iterator[tuple[str, Sample]]:
+    """Each phrase with the text that ends its line, the line end left out, as phrases come.
+
+    Phrase i draws as sample i does. The next phrase is asked for only when the line before it
+    was taken. Raises OptionError at once, and UnknownCharacterError at its phrase.
+    """
+    require_integer("random seed", random_seed, least=0)
+    check_ends(model, sampling, length=length, stop=stop, lines=1)
+    network = network or network_of(model)
+
+    def lines() -> Iterator[tuple[str, Sample]]:
+        for number, phrase in enumerate(phrases):
+            text = generate(
+                model,
+                phrase,
+                random_seed=random_seed,
+                sample=number,
+                length=length,
+                sampling=sampling,
+                stop=stop,
+                lines=1,
+                judge=judge,
+                measure=measure,
+                network=network,
+            )
+            line = finished(text, number)
+            yield phrase, replace(line, text=line.text.removesuffix("\n"))
+
+    return lines()
+
+
+def _sample(number: int, text: str, ending: Ending, measure: bool) -> Sample:
+    assert ending.end is not None
+    surprise = ending.bits_per_char if measure else None
+    return Sample(number=number, text=text, bits_per_char=surprise, end=ending.end)
+
+
+def finished(generation: Generation, number: int = 0) -> Sample:
+    """The whole of a text that has an end."""
+    text = "".join(generation)
+    assert generation.end is not None
+    return Sample(
+        number=number, text=text, bits_per_char=generation.bits_per_char, end=generation.end
+    )
+
+
+def check_finite(length: int | None, stop: Sequence[str], lines: int | None) -> None:
+    """Raise OptionError where a text that is wanted whole might have no end."""
+    if length is None and not stop and lines is None:
+        raise OptionError(
+            "length is 0, which is without end, but a text that is written whole needs one; "
+            "give a length, --lines or --stop"
+        )

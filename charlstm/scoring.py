@@ -1,0 +1,58 @@
+"""How surprising a text is to a model, character by character."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from charlstm.checkpoint import Model
+from charlstm.errors import ModelFileError
+from charlstm.generate import begin
+from charlstm.lstm import Network
+from charlstm.sampling import PLAIN
+from charlstm.stream import Stream, bits, network_of, random_numbers
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a text costs a model: ``surprises``, (characters,), has -log2 of each probability.
+
+    ``bits_per_char`` is their mean, ``loss`` the same in nats; both are None for no text.
+    """
+
+    text: str
+    surprises: npt.NDArray[np.float64] = field(repr=False)
+
+    @property
+    def characters(self) -> int:
+        """How many characters were scored: all of them."""
+        return len(self.text)
+
+    @property
+    def bits_per_char(self) -> float | None:
+        """The mean surprise; the fewer bits, the more the text is like the corpus."""
+        return float(self.surprises.mean()) if self.text else None
+
+    @property
+    def loss(self) -> float | None:
+        """The mean surprise in nats, as training reports it."""
+        return None if self.bits_per_char is None else self.bits_per_char * math.log(2)
+
+
+def score(model: Model, text: str, *, network: Network | None = None) -> Score:
+    """The surprise at each character of ``text`` after those before it.
+
+    The first comes as the first of a line does. Raises UnknownCharacterError, and ModelFileError
+    where weights are too large to compute with.
+    """
+    network = network or network_of(model)
+    stream = Stream(network, PLAIN, random_numbers(0), begin(model, network, "", window=1))
+    surprises = np.empty(len(text))
+    with np.errstate(all="ignore"):
+        for place, i in enumerate(model.vocabulary.encode(text).tolist()):
+            surprises[place] = bits(stream.logits(), i)
+            stream.read([i])
+    if not np.isfinite(surprises).all():
+        raise ModelFileError("the model's weights are too large to compute with; train it again")
+    return Score(text, surprises)

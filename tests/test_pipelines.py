@@ -1,0 +1,181 @@
+"""The examples of ``charlstm-generate(1)``: each is run in bash as it stands on the page."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import Run
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "man" / "charlstm-generate.1"
+PLAY = ROOT / "corpora" / "a-bell-for-cold-hythe.txt"
+NAMES = "Anna\nBerta\nClara\nDora\nEmma\nFrieda\nGreta\nHanna\nIda\nJohanna\nKlara\nLina\n"
+ESCAPES = {r"\-": "-", r"\(aq": "'", r"\e": "\\", r"\&": ""}
+
+
+def examples() -> list[str]:
+    """The literal blocks of the section EXAMPLES, as a reader sees them."""
+    section = PAGE.read_text(encoding="utf-8").split("\n.Sh EXAMPLES\n")[1].split("\n.Sh ")[0]
+    blocks = re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", section, re.DOTALL | re.MULTILINE)
+    return [re.sub(r"\\(?:-|\(aq|e|&)", lambda m: ESCAPES[m[0]], block) for block in blocks]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory, charlstm: Run) -> Path:
+    """A directory with a play, a model of it as the newest run, and ``charlstm`` on the path."""
+    desk = tmp_path_factory.mktemp("desk")
+    shutil.copy(PLAY, desk / "play.txt")
+    (desk / "names.txt").write_text(NAMES * 20)
+    words = ["--steps", 150, "--hidden-size", 32, "--embedding-size", 8, "-o", "runs/play"]
+    done = charlstm("train", "play.txt", *words, "-q", cwd=desk)
+    assert done.returncode == 0, done.stderr
+    (desk / "bin").mkdir()
+    program = desk / "bin" / "charlstm"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m charlstm "$@"\n')
+    program.chmod(0o755)
+    return desk
+
+
+def lines_of(text: str) -> list[str]:
+    return text.splitlines()
+
+
+def folded(out: str, desk: Path) -> None:
+    """No line is wider than a terminal, and nothing is lost."""
+    assert out.replace("\n", "").startswith("Is this a dagger")
+    assert len(out) >= len("Is this a dagger") + 400
+    assert max(map(len, lines_of(out))) <= 80
+
+
+def a_scene(out: str, desk: Path) -> None:
+    """The phrase's escape was read, and no paragraph ended."""
+    assert out.startswith("ACT II\n")
+    assert "\n\n" not in out.removeprefix("ACT II\n")
+
+
+def five_lines(out: str, desk: Path) -> None:
+    """``head`` had enough, and nothing complained."""
+    assert out.count("\n") == 5
+
+
+def kept(out: str, desk: Path) -> None:
+    """The text in one file, what it came from in the other."""
+    assert (desk / "once.txt").read_text() == out
+    assert len(out) == len("Once") + 2000
+    log = (desk / "once.log").read_text()
+    assert re.fullmatch(r"model: runs/\S+/model.safetensors\nrandom seed: \d+\n", log)
+
+
+def four_temperatures(out: str, desk: Path) -> None:
+    """Each under its heading."""
+    assert re.findall(r"^== (.*) ==$", out, re.MULTILINE) == ["0.2", "0.5", "0.7", "1.2"]
+    assert len(out) == 4 * (200 + len("\n== 0.2 ==\n"))
+
+
+def new_names(out: str, desk: Path) -> None:
+    """Names that the list does not have."""
+    made = lines_of(out)[1:]  # the first is the path that train prints
+    assert 1 <= len(made) <= 20
+    assert not set(made) & set(NAMES.split())
+    shutil.rmtree(desk / "runs" / "names")
+
+
+def completed(out: str, desk: Path) -> None:
+    """A line for each that was given, which it begins with."""
+    lines = lines_of(out)
+    assert len(lines) == 6
+    for line, phrase in zip(lines, ["Once", "There was", "", "I", "You", "They"], strict=True):
+        assert line.startswith(phrase)
+
+
+def least_surprising(out: str, desk: Path) -> None:
+    """One text of two lines, and a line end of jq's."""
+    assert 1 <= out.count("\n") <= 3
+
+
+def for_each(out: str, desk: Path) -> None:
+    """Eight numbered lines; then three texts, whatever line ends they hold."""
+    numbered, texts = lines_of(out)[:8], out.split("<p>")[1:]
+    assert all(len(line[4:]) == int(line[:3]) for line in numbered)
+    assert [len(text) for text in texts] == [150 + len("</p>\n")] * 3
+
+
+def two_sittings(out: str, desk: Path) -> None:
+    """The second goes on with the first."""
+    assert len((desk / "story.txt").read_text()) == len("Once") + 1000 + 3000
+
+
+def without_e(out: str, desk: Path) -> None:
+    """Not one."""
+    assert len(out) == 1000
+    assert not set("eE") & set(out)
+
+
+def nothing_copied(out: str, desk: Path) -> None:
+    """The longest common passage is shorter than was asked for."""
+    assert 1 <= json.loads(out) < 20
+
+
+def made_up_words(out: str, desk: Path) -> None:
+    """Words that the play does not have."""
+    known = set(re.findall("[A-Za-z]+", (desk / "play.txt").read_text()))
+    assert lines_of(out)
+    assert not set(lines_of(out)) & known
+
+
+CHECKS: dict[str, Callable[[str, Path], None]] = {
+    "| fold -s": folded,
+    '--seed "ACT II': a_scene,
+    "| head -n 5": five_lines,
+    "| tee": kept,
+    "for t in": four_temperatures,
+    "names.txt": new_names,
+    "coproc": completed,
+    "jq -rs": least_surprising,
+    "xargs -0": for_each,
+    "story.state": two_sittings,
+    "--ban eE": without_e,
+    "--novel 20": nothing_copied,
+    "comm -23 - known": made_up_words,
+}
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda text: text.split("\n")[0][:40])
+def test_an_example_of_the_page_does_what_it_says(
+    environment: dict[str, str], desk: Path, example: str
+) -> None:
+    """Its output is looked at, by the one check that knows it."""
+    checks = [check for mark, check in CHECKS.items() if mark in example]
+    assert len(checks) == 1, f"no check, or several, for {example!r}"
+    if "jq " in example and not shutil.which("jq"):
+        pytest.skip("jq is not installed")
+    done = subprocess.run(
+        ["bash", "-c", example],
+        cwd=desk,
+        env={
+            **environment,
+            "PATH": f"{desk / 'bin'}:{environment['PATH']}",
+            "LC_ALL": "C",
+            "CHARLSTM_TRAIN_STEPS": "30",
+            "CHARLSTM_TRAIN_HIDDEN_SIZE": "24",
+            "CHARLSTM_TRAIN_QUIET": "1",
+        },
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    said = done.stderr.decode()
+    assert "error" not in said, said
+    checks[0](done.stdout.decode(), desk)
+
+
+def test_every_check_has_its_example() -> None:
+    """None is left behind by a change of the page."""
+    for mark in CHECKS:
+        assert sum(mark in example for example in examples()) == 1, mark

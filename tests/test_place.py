@@ -1,0 +1,169 @@
+"""A place in a text as a file: the text goes on as if it had not been interrupted."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
+
+from charlstm.checkpoint import save_model
+from charlstm.errors import PlaceError
+from charlstm.generate import generate
+from charlstm.place import METADATA_KEY, check_target, fingerprint, load_place, save_place
+from charlstm.sampling import Sampling
+
+from .test_generate import make_model
+
+MODEL = make_model("abcdefgh\n")
+SAMPLING = Sampling(repetition_penalty=1.5, repetition_window=5)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """A place after 30 characters."""
+    text = generate(MODEL, "abc", random_seed=1, length=30, sampling=SAMPLING)
+    list(text)
+    save_place(text.place(), tmp_path / "state", MODEL)
+    return tmp_path / "state"
+
+
+@settings(deadline=None)
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_two_halves_are_the_whole(tmp_path_factory: Any, first: int, second: int) -> None:
+    """Draws, penalty and network go on where they were, through the file."""
+    path = tmp_path_factory.mktemp("place") / "state"
+    whole = "".join(generate(MODEL, "abc", random_seed=1, length=first + second, sampling=SAMPLING))
+    begun = generate(MODEL, "abc", random_seed=1, length=first, sampling=SAMPLING)
+    beginning = "".join(begun)
+    save_place(begun.place(), path, MODEL)
+    place = load_place(path, MODEL)
+    assert place.reading.characters == 3 + first
+    going_on = generate(MODEL, place=place, length=second, sampling=SAMPLING)
+    assert beginning + "".join(going_on) == whole
+
+
+def test_a_phrase_is_read_after_the_place(saved: Path) -> None:
+    """And a new random seed begins a new sequence."""
+    place = load_place(saved, MODEL)
+    text = "".join(generate(MODEL, "abc", random_seed=1, length=30, sampling=SAMPLING))
+    one = generate(MODEL, "hag", place=place, random_seed=7, length=20, sampling=SAMPLING)
+    two = generate(MODEL, "abc" + text + "hag", random_seed=7, length=20, sampling=SAMPLING)
+    assert "".join(one) == "".join(two)
+
+
+def test_equal_places_give_equal_bytes(saved: Path) -> None:
+    """And the mode is that of any file."""
+    before = saved.read_bytes()
+    save_place(load_place(saved, MODEL), saved, MODEL)
+    assert saved.read_bytes() == before
+    umask = os.umask(0)
+    os.umask(umask)
+    assert saved.stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_the_fingerprint_is_of_weights_and_characters() -> None:
+    """Any other weight, any other letter gives another."""
+    others = [make_model("abcdefgh\n", seed=1), make_model("abcdefgi\n")]
+    assert len({fingerprint(MODEL), *map(fingerprint, others)}) == 3
+    assert fingerprint(replace(MODEL, training={"steps": 1})) == fingerprint(MODEL)
+
+
+def changed(path: Path, **tensors: np.ndarray | None) -> None:
+    """Write the file again with other tensors."""
+    description = json.dumps({"format": 1, "model": fingerprint(MODEL), "characters": 33})
+    all_of_them = {**load_file(path), **tensors}
+    kept = {name: tensor for name, tensor in all_of_them.items() if tensor is not None}
+    save_file(kept, path, metadata={METADATA_KEY: description})
+
+
+@pytest.mark.parametrize(
+    ("tensors", "said"),
+    [
+        ({"hidden": np.full((2, 8), np.nan, np.float32)}, "hidden holds values"),
+        ({"cell": np.full((2, 8), np.inf, np.float32)}, "cell holds values"),
+        ({"features": np.full(8, np.nan, np.float32)}, "features holds"),
+        ({"hidden": np.zeros((2, 9), np.float32)}, "hidden is F32 of shape (2, 9)"),
+        ({"hidden": np.zeros((2, 8), np.float64)}, "hidden is F64"),
+        ({"cell": None}, "cell"),
+        ({"recent": np.array([9], np.uint32)}, "beyond the vocabulary"),
+        ({"recent": np.zeros(70_000, np.uint32)}, "too long"),
+        ({"recent": np.zeros((1, 1), np.uint32)}, "recent is U32 of shape"),
+        ({"random": np.ones(624, np.uint32)}, "random is U32"),
+        ({"random": np.full(625, 2**32 - 1, np.uint32)}, "no state of the generator"),
+        ({"random": np.zeros(625, np.uint32)}, "no state of the generator"),
+    ],
+)
+def test_tensors_that_cannot_be_are_refused(
+    saved: Path, tensors: dict[str, np.ndarray | None], said: str
+) -> None:
+    """With the name of what is wrong."""
+    changed(saved, **tensors)
+    with pytest.raises(PlaceError, match=r"state: damaged") as caught:
+        load_place(saved, MODEL)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("description", "said"),
+    [
+        ({"format": 2}, "state format 2"),
+        ({"format": 1, "model": "0" * 64, "characters": 1}, "of another model"),
+        ({"format": 1, "model": fingerprint(MODEL), "characters": -1}, "characters is -1"),
+        ({"format": 1, "model": fingerprint(MODEL)}, "no 'characters'"),
+        ({}, "no 'format'"),
+    ],
+)
+def test_descriptions_that_cannot_be_are_refused(
+    saved: Path, description: dict[str, Any], said: str
+) -> None:
+    """Among them those of another model and of another time."""
+    save_file(load_file(saved), saved, metadata={METADATA_KEY: json.dumps(description)})
+    with pytest.raises(PlaceError) as caught:
+        load_place(saved, MODEL)
+    assert said in str(caught.value)
+
+
+def test_files_that_are_none_of_ours(saved: Path, tmp_path: Path) -> None:
+    """Absent, empty, cut short, of another kind, a link, a directory, a pipe."""
+    data = saved.read_bytes()
+    (tmp_path / "empty").touch()
+    (tmp_path / "cut").write_bytes(data[:-9])
+    (tmp_path / "long").write_bytes((1 << 40).to_bytes(8, "little") + data)
+    (tmp_path / "text").write_text("to be or not to be")
+    save_model(MODEL, tmp_path / "model")
+    (tmp_path / "link").symlink_to(saved)
+    (tmp_path / "dir").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    for name in ("absent", "empty", "cut", "long", "text", "model", "link", "dir", "fifo"):
+        with pytest.raises(PlaceError, match=f"{name}: "):
+            load_place(tmp_path / name, MODEL)
+    for name in ("text", "model", "link", "dir", "fifo", "none/file"):
+        with pytest.raises(PlaceError, match=name):
+            check_target(tmp_path / name)
+    for name in ("absent", "empty", "state"):
+        check_target(tmp_path / name)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 3600), st.binary(min_size=1, max_size=9))
+def test_a_damaged_file_is_refused_or_harmless(
+    tmp_path_factory: Any, offset: int, data: bytes
+) -> None:
+    """Whatever bytes are changed: a PlaceError, or a place to go on from; nothing else."""
+    path = tmp_path_factory.mktemp("place") / "state"
+    text = generate(MODEL, "abc", random_seed=1, length=3)
+    list(text)
+    save_place(text.place(), path, MODEL)
+    sound = path.read_bytes()
+    path.write_bytes(sound[:offset] + data + sound[offset + len(data) :])
+    try:
+        place = load_place(path, MODEL)
+    except PlaceError:
+        return
+    assert len("".join(generate(MODEL, place=place, length=5))) == 5
