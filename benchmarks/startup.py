@@ -17,6 +17,23 @@ from charlstm.checkpoint import Model, save_model
 from charlstm.config import Fingerprint, ModelConfig, TextOptions
 from charlstm.vocab import Vocabulary
 
+# The shortest program in torch that reads the same file and writes one character.
+TORCH = """
+import sys, torch
+from safetensors.torch import load_file
+w = load_file(sys.argv[1])
+layers, x = (len(w) - 3) // 4, w["embedding.weight"][:1, None]
+with torch.no_grad():
+    for n in range(layers):
+        parts = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        names = [f"layers.{n}.{part}_l0" for part in parts]
+        layer = torch.nn.LSTM(w[names[0]].shape[1], w[names[1]].shape[1])
+        layer.load_state_dict({name.split(".")[2]: w[name] for name in names})
+        x = layer(x)[0]
+    logits = x[0, 0] @ w["output.weight"].T + w["output.bias"]
+    print(int(torch.multinomial(torch.softmax(logits, -1), 1)))
+"""
+
 
 def drawn_model(hidden_size: int, num_layers: int, vocab_size: int = 65) -> Model:
     config = ModelConfig(
@@ -50,6 +67,12 @@ def main() -> None:
             "charlstm generate -n 1 (2 x 256)": [*generate, "-n", "1"],
             "charlstm generate -n 1000 (2 x 256)": [*generate, "-n", "1000"],
             "charlstm --help": [CHARLSTM, "--help"],
+            "a torch program, one character of the same model": [
+                sys.executable,
+                "-c",
+                TORCH,
+                str(path),
+            ],
             'python -c "import torch"': [sys.executable, "-c", "import torch"],
             'python -c "import numpy"': [sys.executable, "-c", "import numpy"],
             'python -c "pass"': [sys.executable, "-c", "pass"],

@@ -15,7 +15,7 @@ import numpy as np
 from charlstm.ending import Ending
 from charlstm.lstm import Network, Recurrence
 from charlstm.sampling import NO_ID, Sampling, sample_batch
-from charlstm.stream import QUIET, Reading, bits, random_numbers
+from charlstm.stream import QUIET, Reading, bits_batch, random_numbers
 
 TILE = 64  # texts; more would be wasted where few are asked for, fewer read the weights too often
 
@@ -64,17 +64,17 @@ def _tile(batch: Batch, first: int, count: int) -> list[tuple[str, Ending]]:
     recent = np.full((TILE, window), NO_ID)
     known = batch.reading.recent[-window:] if window else ()
     recent[:, window - len(known) :] = known
-    uniforms = np.zeros(TILE)
+    uniforms, unmeasured = np.zeros(TILE), np.zeros(TILE)
     with np.errstate(**QUIET):
         while active := [row for row, ending in enumerate(endings) if ending.end is None]:
             logits = recurrence.logits()  # (TILE, V)
             for row in active:
                 uniforms[row] = numbers[row].random()
             ids = sample_batch(logits, sampling, uniforms=uniforms, recent=recent)
+            surprises = bits_batch(logits, ids) if batch.measure else unmeasured
             for row in active:
-                chosen = int(ids[row])
-                surprise = bits(logits[row], chosen) if batch.measure else 0.0
-                texts[row].append(endings[row].feed(batch.letters[chosen], surprise))
+                character, surprise = batch.letters[ids[row]], float(surprises[row])
+                texts[row].append(endings[row].feed(character, surprise))
             if window:
                 recent = np.concatenate((recent[:, 1:], ids[:, None]), axis=1)
             recurrence.read(ids)

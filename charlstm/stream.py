@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from charlstm.checkpoint import Model
 from charlstm.lstm import Array, Network, Recurrence, State
@@ -128,6 +129,13 @@ def bits(logits: Logits, chosen: int) -> float:
     >>> bits(np.log([0.25, 0.75]), 0)
     2.0
     """
+    return float(bits_batch(logits[None], np.array([chosen]))[0])
+
+
+def bits_batch(logits: Logits, chosen: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    """The surprise in each row, (B,), of logits (B, V) and of what was chosen, (B,)."""
     scores = logits.astype(np.float64)
-    scores -= scores.max()
-    return float(np.log(np.exp(scores).sum()) - scores[chosen]) / math.log(2)
+    scores -= scores.max(axis=-1, keepdims=True)
+    nats = np.log(np.exp(scores).sum(axis=-1)) - scores[np.arange(len(scores)), chosen]
+    found: npt.NDArray[np.float64] = nats / math.log(2)
+    return found

@@ -1,4 +1,4 @@
-"""The examples of ``charlstm-generate(1)``: each is run in bash as it stands on the page."""
+"""The examples of ``charlstm-generate(1)`` and the README, each run in bash as it stands there."""
 
 import json
 import re
@@ -146,13 +146,8 @@ CHECKS: dict[str, Callable[[str, Path], None]] = {
 }
 
 
-@pytest.mark.parametrize("example", examples(), ids=lambda text: text.split("\n")[0][:40])
-def test_an_example_of_the_page_does_what_it_says(
-    environment: dict[str, str], desk: Path, example: str
-) -> None:
-    """Its output is looked at, by the one check that knows it."""
-    checks = [check for mark, check in CHECKS.items() if mark in example]
-    assert len(checks) == 1, f"no check, or several, for {example!r}"
+def run(example: str, environment: dict[str, str], desk: Path) -> str:
+    """What an example writes, once it did so without an error; skips where a program is missing."""
     if "jq " in example and not shutil.which("jq"):
         pytest.skip("jq is not installed")
     done = subprocess.run(
@@ -172,7 +167,42 @@ def test_an_example_of_the_page_does_what_it_says(
     )
     said = done.stderr.decode()
     assert "error" not in said, said
-    checks[0](done.stdout.decode(), desk)
+    return done.stdout.decode()
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda text: text.split("\n")[0][:40])
+def test_an_example_of_the_page_does_what_it_says(
+    environment: dict[str, str], desk: Path, example: str
+) -> None:
+    """Its output is looked at, by the one check that knows it."""
+    checks = [check for mark, check in CHECKS.items() if mark in example]
+    assert len(checks) == 1, f"no check, or several, for {example!r}"
+    checks[0](run(example, environment, desk), desk)
+
+
+def readme_lines() -> list[str]:
+    """The lines of the README that generate text."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("**Generate**")[1]
+    shown = section.split("**Look**")[0].splitlines()
+    return [
+        line.strip() for line in shown if line.startswith("    ") and "charlstm generate" in line
+    ]
+
+
+@pytest.mark.parametrize("line", readme_lines(), ids=lambda line: line[:40])
+def test_a_line_of_the_readme_runs(environment: dict[str, str], desk: Path, line: str) -> None:
+    """It writes something, and nothing complains."""
+    out = run(line, environment, desk)
+    assert out or "story.txt" in line
+
+
+def test_the_readme_has_the_pipelines_that_it_should() -> None:
+    """Each program of a pipeline that people ask about."""
+    lines = "\n".join(readme_lines())
+    for program in ("fold -s", "head", "tee", "while read", "xargs", "jq", "cut", "sort"):
+        assert f"| {program}" in lines or lines.startswith(program) or f"\n{program}" in lines, (
+            program
+        )
 
 
 def test_every_check_has_its_example() -> None:
