@@ -1,7 +1,8 @@
-"""The network in numpy: one step of a stacked LSTM, for one stream or for a batch of them.
+"""The network in numpy: a stacked LSTM that reads a character at a time, of one text or of many.
 
-Pure functions over arrays; weights come from ``charlstm.checkpoint``, and nothing here samples
-or reads files. The equations are those of Hochreiter and Schmidhuber, "Long short-term memory"
+Weights come from ``charlstm.checkpoint``, and nothing here samples or reads files; what is known
+of a text changes in place and can be copied out. The equations, in ``Cell.update``, are those of
+Hochreiter and Schmidhuber, "Long short-term memory"
 (Neural Computation 9, 1997), with the forget gate of Gers, Schmidhuber and Cummins, "Learning to
 forget" (Neural Computation 12, 2000), and agree with ``torch.nn.LSTM``.
 """
