@@ -11,7 +11,7 @@ DEMO_RUN := $(VENV)/demo
 help:
 	@echo "make demo    train on a play for about a minute, then write in its style"
 	@echo "make test    run all tests"
-	@echo "make torture hundreds of kills and thousands of hostile files: a quarter of an hour"
+	@echo "make torture hundreds of kills and thousands of hostile files: some minutes"
 	@echo "make gpu     tests and a benchmark for a machine with an NVIDIA GPU"
 	@echo "make lint    ruff and mypy"
 	@echo "make format  put the code into its usual form"
