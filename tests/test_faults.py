@@ -3,6 +3,7 @@
 What each promises stands in the manual page ``charlstm-train``, under FAULTS.
 """
 
+import re
 import resource
 import shutil
 import signal
@@ -320,3 +321,15 @@ def test_a_second_ctrl_c_stops_at_once(
     assert_sound(run)
     assert charlstm("train", "--resume", run).returncode == 0
     assert_same(run, whole)
+
+
+def test_the_table_of_faults_names_real_tests() -> None:
+    """What FAULTS.md says was seen, a test asserts."""
+    here = Path(__file__).parent
+    table = (here / "FAULTS.md").read_text(encoding="utf-8")
+    sources = {path.name: path.read_text(encoding="utf-8") for path in here.glob("test_*.py")}
+    assert set(re.findall(r"test_\w+\.py", table)) <= sources.keys()
+    named = set(re.findall(r"::(test_\w+)", table))
+    assert len(named) > 10
+    for name in named:
+        assert any(f"def {name}(" in source for source in sources.values()), name
