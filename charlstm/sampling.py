@@ -117,7 +117,7 @@ def sample(logits: Logits, sampling: Sampling, *, uniform: float, recent: Recent
     1
     """
     if sampling.plain:  # half of the steps below, for what is drawn most
-        cumulated = np.add.accumulate(np.exp(np.multiply(logits, sampling.sharpness, dtype=float)))
+        cumulated = np.add.accumulate(_direct_weights(logits, sampling))
         total = float(cumulated[-1])
         if SMALL < total < LARGE:
             return int(cumulated.searchsorted(_below(uniform, total), "right"))
@@ -146,15 +146,15 @@ def sample_batch(
     with np.errstate(over="ignore", invalid="ignore"):
         if sampling.temperature == 0:
             return _greedy(logits, sampling, recent)
-        cumulated = _weights(logits, sampling, recent).cumsum(axis=-1)  # (B, V)
-        directly = cumulated
         if sampling.plain:
-            directly = np.exp(np.multiply(logits, sampling.sharpness, dtype=float)).cumsum(axis=-1)
-    if sampling.plain:
-        within = (directly[:, -1] > SMALL) & (directly[:, -1] < LARGE)
-        cumulated[within] = directly[within]
+            cumulated = _direct_weights(logits, sampling).cumsum(axis=-1)  # (B, V)
+            beyond = ~((cumulated[:, -1] > SMALL) & (cumulated[:, -1] < LARGE))
+            if beyond.any():  # what plain sampling never looks at is recent
+                cumulated[beyond] = _weights(logits[beyond], sampling, None).cumsum(axis=-1)
+        else:
+            cumulated = _weights(logits, sampling, recent).cumsum(axis=-1)
     totals = cumulated[:, -1]
-    if not (totals >= 1).all():
+    if not (totals > SMALL).all():
         raise _too_large()
     places = np.minimum(uniforms * totals, np.nextafter(totals, 0))
     chosen: Ids = (cumulated <= places[:, None]).sum(axis=-1)
@@ -187,6 +187,12 @@ def _greedy(logits: Logits, sampling: Sampling, recent: Recent | None) -> Ids:
         raise _too_large()
     best: Ids = adjusted.argmax(axis=-1)
     return best
+
+
+def _direct_weights(logits: Logits, sampling: Sampling) -> Weights:
+    """``_weights`` of plain sampling, but for a factor that may be beyond all numbers, (..., V)."""
+    weights: Weights = np.exp(np.multiply(logits, sampling.sharpness, dtype=np.float64))
+    return weights
 
 
 def _weights(logits: Logits, sampling: Sampling, recent: Recent | None) -> Weights:

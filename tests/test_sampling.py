@@ -212,3 +212,14 @@ def test_something_must_be_left_to_draw() -> None:
         Sampling(banned=(0, 1, 2)).check_vocabulary(3)
     with pytest.raises(OptionError, match="banned id 3"):
         Sampling(banned=(3,)).check_vocabulary(3)
+
+
+@pytest.mark.parametrize("level", [-5000.0, -800.0, -50.0, 0.0, 50.0, 800.0, 5000.0])
+def test_where_logits_have_their_zero_makes_no_difference(level: float) -> None:
+    """One stream and a batch draw the same, though exponentials may be beyond all numbers."""
+    logits = np.log([0.2, 0.3, 0.5])
+    rows = np.stack((logits, logits + level, logits - level))
+    for uniform, expected in ((0.1, 0), (0.4, 1), (0.9, 2)):
+        assert sample(logits + level, Sampling(), uniform=uniform) == expected
+        drawn = sample_batch(rows, Sampling(), uniforms=np.full(3, uniform))
+        assert drawn.tolist() == [expected] * 3
