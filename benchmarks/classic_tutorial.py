@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 from charlstm.config import TextOptions
 from charlstm.corpus import open_corpus
-from charlstm.dataset import write_npz
+from charlstm.windows import write_npz
 
 WINDOW, UNITS, BATCH = 50, 300, 128
 

@@ -48,15 +48,12 @@ def index_rows(corpus: str) -> list[tuple[str, str]]:
     lines = [" ".join(drawn.choices(words, k=12)) for _ in range(LINES)]
     rows = [(f"made, {len(text):,} characters", f"{1e3 * made:.0f} ms")]
     size = sum(map(len, lines)) / LINES
-    for name, ask in (
-        ("longest passage", index.longest),
-        (f"{COPIED} characters copied?", lambda line: index.copies(line, COPIED)),
-    ):
-        before = time.perf_counter()
-        for line in lines:
-            ask(line)
-        each = (time.perf_counter() - before) / LINES
-        rows.append((f"{name}, a line of {size:.0f}", f"{1e3 * each:.2f} ms"))
+    before = time.perf_counter()
+    for line in lines:
+        for start in range(len(line) - COPIED + 1):
+            _ = line[start : start + COPIED] in index
+    each = (time.perf_counter() - before) / LINES
+    rows.append((f"{COPIED} characters copied?, a line of {size:.0f}", f"{1e3 * each:.2f} ms"))
     return rows
 
 

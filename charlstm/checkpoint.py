@@ -15,9 +15,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from charlstm.config import Fingerprint, ModelConfig, TextOptions, shown
-from charlstm.description import MOST_BYTES, check_parts, read_description, reason
+from charlstm.description import check_header, read_description, reason
 from charlstm.errors import ModelFileError, OptionError
-from charlstm.files import regular_size, write_atomically
+from charlstm.files import write_atomically
 from charlstm.lstm import Array
 from charlstm.vocab import Vocabulary
 
@@ -65,7 +65,7 @@ def save_model(model: Model, path: Path) -> None:
 def load_model(path: Path) -> Model:
     """Read a model file; ModelFileError says what is wrong with one that cannot be used."""
     try:
-        _check_header(path)
+        check_header(path, follow=True)
         with safe_open(path, framework="numpy") as file:
             return _checked(path, file)
     except FileNotFoundError as error:
@@ -77,21 +77,6 @@ def load_model(path: Path) -> Model:
             f"{path}: not a safetensors file, or cut short ({reason(error)}); get it again or "
             f"name another"
         ) from error
-
-
-def _check_header(path: Path) -> None:
-    """Look at the length and the header of a file, before safetensors believes them.
-
-    Raises OSError for what is no file, ValueError and ModelFileError for what is no model.
-    """
-    size = regular_size(path, follow=True)
-    if not size:
-        raise ModelFileError(f"{path}: empty file; train a model, or name another file")
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > min(size - 8, MOST_BYTES):
-            raise ValueError(f"a header of {length:,} bytes in {size:,}")
-        check_parts(file.read(length))
 
 
 def _checked(path: Path, file: Any) -> Model:

@@ -1,11 +1,14 @@
-"""The JSON in which a model file and a dataset describe themselves, read as a stranger's.
+"""The JSON in which our files describe themselves, read as a stranger's.
 
 What it means is checked by whoever reads it; here it is made sure that reading it takes little
 time and memory, and that whatever was read can be shown and written again.
 """
 
 import json
+from pathlib import Path
 from typing import Any
+
+from charlstm.files import regular_size
 
 MOST_BYTES = 16 << 20  # all of Unicode as a vocabulary takes 15 MB, escaped in JSON in JSON
 MOST_PARTS = 1 << 18  # lists, objects and their items; a thousand layers have 30,000
@@ -35,6 +38,22 @@ def check_parts(data: bytes) -> None:
         raise ValueError(f"longer than {MOST_BYTES:,} bytes")
     if sum(data.count(mark) for mark in (b"[", b"{", b",")) > MOST_PARTS:
         raise ValueError(f"more than {MOST_PARTS:,} lists, objects and items")
+
+
+def check_header(path: Path, *, follow: bool) -> None:
+    """Look at the length and the header of a safetensors file before its reader believes them.
+
+    ``follow`` as ``charlstm.files.regular_size`` has it. Raises OSError for what is no file, and
+    ValueError for what is no safetensors file, or an empty one.
+    """
+    size = regular_size(path, follow=follow)
+    if not size:
+        raise ValueError("an empty file")
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > min(size - 8, MOST_BYTES):
+            raise ValueError(f"a header of {length:,} bytes in {size:,}")
+        check_parts(file.read(length))
 
 
 def reason(error: Exception) -> str:

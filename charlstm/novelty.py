@@ -194,10 +194,8 @@ class SuffixIndex:
     Holds the text and 4 bytes a character; a question costs some microseconds a character.
 
     >>> index = SuffixIndex("to be or not to be")
-    >>> index.longest("not to see")
-    (0, 'not to ')
-    >>> index.copies("not to see", 8)
-    False
+    >>> "not to" in index, "not to see" in index
+    (True, False)
     """
 
     def __init__(self, corpus: str) -> None:
@@ -212,19 +210,6 @@ class SuffixIndex:
         size = len(passage)
         rank = bisect_left(self._suffixes, passage, key=lambda i: self.corpus[i : i + size])
         return rank < len(self._suffixes) and self.corpus.startswith(passage, self._suffixes[rank])
-
-    def longest(self, text: str) -> tuple[int, str]:
-        """Place and text of the longest passage of ``text`` that the corpus holds; the first."""
-        start = length = 0
-        for i in range(len(text)):
-            while i + length < len(text) and text[i : i + length + 1] in self:
-                start, length = i, length + 1
-        return start, text[start : start + length]
-
-    def copies(self, text: str, length: int) -> bool:
-        """Whether ``text`` has ``length`` characters or more in one piece from the corpus."""
-        require_integer("length", length, least=1)
-        return any(text[i : i + length] in self for i in range(len(text) - length + 1))
 
 
 def _terminated(text: str) -> np.ndarray:

@@ -19,7 +19,7 @@ from safetensors.numpy import save
 
 from charlstm.checkpoint import Model
 from charlstm.config import shown
-from charlstm.description import MOST_BYTES, check_parts, read_description, reason
+from charlstm.description import check_header, read_description, reason
 from charlstm.errors import PlaceError
 from charlstm.files import regular_size, write_atomically
 from charlstm.generate import Place
@@ -66,7 +66,7 @@ def save_place(place: Place, path: Path, model: Model) -> None:
 def load_place(path: Path, model: Model) -> Place:
     """Read what ``save_place`` wrote; PlaceError says what is wrong with a file that is none."""
     try:
-        _check_header(path)
+        check_header(path, follow=False)
         with safe_open(path, framework="numpy") as file:
             return _checked(path, file, model)
     except FileNotFoundError as error:
@@ -92,7 +92,7 @@ def check_target(path: Path) -> None:
         if not os.access(path.parent, os.W_OK):
             raise PermissionError(errno.EACCES, "permission denied in its directory")
         if regular_size(path, follow=False):
-            _check_header(path)
+            check_header(path, follow=False)
             with safe_open(path, framework="numpy") as file:
                 if METADATA_KEY not in (file.metadata() or {}):
                     raise ValueError("a safetensors file of another kind")
@@ -104,16 +104,6 @@ def check_target(path: Path) -> None:
         raise PlaceError(
             f"{path}: exists and is no saved state of a text; name another file, or remove it"
         ) from error
-
-
-def _check_header(path: Path) -> None:
-    """Look at length and header of a file before safetensors believes them."""
-    size = regular_size(path, follow=False)
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > min(size - 8, MOST_BYTES):
-            raise ValueError(f"a header of {length:,} bytes in {size:,}")
-        check_parts(file.read(length))
 
 
 def _checked(path: Path, file: Any, model: Model) -> Place:

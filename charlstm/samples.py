@@ -11,7 +11,7 @@ from charlstm.errors import OptionError
 from charlstm.generate import Generation, Judge, begin, check_ends, generate
 from charlstm.lstm import Network
 from charlstm.sampling import PLAIN, Sampling
-from charlstm.stream import network_of, random_numbers
+from charlstm.stream import network_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,13 +53,11 @@ def samples(
     check_finite(length, stop, lines)
     check_ends(model, sampling, length=length, stop=stop, lines=lines)
     network = network or network_of(model)
-    window = max(sampling.repetition_window, judge.length if judge else 0)
-    reading = begin(model, network, seed, window=window)
     if judge is None:
         batch = Batch(
             network=network,
             letters=model.vocabulary.characters,
-            reading=reading,
+            reading=begin(model, network, seed, window=sampling.repetition_window),
             random_seed=random_seed,
             sampling=sampling,
             length=length,
@@ -68,25 +66,25 @@ def samples(
             measure=measure,
         )
         return (_sample(i, *text, measure) for i, text in enumerate(written(batch, count)))
+
     # Lines that are thrown away would leave the others of a batch waiting.
-    return (
-        finished(
-            Generation(
-                model,
-                network,
-                reading,
-                random_numbers(random_seed, i),
-                sampling=sampling,
-                length=length,
-                stop=stop,
-                lines=lines,
-                judge=judge,
-                measure=measure,
-            ),
-            i,
+    def alone(number: int) -> Generation:
+        return generate(
+            model,
+            seed,
+            random_seed=random_seed,
+            sample=number,
+            length=length,
+            sampling=sampling,
+            stop=stop,
+            lines=lines,
+            judge=judge,
+            measure=measure,
+            network=network,
         )
-        for i in range(count)
-    )
+
+    first = alone(0)
+    return (finished(alone(i) if i else first, i) for i in range(count))
 
 
 def completed_lines(

@@ -18,11 +18,10 @@ from charlstm.dataset import (
     load_dataset,
     open_dataset,
     release,
-    windows,
     write_dataset,
-    write_npz,
 )
 from charlstm.errors import CorpusError, OptionError
+from charlstm.windows import windows, write_npz
 
 
 def corpus(tmp_path: Path, text: str, **options: Any) -> Corpus:

@@ -43,7 +43,8 @@ def dataset(
     charlstm dataset books/ -o books.data && charlstm train books.data
     """
     from charlstm.corpus import open_corpus
-    from charlstm.dataset import write_dataset, write_npz
+    from charlstm.dataset import write_dataset
+    from charlstm.windows import write_npz
 
     if str(output) == "-":
         raise OptionError("a dataset does not go to standard output; name a directory or file.npz")

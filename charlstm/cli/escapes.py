@@ -26,7 +26,7 @@ def unescaped(text: str, option: str) -> str:
             sequence = found[0] if wrong is None else text[found.start() :][:10]
             raise OptionError(
                 f"{option}: {sequence} at character {found.start() + 1} is no escape sequence; "
-                rf"there are \n \t \r \0 \\ \xHH \uXXXX and \UXXXXXXXX, and \\ is a backslash"
+                rf"there are \n \t \r \0 \\ \xHH \uHHHH and \UHHHHHHHH, and \\ is a backslash"
             )
         return chr(point)
 

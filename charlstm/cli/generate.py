@@ -44,7 +44,7 @@ def generate(
         bool, _flag("--each-line", "Complete each line of the seed file (stdin): a filter.")
     ] = False,
     escapes: Annotated[
-        bool, _flag("--escapes", "Read \\n \\t \\0 \\\\ \\xHH \\uXXXX in texts given here.", "-e")
+        bool, _flag("--escapes", "Read \\n \\t \\0 \\\\ \\xHH \\uHHHH in texts given here.", "-e")
     ] = False,
     length: Annotated[
         int | None,
