@@ -77,6 +77,9 @@ class TextModel:
     ) -> Generation:
         """New text after ``seed``, which is not repeated: an iterator over its characters.
 
+        The phrase is read as the beginning of a line: the network reads a line end first, unless
+        the phrase begins with one or the model knows none.
+
         Names, defaults and meanings are those of ``charlstm generate``: ``length`` 0 is without
         end, and by default 1000, or 1000 for each of ``lines``; text ``sample`` of a random seed
         is the same however many are made. With neither a random seed is drawn; it is the
@@ -115,7 +118,7 @@ class TextModel:
 
             model.score("To be, or not to be").bits_per_char
 
-        The first character comes as the first of a line does.
+        The text is read as the beginning of a line, as seed phrases are.
         """
         return score(self._model, read_seed(self._model, text, unknown), network=self._network)
 
@@ -124,7 +127,8 @@ class TextModel:
     ) -> list[tuple[str, float]]:
         """Each character with the probability that it comes next, the most probable first.
 
-        ``top`` limits how many. The probabilities are the model's own, at temperature 1.
+        ``top`` limits how many. The probabilities are the model's own, at temperature 1. The
+        phrase is read as ``generate`` reads it.
         """
         if top is not None:
             require_integer("top", top, least=1)

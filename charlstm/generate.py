@@ -6,7 +6,7 @@ Puts network, sampler and vocabulary together; it prints nothing and never needs
 import copy
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from charlstm.checkpoint import Model
@@ -143,18 +143,30 @@ class Generation(Iterator[str]):
         return "".join(pieces), tail
 
 
+def opening(model: Model, network: Network, text: str) -> Reading:
+    """What the network knows before the first character of ``text``.
+
+    A text is read as the beginning of a line: the network reads a line end first, wherever the
+    vocabulary has one. That line end is no part of the text, so that nothing counts it. A text
+    that begins with a line end is read as it is, from the network's zero state.
+    """
+    stream = Stream(network, PLAIN, random.Random(0))
+    if "\n" in model.vocabulary and not text.startswith("\n"):
+        stream.read(model.vocabulary.encode("\n"))
+    return replace(stream.reading(), recent=(), characters=0)
+
+
 def begin(
     model: Model, network: Network, seed: str, *, window: int, after: Reading | None = None
 ) -> Reading:
-    """What the network knows when it has read ``seed``, from the start or after what it read.
+    """What the network knows when it has read ``seed``, as ``opening`` has it or after ``after``.
 
-    Without a seed it reads a line end, so that the text begins as a line does. Raises
-    UnknownCharacterError.
+    The last ``window`` ids of the phrase are remembered. Raises UnknownCharacterError.
     """
-    if not seed and after is None and "\n" in model.vocabulary:
-        seed = "\n"
+    ids = model.vocabulary.encode(seed)
+    after = after or opening(model, network, seed)
     stream = Stream(network, Sampling(repetition_window=window), random.Random(0), after)
-    stream.read(model.vocabulary.encode(seed))
+    stream.read(ids)
     return stream.reading()
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from charlstm.checkpoint import Model
 from charlstm.errors import ModelFileError
-from charlstm.generate import begin
+from charlstm.generate import opening
 from charlstm.lstm import Network
 from charlstm.sampling import PLAIN
 from charlstm.stream import Stream, bits, network_of, random_numbers
@@ -43,11 +43,11 @@ class Score:
 def score(model: Model, text: str, *, network: Network | None = None) -> Score:
     """The surprise at each character of ``text`` after those before it.
 
-    The first comes as the first of a line does. Raises UnknownCharacterError, and ModelFileError
-    where weights are too large to compute with.
+    The text is read as the beginning of a line (``charlstm.generate.opening``). Raises
+    UnknownCharacterError, and ModelFileError where weights are too large to compute with.
     """
     network = network or network_of(model)
-    stream = Stream(network, PLAIN, random_numbers(0), begin(model, network, "", window=1))
+    stream = Stream(network, PLAIN, random_numbers(0), opening(model, network, text))
     surprises = np.empty(len(text))
     with np.errstate(all="ignore"):
         for place, i in enumerate(model.vocabulary.encode(text).tolist()):

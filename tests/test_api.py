@@ -103,10 +103,16 @@ def test_predictions_are_probabilities(model: charlstm.TextModel) -> None:
     assert shares == sorted(shares, reverse=True)
     assert sum(shares) == pytest.approx(1)
     assert model.predict("The tid", top=3) == ranked[:3]
-    score = model.score("The tide")
-    # ``score`` reads a line end first, as a text without a seed does.
-    expected = dict(model.predict("\nThe tid"))["e"]
-    assert 2 ** -score.surprises[-1] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("text", ["The tide", "\nThe tide", "T"])
+def test_score_and_predict_agree(model: charlstm.TextModel, text: str) -> None:
+    """On every character of a text, the first too: both read it as the beginning of a line."""
+    surprises = model.score(text).surprises
+    for i, character in enumerate(text):
+        if text[:i] or character != "\n":  # from nothing, predict begins a line and reads no text
+            share = dict(model.predict(text[:i]))[character]
+            assert 2 ** -surprises[i] == pytest.approx(share, rel=1e-4)
 
 
 def test_what_is_asked_wrongly_is_said_at_once(model: charlstm.TextModel, trained: Path) -> None:

@@ -97,6 +97,38 @@ def test_without_a_seed_the_text_begins_as_a_line_does() -> None:
     assert len(text(make_model("ab"))) == 40
 
 
+def test_a_seed_phrase_is_read_as_the_beginning_of_a_line() -> None:
+    """The network is where it is after a line end and the phrase; no line end is read twice."""
+    model = make_model("abcdefgh\n")
+    network = Network(model.weights, model.config)
+    plain, after, twice = (
+        begin(model, network, phrase, window=1).state.cell for phrase in ("abc", "\nabc", "\n\nabc")
+    )
+    np.testing.assert_array_equal(plain, after)
+    assert not np.array_equal(after, twice)
+    for count in (1, 2):
+        how = {"count": count, "random_seed": 1, "length": 40, "measure": True}
+        assert [*samples(model, "abc", **how)] == [*samples(model, "\nabc", **how)]
+    ((_, line),) = completed_lines(model, ["abc"], random_seed=1, measure=True)
+    ((_, same),) = completed_lines(model, ["\nabc"], random_seed=1, measure=True)
+    assert line == same
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_line_end_before_a_text_does_not_count(count: int) -> None:
+    """Neither for the repetition penalty nor as a part of a copied passage."""
+    model = make_model("ab\n")
+    hard = Sampling(temperature=0, repetition_penalty=1e12, repetition_window=1)
+    likes_line_ends = model.weights["output.bias"]
+    likes_line_ends[:] = (0, 0, 50)
+    for sample in samples(model, count=count, random_seed=1, length=1, sampling=hard):
+        assert sample.text == "\n"
+    likes_line_ends[:] = (50, 0, -50)
+    judge = CopyJudge("b\naa", 3)
+    assert text(model, "a", length=1, judge=judge) == "a"
+    assert begin(model, Network(model.weights, model.config), "", window=9).recent == ()
+
+
 @pytest.mark.parametrize(
     ("unknown", "seed", "read"),
     [("skip", "a\u00e9b!", "ab"), ("nearest", "A\u00e0\u2019b", "aa'b"), ("error", "ab'", "ab'")],
@@ -215,8 +247,8 @@ def test_bits_are_the_models_own_whatever_the_filters() -> None:
     written = "".join(generation)
     network = Network(model.weights, model.config)
     recurrence, total = Recurrence(network), 0.0
-    for place, i in enumerate(model.vocabulary.encode("abc" + written).tolist()):
-        if place >= 3:
+    for place, i in enumerate(model.vocabulary.encode("\nabc" + written).tolist()):
+        if place >= 4:
             logits = recurrence.logits().astype(float)
             total -= np.log2(np.exp(logits[i]) / np.exp(logits).sum())
         recurrence.read(i)
