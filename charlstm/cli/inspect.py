@@ -1,27 +1,53 @@
 """``charlstm inspect``: the model card."""
 
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from charlstm.cli import console, options
+from charlstm.cli.wording import NOTHING, duration, nats, number
+from charlstm.errors import OptionError
 
 VOCABULARY = 200  # characters shown of a vocabulary that may have thousands,
 LONGEST = 4000  # and of any other text: to lay out a megabyte in a table takes a second
+# What the first lines say, so that the rest need not; where it is no number, it stands there.
+SUMMED_UP = {
+    "model": ("num_layers", "hidden_size"),
+    "corpus": ("name", "characters"),
+    "training": ("val_loss", "steps", "epochs", "seconds"),
+}
 
 
 def inspect(
+    ctx: typer.Context,
+    named: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MODEL",
+            show_default=False,
+            help="A model file or a run directory, the same as -m.",
+        ),
+    ] = None,
     model: options.Model = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Show what a model is and how it was made.
 
-    Sizes, vocabulary, corpus, training, and the command that makes the model again.
+    Corpus, sizes, loss, training, vocabulary, and the command that makes the model again.
+
+    charlstm inspect runs/play
 
     charlstm inspect --json | jq .training.val_loss
     """
     from charlstm.checkpoint import load_model
     from charlstm.runs import find_model
 
+    if named is not None:
+        source = ctx.get_parameter_source("model")
+        if source is not None and source.name == "COMMANDLINE":
+            raise OptionError(f"two models are named, {named} and -m {model}; leave one out")
+        model = named
     path = find_model(model)
     loaded = load_model(path)
     if model is None:
@@ -34,17 +60,36 @@ def inspect(
 
 
 def _lines(card: dict[str, Any]) -> list[tuple[str, str]]:
-    """The card as names and values to be read by a person."""
-    lines = [("parameters", f"{card['parameters']:,}")]
+    """The card as names and values to be read by a person: what matters first, then the rest."""
+    model, corpus, training = card["model"], card["corpus"], card["training"]
+    loss = number(training.get("val_loss"))
+    lines = [
+        ("corpus", _shown(f"{corpus['name']}, {corpus['characters']:,} characters")),
+        ("sizes", f"{model['num_layers']} x {model['hidden_size']}"),
+        ("parameters", f"{card['parameters']:,}"),
+        ("validation loss", NOTHING if loss is None else nats(loss)),
+        ("trained", _trained(training)),
+    ]
     for part in ("model", "corpus", "text", "training"):
         lines += [
             (_shown(f"{part} {name}".replace("_", " ")), _shown(value))
             for name, value in card[part].items()
+            if name not in SUMMED_UP.get(part, ())
+            or (part == "training" and value is not None and number(value) is None)
         ]
     characters = card["vocabulary"]
     lines.append(("vocabulary", f"{len(characters)} characters: {characters[:VOCABULARY]}"))
     lines.append(("command", _shown(card["command"])))
     return lines
+
+
+def _trained(training: dict[str, Any]) -> str:
+    """How long the model was trained, as far as its card says that in numbers."""
+    steps, epochs, seconds = (number(training.get(name)) for name in ("steps", "epochs", "seconds"))
+    parts = [] if steps is None else [f"{steps:,} steps"]
+    parts += [] if epochs is None else [f"{epochs:.1f} epochs"]
+    parts += [] if seconds is None else [duration(seconds)]
+    return ", ".join(parts) or NOTHING
 
 
 def _shown(value: Any) -> str:

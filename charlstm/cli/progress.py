@@ -1,6 +1,5 @@
 """A training run as seen on stderr: a bar on a terminal, plain lines elsewhere."""
 
-import math
 import shlex
 import sys
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from tqdm import tqdm
 
 from charlstm.cli import console
+from charlstm.cli.wording import nats
 from charlstm.training.events import Evaluation, Event, Finished, Mended, Saving, Started, Step
 
 
@@ -106,11 +106,6 @@ class Display:
         if self.bar is not None and not self.bar.disable:
             self.bar.clear()
         console.say(line)
-
-
-def nats(loss: float) -> str:
-    """A loss in both of its units."""
-    return f"{loss:.3f} nats ({loss / math.log(2):.3f} bits)"
 
 
 def mended(event: Mended) -> str:

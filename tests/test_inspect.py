@@ -1,0 +1,85 @@
+"""``charlstm inspect``: which model it shows, and what it says of it first."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charlstm.checkpoint import save_model
+from charlstm.cli.inspect import _lines
+
+from .conftest import Run
+from .test_generate import make_model
+
+
+def properties(output: bytes) -> list[tuple[str, str]]:
+    """The names and values that a card has in a pipe, without the header."""
+    rows = [line.split("\t") for line in output.decode().splitlines()]
+    return [(name, value) for name, value in rows[1:]]
+
+
+def card(**training: Any) -> dict[str, Any]:
+    """The card of a model with this summary of its training."""
+    model = replace(make_model("ab\n"), training=training)
+    return {**model.describe(), "parameters": model.config.parameters}
+
+
+def test_the_model_is_an_argument_or_an_option(charlstm: Run, trained: Path) -> None:
+    """Both ways show the same, and the argument outranks the environment."""
+    shown = charlstm("inspect", trained)
+    assert (shown.returncode, shown.stderr) == (0, b"")
+    assert charlstm("inspect", "-m", trained).stdout == shown.stdout
+    absent = {"CHARLSTM_MODEL": "absent"}
+    assert charlstm("inspect", trained, env=absent).stdout == shown.stdout
+
+
+def test_a_model_given_twice_is_an_error(charlstm: Run, trained: Path) -> None:
+    """Nobody must guess which of two was meant."""
+    done = charlstm("inspect", trained, "-m", "other")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode().startswith("charlstm: error: two models are named, ")
+    assert b"other" in done.stderr
+
+
+def test_what_matters_comes_first(charlstm: Run, trained: Path) -> None:
+    """File, corpus, sizes, parameters, loss in both units and time; the rest after that."""
+    found = properties(charlstm("inspect", trained).stdout)
+    names = [name for name, _ in found]
+    first = ["file", "corpus", "sizes", "parameters", "validation loss", "trained"]
+    assert names[: len(first)] == first
+    assert len(set(names)) == len(names)
+    values = dict(found)
+    assert values["file"] == str(trained / "model.safetensors")
+    assert values["corpus"].startswith("verse, 2,")
+    assert values["sizes"] == "2 x 24"
+    assert " nats (" in values["validation loss"]
+    assert values["trained"].startswith("60 steps, ")
+    assert {"model embedding size", "corpus sha256", "training learning rate"} <= values.keys()
+
+
+@pytest.mark.parametrize(
+    ("training", "loss", "trained"),
+    [
+        ({"val_loss": 1.0, "steps": 1234, "epochs": 2.5, "seconds": 200.2}, "1.000 nats (1.443 "
+         "bits)", "1,234 steps, 2.5 epochs, 3m20s"),
+        ({"val_loss": 2, "seconds": 59.9}, "2.000 nats (2.885 bits)", "1m"),
+        ({"val_loss": None, "seconds": 5400}, "-", "1h30m"),
+        ({"val_loss": "low", "steps": True, "seconds": 10**400, "epochs": []}, "-", "-"),
+        ({}, "-", "-"),
+    ],
+)  # fmt: skip
+def test_a_card_that_lacks_something(training: dict[str, Any], loss: str, trained: str) -> None:
+    """What a card does not say, or not as a number, is a dash."""
+    values = dict(_lines(card(**training)))
+    assert values["validation loss"] == loss
+    assert values["trained"] == trained
+
+
+def test_what_a_card_says_oddly_is_shown_as_it_is(charlstm: Run, tmp_path: Path) -> None:
+    """Only numbers that were shown at the beginning are left out of the rest."""
+    model = replace(make_model("ab\n"), training={"val_loss": "low", "steps": 3})
+    save_model(model, tmp_path / "model")
+    values = dict(properties(charlstm("inspect", tmp_path / "model").stdout))
+    assert values["training val loss"] == "low"
+    assert "training steps" not in values
