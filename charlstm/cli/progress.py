@@ -99,7 +99,7 @@ class Display:
         if event.val_loss is not None:
             parts.append(f"validation {nats(event.val_loss)}")
         parts.append(f"{event.seconds:.0f} s")
-        return "  ".join([*parts, "kept"] if event.best else parts)
+        return "  ".join([*parts, "kept"] if event.kept else parts)
 
     def _say(self, line: str) -> None:
         """A line of its own, above the bar if there is one."""

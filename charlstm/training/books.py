@@ -8,6 +8,28 @@ EXPLODED = 2.0  # nats above the best and above guessing blindly: no step of lea
 SKIPS = 5  # steps in a row without a finite gradient: the weights are spoiled
 
 
+@dataclass(frozen=True)
+class KeptModel:
+    """The model in the run directory: its step, and its validation loss in nats per character.
+
+    A run that was killed may find a model there that is newer than its last state, so what is kept
+    is compared with this and not with what the state says.
+    """
+
+    step: int
+    val_loss: float | None  # None where nothing is held back
+
+    def gives_way_to(self, other: "KeptModel") -> bool:
+        """Whether ``other`` is to be kept instead: if its loss is lower, without losses if later.
+
+        >>> KeptModel(580, 1.628).gives_way_to(KeptModel(1622, 1.72))
+        False
+        """
+        if self.val_loss is None or other.val_loss is None:
+            return other.step > self.step
+        return other.val_loss < self.val_loss
+
+
 @dataclass
 class Books:
     """Losses in nats per character; inf or nan before there is one."""

@@ -36,13 +36,18 @@ class Step:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A step is done and the validation text was walked; ``best`` if the model was kept."""
+    """A step is done and the validation text was walked.
+
+    ``best``: the loss is the lowest of the run's so far. ``kept``: the model was kept, which a
+    resumed run does not do where it finds a better one from before it was killed.
+    """
 
     step: int
     epoch: float
     loss: float  # training loss since the last evaluation, nats per character
     val_loss: float | None  # None where nothing is held back
     best: bool
+    kept: bool
     seconds: float
 
 

@@ -12,13 +12,13 @@ from charlstm.checkpoint import Model
 from charlstm.dataset import Dataset
 from charlstm.errors import TrainingError
 from charlstm.runs import MODEL_FILE
-from charlstm.training.books import Books
+from charlstm.training.books import Books, KeptModel
 from charlstm.training.device import environment
 from charlstm.training.evaluate import evaluate
 from charlstm.training.events import Evaluation, Event, Finished, Mended, Saving, Started, Step
 from charlstm.training.learner import Learner, Losses
 from charlstm.training.record import absolute, repeating_command
-from charlstm.training.store import Store
+from charlstm.training.store import Store, kept_model
 from charlstm.training.transfer import Transfer
 
 LOG_POINTS = 200  # lines of metrics in a run, about
@@ -49,6 +49,7 @@ class Run:
         self.val_ids = dataset.split(config.val_fraction)[1]
         self.log_every = max(1, config.steps // LOG_POINTS)
         self.books = Books()
+        self.kept: KeptModel | None = None
         self.first_step, self.first_time = 0, time.monotonic()
 
     def save(self) -> None:
@@ -96,12 +97,10 @@ class Run:
                 stopped = self.group.any(should_stop())
                 if not stopped and self.group.agree(self.store.due(config.save_every)):
                     yield from self._write(self._state())
-        val_loss: float | None = books.best_loss if len(self.val_ids) else None
-        best_step = books.best_step
-        if not best_step:  # stopped before the first evaluation; what there is, is kept
-            val_loss, best_step = self._validate(), learner.steps_done
+        if self.kept is None:  # stopped before the first evaluation; what there is, is kept
             self._look()
-            self._keep_model(val_loss, books.mean_loss())
+            self._keep_model(self._validate(), books.mean_loss())
+        assert self.kept is not None
         yield from self._write(self._state())
         if self.store.fault:
             raise TrainingError(
@@ -116,8 +115,8 @@ class Run:
             steps=config.steps,
             stopped=stopped and learner.steps_done < config.steps and not self.out_of_patience,
             impatient=self.out_of_patience,
-            best_step=best_step,
-            val_loss=val_loss,
+            best_step=self.kept.step,
+            val_loss=self.kept.val_loss,
             overfitting=books.overfitting,
             characters_per_second=self._speed(),
             seconds=self._seconds(),
@@ -135,10 +134,10 @@ class Run:
         self.books = Books(
             **{name: type(value)(books[name]) for name, value in asdict(Books()).items()}
         )
-        if not (self.directory / MODEL_FILE).exists():
-            self.books.best_loss, self.books.best_step = math.inf, 0
         if self.group.leads:
+            self.kept = kept_model(self.directory, self.config, self.dataset)
             self.store.take_back(self.learner.steps_done)
+        self.kept = self.group.agree(self.kept)
 
     def _state(self) -> dict[str, Any]:
         """All that the run needs to go on; in a group all must ask at once."""
@@ -191,7 +190,8 @@ class Run:
         elif not bad:
             self.learner.snapshot()
         best = self.books.evaluated(self.learner.steps_done, val_loss)
-        if best:
+        kept = self._is_to_be_kept(val_loss)
+        if kept:
             self._keep_model(val_loss, self.books.train_loss)
         self._append_line(loss=losses.mean, rate=rate, val_loss=val_loss)
         yield from self._write()
@@ -201,6 +201,7 @@ class Run:
             loss=self.books.train_loss,
             val_loss=val_loss,
             best=best,
+            kept=kept,
             seconds=self._seconds(),
         )
 
@@ -248,7 +249,15 @@ class Run:
         agreed: float = self.group.agree(loss)
         return agreed
 
+    def _is_to_be_kept(self, val_loss: float | None) -> bool:
+        """Whether the model as it is is better than what lies in the run directory."""
+        if val_loss is not None and not math.isfinite(val_loss):
+            return False
+        found = KeptModel(self.learner.steps_done, val_loss)
+        return self.kept is None or self.kept.gives_way_to(found)
+
     def _keep_model(self, val_loss: float | None, train_loss: float) -> None:
+        self.kept = KeptModel(self.learner.steps_done, val_loss)
         if not self.group.leads:
             return
         config = self.config

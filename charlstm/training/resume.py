@@ -82,6 +82,8 @@ def resume(
             reason = f"resumed at step {done:,} of {recorded.steps:,}"
             if steps != recorded.steps:
                 reason += f", now to step {steps:,}"
+            if run.kept is not None and run.kept.step > done:
+                reason += f"; the model of step {run.kept.step:,} stays until there is a better one"
             changes = differences(state["environment"], run.environment)
             with memory_for(run.config):
                 yield from run.events(reason, should_stop, changes=changes)

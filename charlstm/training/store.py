@@ -7,11 +7,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-from charlstm.checkpoint import Model, save_model
+from charlstm.checkpoint import Model, load_model, save_model
+from charlstm.dataset import Dataset
+from charlstm.errors import ModelFileError
 from charlstm.runs import METRICS_FILE, MODEL_FILE, STATE_FILE
+from charlstm.training.books import KeptModel
+from charlstm.training.config import TrainConfig
 from charlstm.training.state import save_state
 
-SAVE_SECONDS = 60.0  # from one state to the next, or longer, so that
+FIRST_SAVE_SECONDS = 5.0  # to the first state of a process,
+SAVE_SECONDS = 60.0  # and from one state to the next, or longer, so that
 SAVE_SHARE = 0.02  # of the time, at most, goes into that
 LONGEST_LINE = 1 << 16
 
@@ -31,6 +36,7 @@ class Store:
         self.fault: str | None = None  # why the last attempt to write failed
         self._saved_at = time.monotonic()  # the last state, or the last attempt,
         self._seconds = 0.0  # and how long that took
+        self._interval = FIRST_SAVE_SECONDS
         self._model: Model | None = None
         self._lines: list[str] = []
 
@@ -51,27 +57,27 @@ class Store:
             _append(self.directory / METRICS_FILE, "".join(self._lines).encode())
             self._lines = []
         if state is not None:
+            started = time.monotonic()
             _sync(self.directory / METRICS_FILE)
             save_state(self.directory / STATE_FILE, state)
             self.saved_step = state["learner"]["steps_done"]
+            self._seconds = time.monotonic() - started
 
     def try_to_write(self, state: dict[str, Any] | None = None) -> str | None:
         """``write``, but where it fails the reason is kept as ``fault``, and returned."""
-        started = time.monotonic()
         try:
             self.write(state)
             self.fault = None
         except OSError as error:
             self.fault = f"{error.filename or self.directory}: {error.strerror or error}"
         if state is not None:
-            self._saved_at = time.monotonic()
-            self._seconds = self._saved_at - started
+            self._saved_at, self._interval = time.monotonic(), SAVE_SECONDS
         return self.fault
 
     def due(self, save_every: float | None) -> bool:
         """Whether the last state is ``save_every`` seconds old, or as old as is cheap."""
         if save_every is None:
-            save_every = max(SAVE_SECONDS, self._seconds / SAVE_SHARE)
+            save_every = max(self._interval, self._seconds / SAVE_SHARE)
         return time.monotonic() - self._saved_at >= save_every
 
     def take_back(self, step: int) -> None:
@@ -88,6 +94,26 @@ class Store:
                     break
                 end, last = end + len(line), found
             file.truncate(end)
+
+
+def kept_model(directory: Path, config: TrainConfig, dataset: Dataset) -> KeptModel | None:
+    """The model in a run directory, if it is one of this run: of its text, split and sizes."""
+    try:
+        model = load_model(directory / MODEL_FILE)
+    except ModelFileError:
+        return None
+    step, val_loss = model.training.get("steps"), model.training.get("val_loss")
+    expected = float if config.val_fraction else type(None)
+    if (
+        model.config != config.model
+        or model.vocabulary.characters != dataset.vocabulary.characters
+        or model.fingerprint.sha256 != dataset.fingerprint.sha256
+        or model.training.get("val_fraction") != config.val_fraction
+        or type(step) is not int
+        or type(val_loss) is not expected
+    ):
+        return None
+    return KeptModel(step, val_loss)
 
 
 def _append(path: Path, data: bytes) -> None:
