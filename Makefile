@@ -21,7 +21,7 @@ demo: $(VENV)/program
 	rm -rf $(DEMO_RUN)
 	$(BIN)/charlstm train $(PLAY) --time 1m --output $(DEMO_RUN)
 	@echo
-	$(BIN)/charlstm generate --model $(DEMO_RUN) --seed "Because a mould must breathe." --length 600
+	$(BIN)/charlstm generate --model $(DEMO_RUN) --length 600 "Because a mould must breathe."
 
 test: $(VENV)/development
 	$(BIN)/python -m pytest

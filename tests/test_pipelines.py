@@ -131,7 +131,7 @@ def made_up_words(out: str, desk: Path) -> None:
 
 CHECKS: dict[str, Callable[[str, Path], None]] = {
     "| fold -s": folded,
-    '--seed "ACT II': a_scene,
+    '"ACT II': a_scene,
     "| head -n 5": five_lines,
     "| tee": kept,
     "for t in": four_temperatures,

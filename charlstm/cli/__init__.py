@@ -32,7 +32,7 @@ class Exit(IntEnum):
 
 app = typer.Typer(
     name="charlstm",
-    epilog="charlstm train play.txt && charlstm generate --seed 'Is this a dagger'",
+    epilog="charlstm train play.txt && charlstm generate 'Is this a dagger'",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"auto_envvar_prefix": "CHARLSTM", "help_option_names": ["-h", "--help"]},

@@ -33,10 +33,15 @@ def _flag(name: str, words: str, *names: str) -> Any:
 
 
 def generate(
-    model: options.Model = None,
-    seed: Annotated[
-        str, _option("--seed", "The seed phrase: the text to go on from.", "TEXT", "--prompt")
+    ctx: typer.Context,
+    phrase: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROMPT", help="The seed phrase: the text to go on from; - is stdin."
+        ),
     ] = "",
+    model: options.Model = None,
+    seed: Annotated[str, _option("--seed", "The same as PROMPT.", "TEXT", "--prompt")] = "",
     seed_file: Annotated[
         str | None, _option("--seed-file", "The seed phrase is all of FILE; - is stdin.", "FILE")
     ] = None,
@@ -105,15 +110,15 @@ def generate(
 ) -> None:
     """Write new text in the style of the corpus, from a seed phrase.
 
-    charlstm generate --seed "Is this a dagger" -n 400 | fold -s
+    charlstm generate "Is this a dagger" -n 400 | fold -s
 
     charlstm generate --samples 20 --lines 1 --json | jq -r .text
     """
+    given = reading.phrase_of(ctx)
+    each_line = given.each_line
     _check_together(
         {
-            "--seed": bool(seed),
-            "--seed-file": seed_file is not None,
-            "--each-line": each_line,
+            "--each-line": given.each_line,
             "--lines": lines is not None,
             "--samples": samples != 1,
             "--separator": separator is not None,
@@ -124,21 +129,19 @@ def generate(
             "--corpus": corpus is not None,
         }
     )
-    if each_line and seed_file is None:
-        seed_file = "-"
-    if seed_file == "-" and "-" in (corpus or ()):
+    if given.file == "-" and "-" in (corpus or ()):
         raise OptionError("seed phrase and corpus are both standard input; name a file for one")
 
     def text(value: str, option: str) -> str:
         # An argument's bytes are UTF-8 here, whatever the locale made of them.
-        given = os.fsencode(value).decode("utf-8", "surrogateescape")
+        value = os.fsencode(value).decode("utf-8", "surrogateescape")
         if not escapes:
-            return given
+            return value
         from charlstm.cli.escapes import unescaped
 
-        return unescaped(given, option)
+        return unescaped(value, option)
 
-    phrase = text(seed, "--seed")
+    phrase = text(given.text, given.name)
     banned = text(ban, "--ban")
     stops = [text(value, "--stop") for value in stop or ()]
     closing = None if separator is None else text(separator, "--separator")
@@ -187,11 +190,17 @@ def generate(
 
     # All that can be wrong is found before anything is said or written.
     if each_line:
-        phrases = _phrases(loaded, reading.lines_in(seed_file or "-"), unknown)
+        phrases = _phrases(loaded, reading.lines_in(given.file or "-"), unknown)
         made = many.completed_lines(loaded, phrases, **how)
     else:
-        if seed_file is not None:
-            phrase = reading.phrase_in(seed_file)
+        if given.file is not None:
+            phrase = reading.phrase_in(given.file)
+        elif phrase.isascii() and phrase.isdigit():
+            console.say(
+                f"the seed phrase is {phrase}, a text to go on from; the seed of the random "
+                f"generator is --random-seed {phrase}",
+                quiet=quiet,
+            )
         phrase = read_seed(loaded, phrase, unknown.value)
         how["lines"] = lines
         if samples != 1:
@@ -229,7 +238,6 @@ def generate(
 def _check_together(given: dict[str, bool]) -> None:
     """Raise OptionError for options that make no sense together."""
     alone = {
-        "--seed": ("--seed-file", "--each-line"),
         "--each-line": ("--samples", "--lines", "--load-state", "--save-state"),
         "--samples": ("--load-state", "--save-state"),
         "--json": ("--separator",),

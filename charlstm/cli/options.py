@@ -1,5 +1,7 @@
 """Arguments and options that several commands share, so that they read and mean the same."""
 
+from collections.abc import Sequence
+from enum import IntEnum
 from typing import Annotated
 
 import typer
@@ -28,3 +30,24 @@ Model = Annotated[
         help="A model file or a run directory; the newest run by default.",
     ),
 ]
+
+
+class Source(IntEnum):
+    """Where the value of a parameter comes from; of two sources the greater counts."""
+
+    DEFAULT = 0
+    DEFAULT_MAP = 1  # a settings file
+    ENVIRONMENT = 2
+    COMMANDLINE = 3
+
+
+def source(ctx: typer.Context, name: str) -> Source:
+    """The source of a parameter's value in this call."""
+    found = ctx.get_parameter_source(name)
+    return Source[found.name] if found else Source.DEFAULT
+
+
+def strongest(ctx: typer.Context, names: Sequence[str]) -> list[str]:
+    """The parameters among ``names`` that the strongest source sets; none if all have defaults."""
+    best = max(source(ctx, name) for name in names)
+    return [name for name in names if best and source(ctx, name) == best]

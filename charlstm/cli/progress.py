@@ -146,5 +146,5 @@ def finish(event: Finished) -> list[str]:
         kept += f"; ended {event.steps - event.step} steps early, since it got no better"
     return [
         f"done in {event.seconds:.0f} s, {event.characters_per_second:,.0f} characters/s; {kept}",
-        f"write with: charlstm generate -m {run} --seed '...'",
+        f"write with: charlstm generate -m {run} '...'",
     ]

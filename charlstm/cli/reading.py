@@ -1,12 +1,64 @@
-"""Seed phrases from files and standard input: a whole file, or line by line as they come."""
+"""Seed phrases: where one is given, and how files and standard input are read for them."""
 
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
+import typer
+
+from charlstm.cli import options
 from charlstm.config import TextOptions
 from charlstm.errors import CorpusError, OptionError
+
+TEXTS = {"phrase": "PROMPT", "seed": "--seed"}  # parameters that hold a phrase, and their names
+NAMES = {**TEXTS, "seed_file": "--seed-file"}
+
+
+class Phrase(NamedTuple):
+    """What a text goes on from: ``text``, which ``name`` gives, or else what ``file`` holds.
+
+    Each line of the file is a phrase of its own where ``each_line``.
+    """
+
+    text: str = ""
+    name: str = ""
+    file: str | None = None
+    each_line: bool = False
+
+
+def phrase_of(ctx: typer.Context) -> Phrase:
+    """The seed phrase that a call means; ``-`` in the place of a text is standard input.
+
+    Where the command line, the environment and settings give several, the strongest source
+    counts. A phrase for a new text gives way to a stronger source that goes on with a saved text,
+    or completes lines. Raises OptionError where one source gives two phrases.
+    """
+    named = options.strongest(ctx, tuple(NAMES))
+    if len(named) > 1:
+        twice = " and ".join(NAMES[name] for name in named)
+        raise OptionError(f"{twice} both give the seed phrase; leave one out")
+    name = named[0] if named else "seed"
+    value, given = ctx.params[name], options.source(ctx, name)
+    each_line = bool(ctx.params["each_line"])
+    if options.source(ctx, "load_state") > given:
+        value = None
+    if name not in TEXTS or value == "-":
+        return Phrase(file=value, each_line=each_line)
+    if value and each_line:
+        by_line = options.source(ctx, "each_line")
+        if by_line == given:
+            raise OptionError(
+                f"{TEXTS[name]} and --each-line do not go together; --each-line reads its phrases "
+                f"from --seed-file or standard input"
+            )
+        if by_line < given:
+            each_line = False
+        else:
+            value = None
+    if each_line:
+        return Phrase(file="-", each_line=True)
+    return Phrase(text=value or "", name=TEXTS[name])
 
 
 def phrase_in(place: str) -> str:

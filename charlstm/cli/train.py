@@ -263,21 +263,12 @@ def _watch(events: "Iterator[Event]", stop: Stop, *, quiet: bool) -> "Finished":
     return event
 
 
-def _source(ctx: typer.Context, name: str) -> str:
-    """Where the value of a parameter came from: COMMANDLINE, ENVIRONMENT, DEFAULT_MAP, DEFAULT."""
-    source = ctx.get_parameter_source(name)
-    return source.name if source else "DEFAULT"
-
-
 def _one_budget(ctx: typer.Context, asked: dict[str, Any]) -> dict[str, Any]:
     """What was asked for, with the budgets of the strongest source that names one, and no other."""
     budgets = ("time", "epochs", "steps")
-    for source in ("COMMANDLINE", "ENVIRONMENT", "DEFAULT_MAP"):
-        named = [name for name in budgets if _source(ctx, name) == source]
-        if named:
-            weaker = [name for name in budgets if name not in named]
-            return {**asked, **dict.fromkeys(weaker)}
-    return asked
+    named = options.strongest(ctx, budgets)
+    weaker = [name for name in budgets if named and name not in named]
+    return {**asked, **dict.fromkeys(weaker)}
 
 
 def _given_with_resume(ctx: typer.Context, changeable: Sequence[str]) -> list[str]:
@@ -285,7 +276,8 @@ def _given_with_resume(ctx: typer.Context, changeable: Sequence[str]) -> list[st
 
     The environment does not count: it would change a run that it did not begin.
     """
-    given = [p.name for p in ctx.command.params if p.name and _source(ctx, p.name) == "COMMANDLINE"]
+    names = [p.name for p in ctx.command.params if p.name]
+    given = [name for name in names if options.source(ctx, name) == options.Source.COMMANDLINE]
     for name in given:
         if name not in ("resume", "corpus", "quiet", *changeable):
             raise OptionError(

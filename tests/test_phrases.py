@@ -1,0 +1,124 @@
+"""The seed phrase of ``charlstm generate``: where it may stand, and how it is read."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Run
+
+
+@pytest.fixture
+def write(charlstm: Run, trained: Path) -> Any:
+    """What ``generate`` writes and says, with the random seed 7."""
+
+    def run(*words: object, **options: Any) -> tuple[str, str]:
+        done = charlstm("generate", "-m", trained, "--random-seed", 7, *words, **options)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode(), done.stderr.decode()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("words", "data"),
+    [
+        (["The tide"], b""),
+        (["--prompt", "The tide"], b""),
+        (["-"], b"The tide"),
+        (["--seed", "-"], b"The tide"),
+        (["--", "The tide"], b""),
+        (["-e", r"The\x20tide"], b""),
+    ],
+)
+def test_a_seed_phrase_stands_where_one_likes(write: Any, words: list[str], data: bytes) -> None:
+    """The argument, the option with its two names, and standard input mean the same."""
+    expected = write("-n", 30, "--seed", "The tide")
+    assert write("-n", 30, *words, input=data) == expected
+
+
+def test_a_hyphen_is_the_file_of_lines(write: Any) -> None:
+    """With ``--each-line`` the argument names standard input, which it reads anyway."""
+    expected = write("--each-line", "-n", 20, input=b"The\nAnd\n")
+    assert write("--each-line", "-", "-n", 20, input=b"The\nAnd\n") == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["The", "--seed", "And"], ["PROMPT", "--seed"]),
+        (["The", "--seed-file", "phrase"], ["PROMPT", "--seed-file"]),
+        (["--seed", "The", "--seed-file", "phrase"], ["--seed", "--seed-file"]),
+        (["The", "--each-line"], ["PROMPT", "--each-line"]),
+        (["-", "--seed-file", "phrase"], ["PROMPT", "--seed-file"]),
+    ],
+)
+def test_a_phrase_given_twice_is_an_error(
+    charlstm: Run, trained: Path, tmp_path: Path, words: list[str], named: list[str]
+) -> None:
+    """Its message names both."""
+    (tmp_path / "phrase").write_text("The tide")
+    done = charlstm("generate", "-m", trained, *words, cwd=tmp_path)
+    message = done.stderr.decode()
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert message.startswith(f"charlstm: error: {named[0]} and {named[1]} ")
+
+
+@pytest.mark.parametrize("digits", ["7", "20251"])
+def test_a_phrase_of_digits_may_be_a_random_seed(charlstm: Run, trained: Path, digits: str) -> None:
+    """The option that may be meant is named; ``--quiet`` and a phrase of words need no note."""
+    words = ["generate", "-m", trained, "-n", 5, "--unknown", "skip", "--random-seed", 1]
+    note = f"the seed phrase is {digits}, a text to go on from; the seed of the random generator "
+    for given in ([digits], ["--seed", digits]):
+        done = charlstm(*words, *given)
+        assert done.stderr.decode() == f"{note}is --random-seed {digits}\n"
+        assert charlstm(*words, "-q", *given).stderr == b""
+    assert charlstm(*words, "The 7").stderr == b""
+
+
+VARIABLES = {
+    "seed": {"CHARLSTM_GENERATE_SEED": "And"},
+    "file": {"CHARLSTM_GENERATE_SEED_FILE": "absent"},
+    "lines": {"CHARLSTM_GENERATE_EACH_LINE": "1"},
+    "state": {"CHARLSTM_GENERATE_LOAD_STATE": "state"},
+}
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ("seed", ["--seed-file", "phrase"]),
+        ("seed", ["The tide"]),
+        ("seed", ["--seed", "The tide"]),
+        ("seed", ["-"]),
+        ("seed", ["--each-line"]),
+        ("seed", ["--load-state", "state"]),
+        ("file", ["The tide"]),
+        ("file", ["--load-state", "state"]),
+        ("lines", ["The tide"]),
+    ],
+)
+def test_the_command_line_outranks_the_environment(
+    write: Any, tmp_path: Path, variables: str, words: list[str]
+) -> None:
+    """What is given there counts, as if the variable were not set."""
+    (tmp_path / "phrase").write_text("The tide")
+    write("--seed", "The", "-n", 5, "--save-state", tmp_path / "state")
+    how: dict[str, Any] = {"cwd": tmp_path, "input": b"The tide"}
+    expected = write("-n", 30, *words, **how)
+    assert write("-n", 30, *words, env=VARIABLES[variables], **how) == expected
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [("seed", ["--seed", "And"]), ("lines", ["--each-line"]), ("state", ["--load-state", "state"])],
+)
+def test_a_variable_alone_is_as_good_as_its_option(
+    write: Any, tmp_path: Path, variables: str, words: list[str]
+) -> None:
+    """A phrase on the command line is read after the text of a saved state."""
+    write("--seed", "The", "-n", 5, "--save-state", tmp_path / "state")
+    more = ["--seed", "The tide"] if variables == "state" else []
+    how: dict[str, Any] = {"cwd": tmp_path, "input": b"The\n"}
+    expected = write("-n", 30, *words, *more, **how)
+    assert write("-n", 30, *more, env=VARIABLES[variables], **how) == expected
