@@ -3,21 +3,24 @@
 A text must not depend on how many others are made with it. Products of matrices of different
 shapes round differently, so all have one shape: TILE texts side by side, text i always in row
 i % TILE, and rows without a text compute nothing of use. What stands in the other rows does not
-change a row: each sum goes over its own row alone, in an order that the shape decides.
+change a row: each sum goes over its own row alone, in an order that the shape decides. How many
+tiles a core computes together changes no product.
 """
 
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from threading import Event
 
 import numpy as np
 
 from charlstm.ending import Ending
-from charlstm.lstm import Network, Recurrence
+from charlstm.lstm import TILE, Network, Recurrence
 from charlstm.sampling import NO_ID, Sampling, sample_batch
 from charlstm.stream import QUIET, Reading, bits_batch, random_numbers
 
-TILE = 64  # texts; more would be wasted where few are asked for, fewer read the weights too often
+MOST_ROWS = 64  # texts that a core computes together; more are hardly faster, and finished later
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,38 +39,52 @@ class Batch:
 
 
 def written(batch: Batch, count: int) -> Iterator[tuple[str, Ending]]:
-    """Texts 0 to ``count`` - 1 and how each ended, in order; at most one tile a core is ahead."""
+    """Texts 0 to ``count`` - 1 and how each ended, in order; each core is one group ahead.
+
+    Whatever ends the iteration, a KeyboardInterrupt too, ends the other threads after a step.
+    """
     from concurrent.futures import ThreadPoolExecutor  # 5 ms that a single text need not wait
 
-    tiles = range(0, count, TILE)
-    workers = min(len(tiles), _cores())
-    with ThreadPoolExecutor(workers) as pool:
-        waiting = [pool.submit(_tile, batch, t, count) for t in tiles[:workers]]
-        following = iter(tiles[workers:])
+    tiles = -(-count // TILE)
+    workers = min(tiles, _cores())
+    size = min(MOST_ROWS, TILE * -(-tiles // workers))
+    _ = batch.network.blocks  # made once, before several threads ask for them
+    abandoned = Event()
+    pool = ThreadPoolExecutor(workers)
+    try:
+        groups = (
+            pool.submit(_group, batch, first, min(first + size, count), abandoned)
+            for first in range(0, count, size)
+        )
+        waiting = list(islice(groups, workers))
         while waiting:
             texts = waiting.pop(0).result()
-            for first in following:
-                waiting.append(pool.submit(_tile, batch, first, count))
-                break
+            waiting += islice(groups, 1)
             yield from texts
+    finally:
+        abandoned.set()
+        pool.shutdown(cancel_futures=True)
 
 
-def _tile(batch: Batch, first: int, count: int) -> list[tuple[str, Ending]]:
-    """Texts ``first`` to ``first`` + TILE - 1, as far as they are wanted."""
+def _group(batch: Batch, first: int, last: int, abandoned: Event) -> list[tuple[str, Ending]]:
+    """Texts ``first`` to ``last`` - 1, computed together; none once ``abandoned`` is set."""
     sampling = batch.sampling
-    numbers = [random_numbers(batch.random_seed, i) for i in range(first, min(first + TILE, count))]
+    numbers = [random_numbers(batch.random_seed, i) for i in range(first, last)]
     endings = [Ending(length=batch.length, stop=batch.stop, lines=batch.lines) for _ in numbers]
     texts: list[list[str]] = [[] for _ in numbers]
-    recurrence = Recurrence(batch.network, TILE)
+    rows = TILE * -(-len(numbers) // TILE)
+    recurrence = Recurrence(batch.network, rows)
     recurrence.load(batch.reading.state, batch.reading.features)
     window = sampling.repetition_window if sampling.repetition_penalty != 1 else 0
-    recent = np.full((TILE, window), NO_ID)
+    recent = np.full((rows, window), NO_ID)
     known = batch.reading.recent[-window:] if window else ()
     recent[:, window - len(known) :] = known
-    uniforms, unmeasured = np.zeros(TILE), np.zeros(TILE)
+    uniforms, unmeasured = np.zeros(rows), np.zeros(rows)
     with np.errstate(**QUIET):
         while active := [row for row, ending in enumerate(endings) if ending.end is None]:
-            logits = recurrence.logits()  # (TILE, V)
+            if abandoned.is_set():
+                return []
+            logits = recurrence.logits()  # (rows, V)
             for row in active:
                 uniforms[row] = numbers[row].random()
             ids = sample_batch(logits, sampling, uniforms=uniforms, recent=recent)

@@ -8,6 +8,7 @@ forget" (Neural Computation 12, 2000), and agree with ``torch.nn.LSTM``.
 """
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,11 @@ from charlstm.config import ModelConfig
 
 Array = npt.NDArray[np.float32]
 HALF = np.float32(0.5)
+TILE = 8  # rows of a batch in one product
+# OpenBLAS multiplies matrices up to this size (rows x columns x depth) as they lie. It first copies
+# larger ones into an order of its own, which for TILE rows takes longer than the product.
+SMALL_PRODUCT = 1_000_000
+LEAST_BLOCK = 32  # columns; a narrower block is slower than a copy
 
 
 class State(NamedTuple):
@@ -34,6 +40,17 @@ def arranged(weights: Array) -> Array:
     """
     i, f, g, o = np.split(weights, 4)
     return np.concatenate((o * HALF, i * HALF, f * HALF, g))
+
+
+def in_blocks(weights: Array) -> Array:
+    """A matrix (K, N) as blocks of its columns, (N / n, K, n), each small enough for SMALL_PRODUCT.
+
+    Where N has no such divisor n, the matrix is one block.
+    """
+    K, N = weights.shape
+    most = SMALL_PRODUCT // (TILE * K)
+    n = next((N // d for d in range(1, N // LEAST_BLOCK + 1) if N % d == 0 and N // d <= most), N)
+    return np.ascontiguousarray(weights.reshape(K, N // n, n).swapaxes(0, 1))
 
 
 class Cell:
@@ -106,6 +123,16 @@ class Network:
             np.vstack((weights["output.weight"].T, weights["output.bias"]))
         )
 
+    @cached_property
+    def blocks(self) -> list[Array]:
+        """The matrices that a batch multiplies by, ``in_blocks``: of each layer, then the output's.
+
+        The output's ends in columns of zeros, so that blocks of one width make it up.
+        """
+        V = self.config.vocab_size
+        padded = np.pad(self.output, ((0, 0), (0, -V % LEAST_BLOCK)))
+        return [in_blocks(weights) for weights in (self.first, *self.later, padded)]
+
 
 class Recurrence:
     """A network in the midst of a text, or of several side by side; it changes in place.
@@ -114,45 +141,53 @@ class Recurrence:
     """
 
     def __init__(self, network: Network, batch: int | None = None) -> None:
-        """Before any character, for one stream (None) or for ``batch`` of them."""
-        H, L = network.config.hidden_size, network.config.num_layers
+        """Before any character, for one stream (None) or for ``batch`` of them.
+
+        A batch is a multiple of TILE.
+        """
+        H, L, V = network.config.hidden_size, network.config.num_layers, network.config.vocab_size
         middle = () if batch is None else (batch,)
         self._network = network
         self._residual = network.config.residual
-        # dot is sooner under way, matmul writes to a part of an array.
-        self._product = np.dot if batch is None else np.matmul
         self.cells = [Cell((*middle, H)) for _ in range(L)]
         # A layer's input x, its hidden values h and a 1 for the bias lie side by side, as the
         # product wants them. What the first layer puts out is h itself, and so the second's x.
         read = [np.ones((*middle, 2 * H + 1), np.float32) for _ in range(1, L)]
-        self._read_by_output = np.ones((*middle, H + 1), np.float32)
-        self.features = self._read_by_output[..., :H]
+        read_by_output = np.ones((*middle, H + 1), np.float32)
+        self.features = read_by_output[..., :H]
         xs = [both[..., :H] for both in read]
         outputs = [*xs, self.features]
         self.hidden = [outputs[0], *(both[..., H : 2 * H] for both in read)]
-        self._later = list(
-            zip(
-                network.later,
-                self.cells[1:],
-                read,
-                xs,
-                self.hidden[1:],
-                outputs[1:],
-                strict=True,
-            )
-        )
+        self._later = list(zip(self.cells[1:], xs, self.hidden[1:], outputs[1:], strict=True))
         for values in (*self.hidden, *outputs):
             values[...] = 0
+        # What numpy multiplies: inputs, weights and where the product goes, for each layer and
+        # for the output. dot is sooner under way, matmul takes the tiles and blocks of a batch.
+        inputs = [self.hidden[0], *read, read_by_output]
+        weights = [network.first, *network.later, network.output]
+        if batch is not None:
+            inputs = [x.reshape(-1, 1, TILE, x.shape[-1]) for x in inputs]  # (tiles, 1, TILE, K)
+            weights = network.blocks  # (blocks, K, n)
+        scores = np.empty((*middle, V if batch is None else weights[-1][:, 0].size), np.float32)
+        results = [*(cell.z for cell in self.cells), scores]
+        if batch is not None:
+            results = [  # (tiles, blocks, TILE, n)
+                z.reshape(-1, TILE, len(w), w.shape[-1]).swapaxes(1, 2)
+                for z, w in zip(results, weights, strict=True)
+            ]
+        self._product = np.dot if batch is None else np.matmul
+        *self._layers, self._scoring = zip(inputs, weights, results, strict=True)
+        self._scores = scores[..., :V]
 
     def read(self, ids: int | npt.NDArray[np.integer]) -> None:
         """Read one character of each stream: ``ids`` is one id, or one a stream, (B,)."""
-        network, product = self._network, self._product
-        cell, h = self.cells[0], self.hidden[0]
-        product(h, network.first, cell.z)
-        np.add(cell.z, network.inputs[ids], cell.z)
-        cell.update(h)
-        for weights, cell, both, x, h, output in self._later:
-            product(both, weights, cell.z)
+        first, *later = self._layers
+        cell = self.cells[0]
+        self._product(*first)
+        np.add(cell.z, self._network.inputs[ids], cell.z)
+        cell.update(self.hidden[0])
+        for product, (cell, x, h, output) in zip(later, self._later, strict=True):
+            self._product(*product)
             cell.update(h)
             if self._residual:
                 np.add(h, x, output)
@@ -160,9 +195,9 @@ class Recurrence:
                 output[...] = h
 
     def logits(self) -> Array:
-        """The score of each next character, (..., V)."""
-        scores: Array = self._product(self._read_by_output, self._network.output)
-        return scores
+        """The score of each next character, (..., V), until it is asked for again."""
+        self._product(*self._scoring)
+        return self._scores
 
     def state(self) -> State:
         """A copy of the hidden and cell values of each layer."""

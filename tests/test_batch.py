@@ -1,9 +1,14 @@
 """Texts in batches: each is the same whatever stands beside it."""
 
+import threading
+
+import numpy as np
 import pytest
 
-from charlstm.batch import TILE
+from charlstm import batch
+from charlstm.batch import MOST_ROWS
 from charlstm.generate import generate
+from charlstm.lstm import SMALL_PRODUCT, TILE, in_blocks
 from charlstm.samples import Sample, samples
 from charlstm.sampling import Sampling
 
@@ -17,12 +22,51 @@ def texts(count: int, **how: object) -> list[Sample]:
     return list(samples(MODEL, "abc", count=count, **asked))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("count", [1, 2, 7, TILE - 1, TILE, TILE + 1])
-def test_a_text_does_not_depend_on_how_many_there_are(count: int) -> None:
-    """Not in a character, and not in the last bit of its surprise."""
-    all_of_them = texts(2 * TILE + 3, measure=True)
-    assert [sample.number for sample in all_of_them] == list(range(2 * TILE + 3))
-    assert texts(count, measure=True) == all_of_them[:count]
+@pytest.fixture(scope="module")
+def many() -> list[Sample]:
+    """More texts than two cores compute together."""
+    return texts(2 * MOST_ROWS + 3, measure=True)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 5])
+@pytest.mark.parametrize("count", [1, 2, TILE - 1, TILE, TILE + 1, 2 * TILE, 2 * MOST_ROWS + 3])
+def test_a_text_does_not_depend_on_how_many_there_are(
+    many: list[Sample], count: int, cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor on how many cores share them: not in a character, nor in the last bit of its surprise."""
+    monkeypatch.setattr(batch, "_cores", lambda: cores)
+    assert [sample.number for sample in many] == list(range(len(many)))
+    assert texts(count, measure=True) == many[:count]
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, 1), (TILE, 1), (TILE + 1, 2), (2 * TILE, 2)])
+def test_two_tiles_are_shared_by_two_cores(
+    count: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One tile is computed by one."""
+    monkeypatch.setattr(batch, "_cores", lambda: 2)
+    groups, group = [], batch._group
+    monkeypatch.setattr(batch, "_group", lambda *words: groups.append(words) or group(*words))
+    texts(count)
+    assert len(groups) == expected
+
+
+def test_a_reader_that_has_enough_ends_the_other_threads() -> None:
+    """They do not write their texts to the end."""
+    before = threading.active_count()
+    taken = samples(MODEL, count=99, random_seed=1, length=10**9, stop=["ab"])
+    next(taken)
+    taken.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("shape", [(4, 64), (513, 1024), (769, 1536), (257, 5408), (7, 4 * 251)])
+def test_blocks_hold_the_matrix(shape: tuple[int, int]) -> None:
+    """Side by side they are the matrix; each is small, but where none of that size divides it."""
+    weights = np.arange(shape[0] * shape[1], dtype=np.float32).reshape(shape)
+    blocks = in_blocks(weights)
+    np.testing.assert_array_equal(np.hstack(list(blocks)), weights)
+    assert TILE * blocks[0].size <= SMALL_PRODUCT or len(blocks) == 1
 
 
 @pytest.mark.parametrize(

@@ -303,6 +303,26 @@ def test_ctrl_c_on_a_terminal_ends_an_endless_text(
     assert (tmp_path / "state").is_file()
 
 
+@pytest.mark.parametrize("count", [2, 100])
+def test_ctrl_c_ends_many_texts(environment: dict[str, str], trained: Path, count: int) -> None:
+    """At once, though the texts are far from finished; no thread goes on with them."""
+    words = ["-q", "-m", str(trained), "--samples", str(count), "-n", "0", "--stop", "zzz"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "charlstm", "generate", *words],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        try:
+            said = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert said == (b"", b"")
+    assert process.returncode in (130, -signal.SIGINT)
+
+
 @pytest.mark.parametrize("locale", ["C", "en_US.ISO-8859-1"])
 def test_texts_in_options_are_utf8_in_any_locale(
     charlstm: Run, tmp_path: Path, locale: str

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from charlstm.config import ModelConfig
-from charlstm.lstm import Cell, Network, Recurrence, arranged
+from charlstm.lstm import TILE, Cell, Network, Recurrence, arranged
 from charlstm.training.model import CharLSTM
 
 SIZES = [(1, 1), (1, 7), (1, 128), (2, 5), (2, 96), (3, 64), (4, 33)]
@@ -50,7 +50,7 @@ def test_the_equations_are_those_of_torch_lstm(layers: int, hidden: int) -> None
 def test_the_network_is_the_one_that_was_trained(layers: int, hidden: int, residual: bool) -> None:
     """Logits and states of every step agree with the torch model, one stream and many."""
     torch.manual_seed(hidden)
-    V, B, T = 13, 3, 50
+    V, B, T = 13, TILE, 50
     config = ModelConfig(
         vocab_size=V,
         embedding_size=6,
@@ -84,12 +84,12 @@ def test_one_state_becomes_that_of_each_row() -> None:
     torch.manual_seed(0)
     config = ModelConfig(vocab_size=9, embedding_size=4, hidden_size=6, num_layers=3)
     network = Network(arrays(CharLSTM(config)), config)
-    one, batch = Recurrence(network), Recurrence(network, 4)
+    one, batch = Recurrence(network), Recurrence(network, TILE)
     for i in (3, 1, 4):
         one.read(i)
     batch.load(one.state(), one.features)
     one.read(5)
-    batch.read(np.full(4, 5))
+    batch.read(np.full(TILE, 5))
     for row in batch.logits():
         np.testing.assert_allclose(row, one.logits(), atol=1e-6)
 
