@@ -19,11 +19,17 @@ class Ending:
     text counts first, then the lines.
     """
 
-    def __init__(self, *, length: int | None, stop: Sequence[str], lines: int | None) -> None:
-        """``length`` None is without end. Raises OptionError for an empty stop text."""
+    def __init__(
+        self, *, length: int | None, stop: Sequence[str], lines: int | None, before: str = ""
+    ) -> None:
+        """``length`` None is without end; a stop text may begin in ``before``, shown earlier.
+
+        Raises OptionError for an empty stop text.
+        """
         self.end: End | None = "length" if length == 0 else None
         self._left, self._lines_left = length, lines
         self._stops = StopFilter(stop)
+        self._stops.precede(before)
         self._waiting: deque[float] = deque()  # bits of what is held back
         self._bits, self._characters = 0.0, 0  # of what was shown
 

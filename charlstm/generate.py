@@ -14,7 +14,7 @@ from charlstm.config import require_integer
 from charlstm.ending import End, Ending
 from charlstm.errors import CharLSTMError, OptionError
 from charlstm.lstm import Network
-from charlstm.sampling import PLAIN, Sampling
+from charlstm.sampling import LONGEST_WINDOW, PLAIN, Sampling
 from charlstm.stream import Reading, Stream, network_of, random_numbers
 
 DEFAULT_LENGTH = 1000
@@ -64,12 +64,15 @@ class Generation(Iterator[str]):
     ) -> None:
         self.random_seed = random_seed
         self._network, self._sampling, self._numbers = network, sampling, numbers
-        self._stream = Stream(network, sampling, numbers, reading)
+        self._window = _remembered(judge, stop)
+        self._stream = Stream(network, sampling, numbers, reading, window=self._window)
         self._letters = model.vocabulary.characters
         self._measure = measure
-        self._ending = Ending(length=length, stop=stop, lines=lines)
+        before = model.vocabulary.decode(reading.recent)
+        drawn = before[max(0, len(before) - reading.generated) :]  # an earlier call's
+        self._ending = Ending(length=length, stop=stop, lines=lines, before=drawn)
         if judge:
-            self._pieces = self._judged(judge, model.vocabulary.decode(reading.recent))
+            self._pieces = self._judged(judge, before)
         else:
             self._pieces = self._drawn()
 
@@ -96,7 +99,10 @@ class Generation(Iterator[str]):
 
     def place(self) -> Place:
         """Where the text stands now; all that was drawn counts as read, held back or not."""
-        return Place(self._stream.reading(), self._numbers.getstate())
+        reading = self._stream.reading()
+        if self.end == "stop":  # what comes after a stop text is another text
+            reading = replace(reading, generated=0)
+        return Place(reading, self._numbers.getstate())
 
     def _drawn(self) -> Iterator[str]:
         """Pieces as they are drawn, to the end of the text."""
@@ -114,7 +120,9 @@ class Generation(Iterator[str]):
         while self.end is None:
             reading, ending = self._stream.reading(), self._ending
             for _ in range(TRIES):
-                self._stream = Stream(self._network, self._sampling, self._numbers, reading)
+                self._stream = Stream(
+                    self._network, self._sampling, self._numbers, reading, window=self._window
+                )
                 self._ending = copy.deepcopy(ending)
                 line = self._new_line(judge, tail)
                 if line is not None:
@@ -165,7 +173,7 @@ def begin(
     """
     ids = model.vocabulary.encode(seed)
     after = after or opening(model, network, seed)
-    stream = Stream(network, Sampling(repetition_window=window), random.Random(0), after)
+    stream = Stream(network, PLAIN, random.Random(0), after, window=window)
     stream.read(ids)
     return stream.reading()
 
@@ -202,7 +210,7 @@ def generate(
     require_integer("sample", sample, least=0)
     check_ends(model, sampling, length=length, stop=stop, lines=lines)
     network = network or network_of(model)
-    window = max(sampling.repetition_window, judge.length if judge else 0)
+    window = max(sampling.repetition_window, _remembered(judge, stop))
     reading = begin(model, network, seed, window=window, after=place.reading if place else None)
     if random_seed is not None:
         numbers = random_numbers(random_seed, sample)
@@ -223,6 +231,11 @@ def generate(
         measure=measure,
         random_seed=random_seed,
     )
+
+
+def _remembered(judge: Judge | None, stop: Sequence[str]) -> int:
+    """How many characters back a filter or a stop text may begin."""
+    return min(LONGEST_WINDOW, max((judge.length if judge else 0, *map(len, stop))))
 
 
 def length_of(asked: int | None, lines: int | None) -> int | None:

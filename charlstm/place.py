@@ -18,9 +18,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from charlstm.checkpoint import Model
-from charlstm.config import shown
+from charlstm.config import require_integer, shown
 from charlstm.description import check_header, read_description, reason
-from charlstm.errors import PlaceError
+from charlstm.errors import OptionError, PlaceError
 from charlstm.files import regular_size, write_atomically
 from charlstm.generate import Place
 from charlstm.lstm import State
@@ -50,6 +50,7 @@ def save_place(place: Place, path: Path, model: Model) -> None:
         "format": FORMAT,
         "model": fingerprint(model),
         "characters": place.reading.characters,
+        "generated": place.reading.generated,
     }
     tensors = {
         "hidden": np.stack(place.reading.state.hidden),
@@ -75,7 +76,7 @@ def load_place(path: Path, model: Model) -> Place:
         ) from error
     except OSError as error:
         raise PlaceError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (SafetensorError, ValueError, KeyError, RecursionError) as error:
+    except (SafetensorError, ValueError, KeyError, RecursionError, OptionError) as error:
         raise PlaceError(
             f"{path}: damaged, or no saved state of a text ({reason(error)}); save it again"
         ) from error
@@ -119,9 +120,9 @@ def _checked(path: Path, file: Any, model: Model) -> Place:
         )
     if description["model"] != fingerprint(model):
         raise PlaceError(f"{path}: the state of a text of another model; name that with --model")
-    characters = description["characters"]
-    if not isinstance(characters, int) or isinstance(characters, bool) or characters < 0:
-        raise ValueError(f"characters is {shown(characters)}")
+    characters, generated = description["characters"], description["generated"]
+    require_integer("characters", characters, least=0)
+    require_integer("generated", generated, least=0, most=characters)
     L, H = model.config.num_layers, model.config.hidden_size
     hidden, cell = (_tensor(file, name, "F32", (L, H)) for name in ("hidden", "cell"))
     features = _tensor(file, "features", "F32", (H,))
@@ -137,7 +138,13 @@ def _checked(path: Path, file: Any, model: Model) -> Place:
     numbers = (VERSION, tuple(words.tolist()), None)
     random.Random().setstate(numbers)
     return Place(
-        Reading(State(tuple(hidden), tuple(cell)), features, tuple(recent.tolist()), characters),
+        Reading(
+            State(tuple(hidden), tuple(cell)),
+            features,
+            tuple(recent.tolist()),
+            characters,
+            generated,
+        ),
         numbers,
     )
 

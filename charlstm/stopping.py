@@ -33,6 +33,22 @@ class StopFilter:
         self._borders = [_borders(stop) for stop in self.texts]
         self._matched = [0] * len(self.texts)  # characters of each that the text ends with
 
+    def precede(self, text: str) -> None:
+        """Let ``text``, which was let through before, count as the beginning of what is fed.
+
+        >>> stops = StopFilter(["</p>"])
+        >>> stops.precede("<p>one</")
+        >>> stops.feed("p> two"), stops.found
+        ('', '</p>')
+        """
+        for character in text:
+            for number, stop in enumerate(self.texts):
+                matched = self._next(number, character)
+                # A whole one is over; what it ends with may begin another.
+                self._matched[number] = (
+                    self._borders[number][-1] if matched == len(stop) else matched
+                )
+
     def feed(self, text: str) -> str:
         """What is sure to belong to the text once ``text`` is added; "" after the end."""
         sure = []
@@ -45,8 +61,9 @@ class StopFilter:
                 if self._matched[number] == len(stop) and self.found is None:
                     self.found = stop
             kept = max(self._matched, default=0) if self.found is None else len(self.found)
-            sure.append(self.held[: len(self.held) - kept])
-            self.held = self.held[len(self.held) - kept :]
+            cut = max(0, len(self.held) - kept)  # more than is held: the rest came before
+            sure.append(self.held[:cut])
+            self.held = self.held[cut:]
         if self.found is not None:
             self.held = ""
         return "".join(sure)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from charlstm.checkpoint import Model
 from charlstm.lstm import Array, Network, Recurrence, State
-from charlstm.sampling import Logits, Sampling, sample
+from charlstm.sampling import Logits, Recent, Sampling, sample
 
 QUIET: Any = {"all": "ignore"}  # weights too large are found when a character is drawn
 
@@ -26,13 +26,15 @@ class Reading:
     """What a network knows after the characters it has read; arrays that nobody changes.
 
     ``features``, (H,), is what the next character is predicted from; ``recent`` has the ids last
-    read, as many as a repetition penalty looks at; ``characters`` counts all that were read.
+    read, as many as a penalty, a stop text or a filter looks at; ``characters`` counts all that
+    were read; the last ``generated`` of them were drawn, one after the other.
     """
 
     state: State
     features: Array
     recent: tuple[int, ...] = ()
     characters: int = 0
+    generated: int = 0
 
 
 class Stream:
@@ -44,13 +46,21 @@ class Stream:
         sampling: Sampling,
         numbers: random.Random,
         reading: Reading | None = None,
+        *,
+        window: int = 0,
     ) -> None:
-        """Go on from ``reading``, or begin anew; the draws come from ``numbers.random()``."""
+        """Go on from ``reading``, or begin anew; the draws come from ``numbers.random()``.
+
+        The last ``window`` ids are remembered, or as many as the repetition penalty needs.
+        """
         self._sampling = sampling
         self._uniform = numbers.random
         self._recurrence = Recurrence(network)
-        self._recent = deque(reading.recent if reading else (), maxlen=sampling.repetition_window)
+        penalised = sampling.repetition_window
+        self._recent = deque(reading.recent if reading else (), maxlen=max(window, penalised))
+        self._forgetful = sampling.repetition_penalty != 1 and window > penalised
         self._characters = reading.characters if reading else 0
+        self._generated = reading.generated if reading else 0
         if reading:
             self._recurrence.load(reading.state, reading.features)
         self._unread: int | None = None  # drawn, and read only once something depends on it
@@ -63,6 +73,7 @@ class Stream:
             for i in ids:
                 self._unread = int(i)
                 self._catch_up()
+                self._generated = 0
 
     def draw(self, *, measure: bool = False) -> int:
         """The id of the next character, which counts as read.
@@ -73,10 +84,14 @@ class Stream:
         """
         self._catch_up()
         logits = self._recurrence.logits()
-        chosen = sample(logits, self._sampling, uniform=self._uniform(), recent=self._recent)
+        recent: Recent = self._recent
+        if self._forgetful:  # the penalty looks less far back than what is remembered
+            recent = tuple(recent)[-self._sampling.repetition_window :]
+        chosen = sample(logits, self._sampling, uniform=self._uniform(), recent=recent)
         if measure:
             self.bits = bits(logits, chosen)
         self._unread = chosen
+        self._generated += 1
         return chosen
 
     def logits(self) -> Array:
@@ -94,6 +109,7 @@ class Stream:
             self._recurrence.features.copy(),
             tuple(self._recent),
             self._characters,
+            self._generated,
         )
 
     def _catch_up(self) -> None:

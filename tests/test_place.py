@@ -22,6 +22,7 @@ from .test_generate import make_model
 
 MODEL = make_model("abcdefgh\n")
 SAMPLING = Sampling(repetition_penalty=1.5, repetition_window=5)
+SOUND = {"format": 1, "model": fingerprint(MODEL), "characters": 33, "generated": 30}
 
 
 @pytest.fixture
@@ -46,6 +47,47 @@ def test_two_halves_are_the_whole(tmp_path_factory: Any, first: int, second: int
     assert place.reading.characters == 3 + first
     going_on = generate(MODEL, place=place, length=second, sampling=SAMPLING)
     assert beginning + "".join(going_on) == whole
+
+
+@pytest.mark.parametrize("phrase", ["", "hag"])
+@pytest.mark.parametrize("first_stop", [[], ["same"], ["zz"]])
+def test_a_stop_text_may_begin_before_the_place(
+    tmp_path: Path, first_stop: list[str], phrase: str
+) -> None:
+    """Wherever the text is cut; not before a seed phrase that was read in between."""
+    how: dict[str, Any] = {"random_seed": 1, "sampling": SAMPLING}
+    whole = "".join(generate(MODEL, "abc", length=200, **how))
+    stop = whole[120:126]
+    assert whole.find(stop) == 120
+    for cut in range(119, 126):
+        stops = [stop if text == "same" else text for text in first_stop]
+        begun = generate(MODEL, "abc", length=cut, stop=stops, **how)
+        beginning = "".join(begun)
+        save_place(begun.place(), tmp_path / "state", MODEL)
+        place = load_place(tmp_path / "state", MODEL)
+        going_on = generate(MODEL, phrase, place=place, length=50, stop=[stop], sampling=SAMPLING)
+        written = "".join(going_on)
+        if phrase:
+            assert stop not in written
+        else:
+            assert (going_on.end, beginning + written) == ("stop", whole[: max(cut, 120)])
+
+
+def test_what_follows_a_stop_text_begins_anew(tmp_path: Path) -> None:
+    """Its last characters do not count as the beginning of another."""
+    how: dict[str, Any] = {"stop": ["aa"], "sampling": Sampling(banned=tuple(range(1, 9)))}
+    begun = generate(MODEL, random_seed=1, length=9, **how)
+    assert ("".join(begun), begun.end) == ("", "stop")
+    save_place(begun.place(), tmp_path / "state", MODEL)
+    going_on = generate(MODEL, place=load_place(tmp_path / "state", MODEL), length=1, **how)
+    assert ("".join(going_on), going_on.end) == ("a", "length")
+
+
+def test_the_penalty_looks_no_further_back_than_it_was_told() -> None:
+    """Though more is remembered for a long stop text."""
+    how: dict[str, Any] = {"random_seed": 1, "length": 60, "sampling": SAMPLING}
+    plain = "".join(generate(MODEL, "abc", **how))
+    assert "".join(generate(MODEL, "abc", stop=["z" * 40], **how)) == plain
 
 
 def test_a_phrase_is_read_after_the_place(saved: Path) -> None:
@@ -76,7 +118,7 @@ def test_the_fingerprint_is_of_weights_and_characters() -> None:
 
 def changed(path: Path, **tensors: np.ndarray | None) -> None:
     """Write the file again with other tensors."""
-    description = json.dumps({"format": 1, "model": fingerprint(MODEL), "characters": 33})
+    description = json.dumps(SOUND)
     all_of_them = {**load_file(path), **tensors}
     kept = {name: tensor for name, tensor in all_of_them.items() if tensor is not None}
     save_file(kept, path, metadata={METADATA_KEY: description})
@@ -114,7 +156,8 @@ def test_tensors_that_cannot_be_are_refused(
     [
         ({"format": 2}, "state format 2"),
         ({"format": 1, "model": "0" * 64, "characters": 1}, "of another model"),
-        ({"format": 1, "model": fingerprint(MODEL), "characters": -1}, "characters is -1"),
+        ({**SOUND, "characters": -1}, "characters is -1"),
+        ({**SOUND, "characters": 5}, "generated is 30"),
         ({"format": 1, "model": fingerprint(MODEL)}, "no 'characters'"),
         ({}, "no 'format'"),
     ],
