@@ -122,3 +122,21 @@ def test_a_variable_alone_is_as_good_as_its_option(
     how: dict[str, Any] = {"cwd": tmp_path, "input": b"The\n"}
     expected = write("-n", 30, *words, *more, **how)
     assert write("-n", 30, *more, env=VARIABLES[variables], **how) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "echoed"),
+    [
+        (["--echo"], {}, True),
+        (["--no-echo"], {}, False),
+        (["--no-echo", "--echo"], {}, True),
+        (["--echo"], {"CHARLSTM_GENERATE_ECHO": "0"}, True),
+        ([], {"CHARLSTM_GENERATE_ECHO": "0"}, False),
+    ],
+)
+def test_echo_and_no_echo_are_a_pair(
+    write: Any, words: list[str], variables: dict[str, str], echoed: bool
+) -> None:
+    """The last of the two counts, and the command line undoes the environment."""
+    text, said = write("--seed", "The tide", "-n", 9, *words, env=variables)
+    assert (text.startswith("The tide"), len(text), said) == (echoed, 9 + 8 * echoed, "")

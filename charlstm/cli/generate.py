@@ -101,7 +101,7 @@ def generate(
     save_state: Annotated[
         Path | None, _option("--save-state", "Save where the text ended, to go on later.", "FILE")
     ] = None,
-    no_echo: Annotated[bool, _flag("--no-echo", "Do not print the seed phrase first.")] = False,
+    echo: Annotated[bool, _flag("--echo/--no-echo", "Print the seed phrase first, or not.")] = True,
     unknown: Annotated[
         Unknown, typer.Option("--unknown", help="A character of the seed that the model never saw.")
     ] = Unknown.ERROR,
@@ -186,7 +186,7 @@ def generate(
     }
     if novel is not None:
         how["judge"] = _judge(loaded, corpus or [], novel, quiet=quiet)
-    form = writing.Form(raw=raw, echo=not no_echo, json=json, separator=closing, random_seed=drawn)
+    form = writing.Form(raw=raw, echo=echo, json=json, separator=closing, random_seed=drawn)
 
     # All that can be wrong is found before anything is said or written.
     if each_line:
