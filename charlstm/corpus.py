@@ -20,7 +20,7 @@ from typing import IO
 import numpy as np
 
 from charlstm.config import Fingerprint, TextOptions
-from charlstm.errors import CorpusError, OptionError
+from charlstm.errors import CorpusError, EncodingError, OptionError
 from charlstm.files import temporary_space
 
 CHUNK_BYTES = 1 << 20
@@ -69,7 +69,8 @@ class Corpus:
     def chunks(self, notes: list[str] | None = None) -> Iterator[str]:
         """The normalised text, a megabyte or so at a time; what was changed goes to ``notes``.
 
-        Raises CorpusError for bytes that do not decode, NUL characters and unreadable files.
+        Raises EncodingError for bytes that do not decode and NUL characters, CorpusError for
+        unreadable files.
         """
         for _, chunk in self.pieces(notes):
             yield chunk
@@ -221,24 +222,27 @@ def _decoded(source: Source, encoding: str) -> Iterator[tuple[str, bool]]:
                     text = decoder.decode(data, final)
                     text.encode()  # lone surrogates, which some codecs let through
                 except UnicodeEncodeError as error:
-                    raise CorpusError(
+                    raise EncodingError(
                         f"{source.label}: lone surrogate {error.object[error.start]!r} near byte "
-                        f"{offset}; that is no text: check --encoding (now {encoding})"
+                        f"{offset}, so that this is no text",
+                        f"check --encoding (now {encoding})",
                     ) from error
                 except UnicodeDecodeError as error:
                     place = offset - pending + error.start
                     raise _undecodable(source, error, place, encoding) from error
                 except UnicodeError as error:  # UTF-16 without a mark, for one
-                    raise CorpusError(
-                        f"{source.label}: cannot be read as {encoding}: {error}; name another "
-                        f"--encoding (utf-16-le or utf-16-be where the byte order is not marked)"
+                    raise EncodingError(
+                        f"{source.label}: cannot be read as {encoding}: {error}",
+                        "name another --encoding (utf-16-le or utf-16-be where the byte order is "
+                        "not marked)",
                     ) from error
                 if "\0" in text:
                     inside = offset + max(data.find(b"\0"), 0)
                     utf16 = "utf-16-le" if inside % 2 else "utf-16-be"
-                    raise CorpusError(
-                        f"{source.label}: NUL byte at offset {inside}; this is no plain text "
-                        f"(if it is UTF-16, say --encoding {utf16})"
+                    raise EncodingError(
+                        f"{source.label}: NUL byte at offset {inside}, so that this is no plain "
+                        f"text",
+                        f"if it is UTF-16, say --encoding {utf16}",
                     )
                 yield text, final
                 offset += len(data)
@@ -248,14 +252,14 @@ def _decoded(source: Source, encoding: str) -> Iterator[tuple[str, bool]]:
 
 def _undecodable(
     source: Source, error: UnicodeDecodeError, place: int, encoding: str
-) -> CorpusError:
+) -> EncodingError:
     byte = error.object[error.start]
     if place == 0 and bytes(error.object[:2]) in UTF16_MARKS:
         advice = "it begins like UTF-16: say --encoding utf-16"
     else:
         advice = "name its encoding with --encoding (latin-1 or cp1252, say)"
-    return CorpusError(
-        f"{source.label}: byte 0x{byte:02x} at offset {place} is not {encoding}; {advice}"
+    return EncodingError(
+        f"{source.label}: byte 0x{byte:02x} at offset {place} is not {encoding}", advice
     )
 
 

@@ -21,6 +21,17 @@ class CorpusError(CharLSTMError):
     """A text cannot be read, or cannot be learned from."""
 
 
+class EncodingError(CorpusError):
+    """A text's bytes are none in its encoding; ``fault`` says so without advice.
+
+    The advice is for commands that can be told the encoding; another gives its own.
+    """
+
+    def __init__(self, fault: str, advice: str) -> None:
+        self.fault = fault
+        super().__init__(f"{fault}; {advice}")
+
+
 class ModelFileError(CharLSTMError):
     """A model file is absent, damaged, or not one of ours."""
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from charlstm.config import TextOptions, require_integer
 from charlstm.corpus import open_corpus
 from charlstm.novelty import SuffixIndex, read_whole
+from charlstm.sampling import LONGEST_WINDOW
 
 
 class CopyJudge:
@@ -17,8 +18,8 @@ class CopyJudge:
     """
 
     def __init__(self, corpus: str, length: int) -> None:
-        """Raises OptionError for a length below 1."""
-        require_integer("novel", length, least=1)
+        """Raises OptionError for a length below 1, or beyond what is kept of a text."""
+        require_integer("novel", length, least=1, most=LONGEST_WINDOW)
         self.length = length
         self._index = SuffixIndex(corpus)
 
@@ -34,5 +35,5 @@ def judge_of(
 
     What was normalised goes to ``notes``. Raises OptionError and CorpusError.
     """
-    require_integer("novel", length, least=1)
+    require_integer("novel", length, least=1, most=LONGEST_WINDOW)
     return CopyJudge(read_whole(open_corpus(places, text), notes).text, length)

@@ -253,10 +253,17 @@ def _check_together(given: dict[str, bool]) -> None:
 
 def _judge(model: "Model", corpus: list[str], length: int, *, quiet: bool) -> Any:
     """The judge of new lines for a corpus, read as the model's own was."""
+    from charlstm.errors import CorpusError, EncodingError
     from charlstm.novel import judge_of
 
     notes: list[str] = []
-    judge = judge_of(corpus, length, model.text, notes)
+    try:
+        judge = judge_of(corpus, length, model.text, notes)
+    except EncodingError as error:
+        raise CorpusError(
+            f"{error.fault}; --corpus is read as the model's own corpus was: convert it, "
+            f"with iconv -t {model.text.encoding} for one"
+        ) from error
     for note in notes:
         console.say(note, quiet=quiet)
     return judge

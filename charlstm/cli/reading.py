@@ -9,7 +9,7 @@ import typer
 
 from charlstm.cli import options
 from charlstm.config import TextOptions
-from charlstm.errors import CorpusError, OptionError
+from charlstm.errors import CorpusError, EncodingError, OptionError
 
 TEXTS = {"phrase": "PROMPT", "seed": "--seed"}  # parameters that hold a phrase, and their names
 NAMES = {**TEXTS, "seed_file": "--seed-file"}
@@ -66,7 +66,12 @@ def phrase_in(place: str) -> str:
     from charlstm.corpus import open_corpus
 
     _check_name(place)
-    return "".join(open_corpus([place], TextOptions()).chunks())
+    try:
+        return "".join(open_corpus([place], TextOptions()).chunks())
+    except EncodingError as error:
+        raise CorpusError(
+            f"{error.fault}; a seed phrase is UTF-8: convert it, with iconv -t UTF-8 for one"
+        ) from error
 
 
 def lines_in(place: str) -> Iterator[str]:
