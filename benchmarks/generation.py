@@ -4,8 +4,9 @@
 
 One stream, against the bare products of a vector with the same matrices and against plain torch
 loops over the same model, with torch's own choice of threads; many texts at once, against the bare
-products of matrices on all cores; and how seldom a text among many differs from the same text
-alone, whose products round differently. The models are drawn, but for the last.
+products of matrices on all cores; a few texts at once, against a loop that writes one after the
+other; and how seldom a text among many differs from the same text alone, whose products round
+differently. The models are drawn, but for the last.
 """
 
 import argparse
@@ -22,7 +23,6 @@ import numpy as np
 import torch
 from tables import median, table
 
-from charlstm.batch import TILE
 from charlstm.checkpoint import Model, load_model
 from charlstm.config import Fingerprint, ModelConfig, TextOptions
 from charlstm.generate import generate
@@ -156,10 +156,7 @@ def batch(model: Model, network: Network, count: int, length: int) -> Callable[[
     return run
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, help="for the comparison of texts, a trained one")
-    arguments = parser.parse_args()
+def one_stream() -> str:
     rows = []
     for num_layers, hidden_size in ((2, 128), (2, 256), (2, 512)):
         model = drawn_model(num_layers, hidden_size)
@@ -189,10 +186,11 @@ def main() -> None:
             )
         )
     header = ("one stream", "products alone", "charlstm", "nn.LSTM", "nn.LSTMCell")
-    print(table((*header, "of the limit", "times nn.LSTM", "times nn.LSTMCell"), rows), end="\n\n")
+    return table((*header, "of the limit", "times nn.LSTM", "times nn.LSTMCell"), rows)
 
+
+def many_texts(count: int = 256) -> str:
     rows = []
-    count = 256
     for num_layers, hidden_size, length in ((2, 256, 100), (2, 512, 40)):
         model = drawn_model(num_layers, hidden_size)
         network = Network(model.weights, model.config)
@@ -206,16 +204,49 @@ def main() -> None:
                 f"{median([ours / limit for limit, ours in pairs]):.2f}",
             )
         )
-    print(table((f"{count} texts", "products alone", "charlstm", "of the limit"), rows), end="\n\n")
+    return table((f"{count} texts", "products alone", "charlstm", "of the limit"), rows)
 
-    model = load_model(arguments.model) if arguments.model else drawn_model(2, 256)
+
+def few_texts(length: int = 200) -> str:
+    rows = []
+    for num_layers, hidden_size in ((2, 128), (2, 256), (2, 384), (2, 512)):
+        model = drawn_model(num_layers, hidden_size)
+        network = Network(model.weights, model.config)
+        one = stream(model, network)
+        for count in (2, 3, 4, 8, 16, 32):
+            together = batch(model, network, count, length)
+            pairs = []
+            for _ in range(REPEATS):
+                loop = sum(length / rate(one, length) for _ in range(count))
+                pairs.append((loop, count * length / rate(together, count * length)))
+            rows.append(
+                (
+                    f"{num_layers} x {hidden_size}",
+                    count,
+                    *(f"{1000 * median(found):.0f}" for found in zip(*pairs, strict=True)),
+                    f"{median([ours / loop for loop, ours in pairs]):.2f}",
+                )
+            )
+    return table(("sizes", "texts", "one after the other, ms", "together, ms", "ratio"), rows)
+
+
+def same_alone(model: Model, count: int = 256, length: int = 500) -> str:
     network = Network(model.weights, model.config)
-    count, length = 4 * TILE, 500
     how = {"random_seed": random.Random(0).getrandbits(32), "length": length, "sampling": SAMPLING}
     many = [sample.text for sample in samples(model, count=count, network=network, **how)]
     alone = ["".join(generate(model, sample=i, network=network, **how)) for i in range(count)]
     differing = sum(one != other for one, other in zip(many, alone, strict=True))
-    print(f"{count} texts of {length} characters: {differing} differ from the same written alone")
+    return f"{count} texts of {length} characters: {differing} differ from the same written alone"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, help="for the comparison of texts, a trained one")
+    arguments = parser.parse_args()
+    print(one_stream(), end="\n\n")
+    print(many_texts(), end="\n\n")
+    print(few_texts(), end="\n\n")
+    print(same_alone(load_model(arguments.model) if arguments.model else drawn_model(2, 256)))
 
 
 if __name__ == "__main__":
