@@ -1,7 +1,17 @@
-"""``python -m charlstm`` is ``charlstm``."""
+"""Where the program begins: ``charlstm``, which is ``python -m charlstm``."""
 
+import signal
 import sys
 
-from charlstm.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Run the command line; a Ctrl-C while it is being loaded ends the program at once."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from charlstm.cli import main as run
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -251,7 +251,7 @@ def test_a_text_that_vanishes(
     text.unlink()
     training.until("step 200/")
     training.process.send_signal(signal.SIGTERM)
-    assert training.end()[0] == 143
+    assert training.end()[0] == -signal.SIGTERM
     done = charlstm("train", "--resume", run)
     assert done.returncode == 1
     assert f"{text}: no such file".encode() in done.stderr
@@ -317,7 +317,7 @@ def test_a_second_ctrl_c_stops_at_once(
     while training.process.poll() is None:
         training.process.send_signal(signal.SIGINT)
         time.sleep(0.001)
-    assert training.process.returncode in (130, -signal.SIGINT)
+    assert training.process.returncode == -signal.SIGINT
     assert_sound(run)
     assert charlstm("train", "--resume", run).returncode == 0
     assert_same(run, whole)

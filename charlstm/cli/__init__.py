@@ -16,18 +16,18 @@ from typer.exceptions import TyperException
 
 import charlstm
 from charlstm.cli import console, dataset, generate, inspect, novelty, train, vocab
+from charlstm.cli.stop import Stop, end_by
 from charlstm.errors import CharLSTMError
 
 DEBUG_VARIABLE = "CHARLSTM_DEBUG"
 
 
 class Exit(IntEnum):
-    """What the exit status says; a closed pipe ends by the signal, which shells show as 141."""
+    """What the exit status says; a program that a signal ends has none (``charlstm.cli.stop``)."""
 
     OK = 0
     FAILED = 1
     USAGE = 2
-    INTERRUPTED = 130
 
 
 app = typer.Typer(
@@ -89,21 +89,38 @@ def command() -> Any:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status; whatever goes wrong is said in one line."""
+    """Run one command and return its exit status; whatever goes wrong is said in one line.
+
+    A signal that ends the command ends the program: this does not return.
+    """
     if hasattr(signal, "SIGPIPE"):  # a reader that has enough ends us as it ends any filter
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     console.use_utf8()
+    stop = Stop(interrupts=True)
+    stop.install()
+    try:
+        status = _run(arguments, stop)
+    except KeyboardInterrupt:
+        status = end_by(stop.signal or signal.SIGINT)
+    finally:
+        stop.uninstall()
+    # What was interrupted may have made an error of it, or an exit status.
+    return end_by(stop.signal) if stop.signal else status
+
+
+def _run(arguments: Sequence[str] | None, stop: Stop) -> int:
+    """Run one command and return its exit status, whatever it is if a signal came."""
     try:
         status = command()(arguments, prog_name="charlstm", standalone_mode=False)
         sys.stdout.flush()
         return int(status or Exit.OK)
     except Exception as error:
+        if stop.signal:
+            return Exit.FAILED
         if os.environ.get(DEBUG_VARIABLE) == "1":
             console.show_traceback()
             return Exit.FAILED
         return _explain(error)
-    except KeyboardInterrupt:
-        return Exit.INTERRUPTED
 
 
 def _explain(error: Exception) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlstm.cli import console, options, reading, writing
-from charlstm.cli.stop import Stop
+from charlstm.cli.stop import Stop, end_by
 from charlstm.errors import OptionError
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def generate(
         # The text is out: a state is never ahead of what its reader has.
         place.save_place(generation.place(), save_state, loaded)
     if listening.signal:
-        raise typer.Exit(128 + listening.signal)
+        raise typer.Exit(end_by(listening.signal))
 
 
 def _check_together(given: dict[str, bool]) -> None:

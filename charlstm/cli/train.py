@@ -13,7 +13,7 @@ import typer
 
 from charlstm.cli import console, options
 from charlstm.cli.settings_file import read_settings
-from charlstm.cli.stop import Stop
+from charlstm.cli.stop import Stop, end_by
 from charlstm.config import TextOptions
 from charlstm.errors import OptionError
 
@@ -241,8 +241,8 @@ def train(
         if not finished.stopped:
             raise
         console.abandon_stdout()
-    if finished.stopped:
-        raise typer.Exit(128 + stop.signal)
+    if finished.stopped:  # where another process of the group was told to, this one was not
+        raise typer.Exit(end_by(stop.signal or signal.SIGTERM))
 
 
 def _watch(events: "Iterator[Event]", stop: Stop, *, quiet: bool) -> "Finished":

@@ -1,0 +1,123 @@
+"""How commands end when they are told to: by the signal itself, so that a shell's loop ends too."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pexpect
+import pytest
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.mark.parametrize(
+    ("command", "begun"),
+    [
+        ("generate -m {run} -q -n 0", r"\n.*\n.*\n"),
+        ("generate -m {run} -q -n 0 --save-state {new}/state", r"\n.*\n.*\n"),
+        ("generate -m {run} -q --samples 999 -n 2000", r"\n.*\n.*\n"),
+        ("generate -m {run} -q --each-line", ""),
+        ("generate -m {run} -q --seed-file -", ""),
+        ("train {play} -o {new}/run --steps 99999 --hidden-size 24", r"\d%"),
+        ("train -", ""),
+        ("vocab -", ""),
+        ("dataset - -o {new}/data", ""),
+        ("novelty {play}", ""),
+    ],
+)
+def test_ctrl_c_ends_a_loop_around_a_command(
+    environment: dict[str, str], trained: Path, play: Path, tmp_path: Path, command: str, begun: str
+) -> None:
+    """In bash, on a terminal: the second turn never comes."""
+    line = command.format(run=trained, play=play, new=tmp_path)
+    script = f'for turn in 1 2; do echo "turn $turn"; "{sys.executable}" -m charlstm {line}; done'
+    child = pexpect.spawn(
+        "bash",
+        ["-c", f"{script}; echo after the loop"],
+        env={**environment, "TERM": "xterm-256color"},
+        encoding="utf-8",
+        timeout=60,
+    )
+    child.expect("turn 1")
+    if begun:
+        child.expect(begun)
+    else:
+        time.sleep(1)  # until it waits for a line; sooner is right as well
+    child.sendintr()
+    assert "turn 2" not in child.read()
+    child.close()
+    assert child.signalstatus == signal.SIGINT
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("more", [(), ("--save-state", "state")])
+def test_a_text_ends_by_the_signal(
+    environment: dict[str, str], trained: Path, tmp_path: Path, number: int, more: tuple[str, ...]
+) -> None:
+    """What was made is written, and stderr says nothing."""
+    words = [sys.executable, "-m", "charlstm", "generate", "-q", "-m", str(trained), "-n", "0"]
+    process = subprocess.Popen(
+        [*words, *more],
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout
+    assert process.stdout.readline()
+    process.send_signal(number)
+    assert process.communicate(timeout=60)[1] == b""
+    assert process.returncode == -number
+    assert (tmp_path / "state").exists() == bool(more)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_command_cleans_up_before_it_ends(
+    environment: dict[str, str], tmp_path: Path, number: int
+) -> None:
+    """Half a dataset is taken away, whichever signal it is."""
+    code = (
+        "import charlstm.dataset, os, signal\n"
+        f"charlstm.dataset._encode = lambda *_: os.kill(os.getpid(), {number})\n"
+        "from charlstm.cli import main\n"
+        "main(['dataset', 't.txt', '-o', 'data'])\n"
+    )
+    (tmp_path / "t.txt").write_text("some text\n" * 99)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-number, b"", b"")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.txt"]
+
+
+@pytest.mark.parametrize("how", ["import", "error"])
+def test_a_signal_while_libraries_are_loaded(
+    environment: dict[str, str], tmp_path: Path, how: str
+) -> None:
+    """Of typer before the program runs, of numpy while it does and as an error of its own."""
+    library = "typer" if how == "import" else "numpy"
+    (tmp_path / f"{library}.py").write_text(
+        "import os, signal, time\n"
+        "try:\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    time.sleep(60)\n"
+        "except KeyboardInterrupt:\n"
+        "    raise ImportError('failed to import')\n"
+    )
+    path = f"{tmp_path}:{environment.get('PYTHONPATH', '')}"
+    done = subprocess.run(
+        [sys.executable, "-m", "charlstm", "generate", "-n", "5"],
+        env={**environment, "PYTHONPATH": path},
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
