@@ -31,6 +31,7 @@ FINAL_RATE = 0.01  # of the peak
 BETAS = (0.9, 0.99)  # the second below Adam's 0.999: runs of a few thousand steps are short
 AVERAGE_EVERY = 4  # steps, in a run of thousands: often enough, and a quarter of the cost
 RATE_AFTER_ROLLBACK = 0.5
+WARM_UP_AFTER_ROLLBACK = 50  # steps; the optimizer's moments are empty again
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
@@ -102,6 +103,7 @@ class Learner:
             self.average_every = max(1, min(AVERAGE_EVERY, config.steps // 500))
         self.steps_done = 0
         self.rate_scale = 1.0
+        self.rolled_back_at: int | None = None  # the step after which that was done last
         self.losses = torch.zeros(3, device=self.device)  # sum, steps taken, steps skipped
         self.snapshot()
 
@@ -174,23 +176,27 @@ class Learner:
 
     def rate(self, step: int) -> float:
         """The learning rate of ``step``, from 0."""
-        peak = self.config.learning_rate * self.rate_scale
-        return learning_rate(step, self.config.steps, peak)
+        scale = self.rate_scale
+        if self.rolled_back_at is not None:
+            scale *= min(1.0, (step + 1 - self.rolled_back_at) / WARM_UP_AFTER_ROLLBACK)
+        return learning_rate(step, self.config.steps, self.config.learning_rate * scale)
 
     def snapshot(self) -> None:
-        """Remember the weights as they are, for ``roll_back``."""
-        self.sound = copy.deepcopy(self.model.state_dict())
+        """Remember the weights as they are kept, for ``roll_back``."""
+        self.sound = copy.deepcopy(self.averaged.state_dict())
 
     def roll_back(self) -> None:
         """Go back to the weights of the last snapshot, and on at half the rate.
 
-        Averages and moments begin anew: they may be spoiled already.
+        Averages and moments begin anew, since they may be spoiled already, and so the rate rises
+        from near zero again.
         """
         self.model.load_state_dict(self.sound)
         self.averaged.load_state_dict(self.sound)
         self.optimizer = self._optimizer()
         self._forget()
         self.rate_scale *= RATE_AFTER_ROLLBACK
+        self.rolled_back_at = self.steps_done
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that changes as the learner learns; in a group all must ask at once."""
@@ -205,6 +211,7 @@ class Learner:
             ],
             "steps_done": self.steps_done,
             "rate_scale": self.rate_scale,
+            "rolled_back_at": self.rolled_back_at,
             "losses": self.losses,
             "rng": torch.get_rng_state(),
         }
@@ -226,6 +233,7 @@ class Learner:
         ]
         self.steps_done = state["steps_done"]
         self.rate_scale = state["rate_scale"]
+        self.rolled_back_at = state["rolled_back_at"]
         self.losses = state["losses"].to(self.device)
         torch.set_rng_state(state["rng"])
         if self.device.type == "cuda" and "cuda_rng" in state:

@@ -18,6 +18,7 @@ from charlstm.training.evaluate import evaluate
 from charlstm.training.events import Evaluation, Event, Finished, Mended, Saving, Started, Step
 from charlstm.training.learner import Learner, Losses
 from charlstm.training.record import absolute, repeating_command
+from charlstm.training.setup import levels
 from charlstm.training.store import Store, kept_model
 from charlstm.training.transfer import Transfer
 
@@ -49,6 +50,7 @@ class Run:
         self.val_ids = dataset.split(config.val_fraction)[1]
         self.log_every = max(1, config.steps // LOG_POINTS)
         self.books = Books()
+        self.levels = levels(self.lanes, config.model.vocab_size)
         self.kept: KeptModel | None = None
         self.first_step, self.first_time = 0, time.monotonic()
 
@@ -168,9 +170,7 @@ class Run:
     def _look(self) -> tuple[Losses, bool]:
         """The losses since the last look, and whether they call for going back."""
         losses = self.learner.take_losses()
-        blind = math.log(self.config.model.vocab_size)
-        bad = self.books.looked(losses.mean, losses.taken, losses.skipped, blind=blind)
-        return losses, bad
+        return losses, self.books.looked(losses.mean, losses.taken, losses.skipped, self.levels)
 
     def _logged(self, evaluating: bool) -> Iterator[Event]:
         """A point where losses are looked at and written down; mend what went wrong since."""
@@ -187,9 +187,9 @@ class Run:
         if val_loss is not None and not math.isfinite(val_loss):
             self.books.rollbacks += 1
             yield self._mend(0, roll_back=True)
-        elif not bad:
-            self.learner.snapshot()
         best = self.books.evaluated(self.learner.steps_done, val_loss)
+        if best and not bad and not self.books.collapsed(losses.mean, self.levels):
+            self.learner.snapshot()
         kept = self._is_to_be_kept(val_loss)
         if kept:
             self._keep_model(val_loss, self.books.train_loss)

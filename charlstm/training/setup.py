@@ -1,13 +1,16 @@
 """What comes before the first step: the text in two parts, a learner, its speed and memory."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 from torch import Tensor
 
-from charlstm.dataset import Dataset
+from charlstm.dataset import Dataset, release
 from charlstm.errors import CorpusError, TrainingError
+from charlstm.training.books import Levels
 from charlstm.training.config import TrainConfig
 from charlstm.training.evaluate import evaluate, walk_length
 from charlstm.training.group import Group
@@ -20,6 +23,10 @@ LEAST_CHARACTERS = 32
 MEASURE_SHARE = 0.02  # of the time goes into measuring how many steps it holds,
 MEASURE_SECONDS = 3.0  # but no more than this
 MEASURE_CHARACTERS = 1 << 15
+LEAST_WINDOW = 50  # steps
+WINDOW_CHARACTERS = 50_000  # some fifty passages, whose mean varies little
+COUNTED = 1 << 20  # characters of a large text in which the frequencies are counted,
+COUNTED_BLOCKS = 64  # in so many pieces, each somewhere else
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory")  # torch's words, on CPU and GPU
 
 
@@ -38,6 +45,32 @@ def split(dataset: Dataset, val_fraction: float) -> tuple[Ids, Ids]:
             f"or say --val-fraction 0"
         )
     return train_ids, val_ids
+
+
+def levels(lanes: Lanes, vocab_size: int) -> Levels:
+    """What the losses of a training on the text of ``lanes`` are held against."""
+    step = lanes.batch_size * lanes.seq_length
+    window = min(lanes.steps_per_epoch, WINDOW_CHARACTERS // step)
+    return Levels(
+        uniform=math.log(vocab_size),
+        frequencies=_entropy(lanes.ids, vocab_size),
+        window=max(LEAST_WINDOW, window),
+    )
+
+
+def _entropy(ids: Ids, vocab_size: int) -> float:
+    """Nats a character if its frequency is all that is known; of a large text in samples."""
+    size = COUNTED // COUNTED_BLOCKS
+    if len(ids) <= COUNTED:
+        counts = np.bincount(ids, minlength=vocab_size)
+    else:
+        starts = np.linspace(0, len(ids) - size, COUNTED_BLOCKS).astype(int)
+        counts = np.zeros(vocab_size, np.int64)
+        for start in starts:
+            counts += np.bincount(ids[start : start + size], minlength=vocab_size)
+            release(ids)
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum())
 
 
 def new_learner(config: TrainConfig, train_ids: Ids, group: Group, text: Tensor | None) -> Learner:

@@ -31,7 +31,7 @@ from charlstm.training.books import Books
 from charlstm.training.config import TrainConfig
 from charlstm.training.learner import BETAS
 
-FORMAT = 1
+FORMAT = 2
 UNSOUND = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RuntimeError)
 MOMENTS = ("exp_avg", "exp_avg_sq")
 CUDA_RNG_BYTES = 16
@@ -96,6 +96,8 @@ def config_in(state: dict[str, Any]) -> TrainConfig:
     done = learner["steps_done"]
     require_integer("steps done", done, least=0, most=config.steps)
     require_number("rate scale", learner["rate_scale"], least=0, open_below=True)
+    if learner["rolled_back_at"] is not None:
+        require_integer("rolled back at", learner["rolled_back_at"], least=0, most=done)
     _check_weights(learner, config)
     _check_optimizer(learner["optimizer"], config, done)
     carried = (1, config.batch_size, config.model.hidden_size)
