@@ -9,6 +9,11 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from charlstm.checkpoint import save_model
+
+from .test_generate import make_model
+from .test_streams import terminal
+
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
@@ -121,3 +126,35 @@ def test_a_signal_while_libraries_are_loaded(
         check=False,
     )
     assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("more", ["", "--samples 9999 --separator ,", "--save-state {new}/state"])
+def test_on_a_terminal_the_last_line_is_ended(
+    environment: dict[str, str], tmp_path: Path, number: int, more: str
+) -> None:
+    """What comes next, such as the prompt of a shell, begins a line."""
+    save_model(make_model("ab"), tmp_path / "model")
+    length = "-n 50" if "samples" in more else "-n 0"
+    line = f"generate -q -m {tmp_path}/model {length} {more.format(new=tmp_path)}"
+    child = terminal(line, environment)
+    child.expect("[ab,]{300}")
+    child.kill(number)
+    shown = child.read()
+    assert shown.endswith("\r\n")
+    assert shown.count("\n") == 1
+
+
+def test_in_a_pipe_no_line_is_ended(environment: dict[str, str], tmp_path: Path) -> None:
+    """The text is as it was when the signal came."""
+    save_model(make_model("ab"), tmp_path / "model")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "charlstm", "generate", "-q", "-m", "model", "-n", "0"],
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout
+    begun = process.stdout.read(1)
+    process.send_signal(signal.SIGINT)
+    assert set(begun + process.communicate(timeout=60)[0]) <= set(b"ab")

@@ -5,7 +5,7 @@ What a terminal must not be told is made visible here; when a text ends is decid
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from charlstm.cli import console
 from charlstm.cli.stop import Stop
@@ -25,61 +25,73 @@ class Form(NamedTuple):
     random_seed: int | None
 
 
+class Output:
+    """Texts on stdout; on a terminal in visible form, and the last line is ended at the end.
+
+    However the end comes about: an error, or the prompt of the shell, begins a line.
+    """
+
+    def __init__(self, form: Form) -> None:
+        self.terminal = sys.stdout.isatty()
+        self.visible = self.terminal and not form.raw
+        self._in_line = False
+
+    def write(self, text: str) -> None:
+        """Write ``text``, at once on a terminal."""
+        if not text:
+            return
+        self._in_line = text[-1] != "\n"
+        sys.stdout.write(console.visible(text) if self.visible else text)
+        if self.terminal:
+            sys.stdout.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.terminal and self._in_line:
+            sys.stdout.write("\n")
+        sys.stdout.flush()
+
+
 def stream(phrase: str, generation: "Generation", form: Form, *, stop: Stop) -> None:
     """One text as it is made: a character at a time on a terminal, else a line at a time.
 
     After a signal it ends where it is, with all that was drawn.
     """
-    terminal = sys.stdout.isatty()
-    shown = console.visible if terminal and not form.raw else str
     flush_at_line_ends()
-    write, last = sys.stdout.write, "\n"
-    if phrase and form.echo:
-        write(shown(phrase))
-        last = phrase
-    for last in generation:
-        write(shown(last))
-        if terminal:
-            sys.stdout.flush()
-        if stop.signal:
-            break
-    if generation.held:
-        last = generation.held
-        write(shown(last))
-    if form.separator is not None:
-        last = form.separator or last
-        write(shown(form.separator))
-    if terminal and not last.endswith("\n"):
-        write("\n")
-    sys.stdout.flush()
+    with Output(form) as output:
+        if form.echo:
+            output.write(phrase)
+        for text in generation:
+            output.write(text)
+            if stop.signal:
+                break
+        output.write(generation.held)
+        output.write(form.separator or "")
 
 
 def write_all(texts: "Iterator[tuple[str, Sample]]", form: Form, *, whole_lines: bool) -> None:
     """Finished texts, each flushed when it is written; ``whole_lines``: each is one line."""
-    terminal = sys.stdout.isatty()
-    shown = console.visible if terminal and not form.raw else str
-    last = "\n"
-    for phrase, sample in texts:
-        if form.json:
-            console.write_json(
-                {
-                    "text": sample.text,
-                    "seed": phrase,
-                    "random_seed": form.random_seed,
-                    "sample": sample.number,
-                    "bits_per_char": sample.bits_per_char,
-                    "end": sample.end,
-                }
-            )
-        else:
-            text = phrase + sample.text if form.echo else sample.text
-            ended = text.endswith("\n") and not whole_lines
-            closing = form.separator if form.separator is not None else "" if ended else "\n"
-            last = text + closing or last
-            sys.stdout.write(shown(text + closing))
-        sys.stdout.flush()
-    if terminal and not last.endswith("\n"):
-        sys.stdout.write("\n")
+    with Output(form) as output:
+        for phrase, sample in texts:
+            if form.json:
+                console.write_json(
+                    {
+                        "text": sample.text,
+                        "seed": phrase,
+                        "random_seed": form.random_seed,
+                        "sample": sample.number,
+                        "bits_per_char": sample.bits_per_char,
+                        "end": sample.end,
+                    }
+                )
+            else:
+                text = phrase + sample.text if form.echo else sample.text
+                ended = text.endswith("\n") and not whole_lines
+                closing = form.separator if form.separator is not None else "" if ended else "\n"
+                output.write(text + closing)
+            sys.stdout.flush()
 
 
 def flush_at_line_ends() -> None:
