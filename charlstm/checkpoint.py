@@ -72,10 +72,14 @@ def load_model(path: Path) -> Model:
         raise ModelFileError(f"{path}: no such model file; check the name") from error
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (SafetensorError, ValueError) as error:
+    except SafetensorError as error:
         raise ModelFileError(
-            f"{path}: not a safetensors file, or cut short ({reason(error)}); get it again or "
-            f"name another"
+            f"{path}: a damaged model, cut short perhaps ({reason(error)}); get it again or name "
+            f"another"
+        ) from error
+    except ValueError as error:
+        raise ModelFileError(
+            f"{path}: no model of charlstm: {reason(error)}; name a model file or a run directory"
         ) from error
 
 

@@ -4,6 +4,7 @@ What it means is checked by whoever reads it; here it is made sure that reading 
 time and memory, and that whatever was read can be shown and written again.
 """
 
+import codecs
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,24 @@ from charlstm.files import regular_size
 MOST_BYTES = 16 << 20  # all of Unicode as a vocabulary takes 15 MB, escaped in JSON in JSON
 MOST_PARTS = 1 << 18  # lists, objects and their items; a thousand layers have 30,000
 LONGEST_REASON = 200
+BEGINNING = 512  # bytes that tell what a file is
+
+# The first bytes of files that are often taken for a model.
+KINDS = {
+    b"\x1f\x8b": "gzip data",
+    b"PK": "a zip archive, such as torch saves",
+    b"BZh": "bzip2 data",
+    b"\xfd7zXZ": "xz data",
+    b"\x28\xb5\x2f\xfd": "zstd data",
+    b"GGUF": "a GGUF model",
+    b"\x89HDF": "an HDF5 file, such as Keras saves",
+    b"\x93NUMPY": "a NumPy array",
+    b"SQLite format 3": "an SQLite database",
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"\x7fELF": "a program",
+} | {bytes([0x80, version]): "a Python pickle" for version in range(2, 6)}
 
 
 def read_description(text: str | bytes) -> dict[str, Any]:
@@ -48,12 +67,36 @@ def check_header(path: Path, *, follow: bool) -> None:
     """
     size = regular_size(path, follow=follow)
     if not size:
-        raise ValueError("an empty file")
+        raise ValueError("it is empty")
     with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > min(size - 8, MOST_BYTES):
-            raise ValueError(f"a header of {length:,} bytes in {size:,}")
+        beginning = file.read(BEGINNING)
+        length = int.from_bytes(beginning[:8], "little")
+        plausible = beginning[8:9] == b"{" and length <= MOST_BYTES
+        if not plausible and (kind := kind_of(beginning)):
+            raise ValueError(f"it seems to be {kind}")
+        if length > size - 8:
+            raise ValueError("it is cut short" if plausible else "it begins like none")
+        if length > MOST_BYTES:
+            raise ValueError(f"it has a header of {length:,} bytes")
+        file.seek(8)
         check_parts(file.read(length))
+
+
+def kind_of(beginning: bytes) -> str | None:
+    r"""What a file that is no safetensors file seems to be; None where nobody can tell.
+
+    >>> kind_of(b"\x1f\x8b\x08"), kind_of("Thane of Cawdor \u2014".encode())
+    ('gzip data', 'plain text')
+    """
+    for first, kind in KINDS.items():
+        if beginning.startswith(first):
+            return kind
+    decoder = codecs.getincrementaldecoder("utf-8")("strict")  # the last character may be cut
+    try:
+        text = decoder.decode(beginning)
+    except UnicodeDecodeError:
+        return None
+    return "plain text" if text and all(c.isprintable() or c.isspace() for c in text) else None
 
 
 def reason(error: Exception) -> str:

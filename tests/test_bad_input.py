@@ -1,5 +1,6 @@
 """Bad input of every kind: one line on stderr with what to do, status 1 or 2, nothing written."""
 
+import gzip
 import os
 from pathlib import Path
 
@@ -263,17 +264,29 @@ def test_generate_without_any_model(charlstm: Run, tmp_path: Path) -> None:
     [
         (0, b"", "empty"),
         (2000, b"", "cut short"),
-        (0, b"\x80\x04pickle", "not a safetensors"),
-        (0, b"to be or not to be", "not a safetensors"),
+        (0, b"\x80\x04pickle", "no model of charlstm: it seems to be a Python pickle"),
+        (0, b"to be or not to be", "it seems to be plain text"),
+        (0, b"{}", "it seems to be plain text"),
+        (0, gzip.compress(b"to be or not to be"), "it seems to be gzip data"),
+        (0, b"PK\x03\x04\x00\x00\x08\x08\x00\x00", "it seems to be a zip archive"),
+        (0, "dagger \u2014 ".encode() * 99, "it seems to be plain text"),
+        (0, bytes(range(256)), "no model of charlstm: it begins like none"),
     ],
 )
 def test_a_file_that_is_no_model(
     charlstm: Run, trained: Path, tmp_path: Path, command: str, keep: int, add: bytes, said: str
 ) -> None:
-    """Empty, cut short, of another kind."""
+    """Empty, cut short, of another kind: it is said what it seems to be."""
     data = (trained / "model.safetensors").read_bytes()
     (tmp_path / "m").write_bytes(data[:keep] + add)
     refused(charlstm, [command, "-m", "m"], 1, ["m: ", said], tmp_path)
+
+
+def test_a_name_is_reported_as_it_is(charlstm: Run, tmp_path: Path) -> None:
+    """With all its spaces, so that it can be copied; a line end in it is shown."""
+    for name in ("two  spaces", " one in front"):
+        refused(charlstm, ["vocab", name], 1, [f"error: {name}: no such file"], tmp_path)
+    refused(charlstm, ["generate", "-m", "two\n lines"], 1, ["error: two^J lines: no"], tmp_path)
 
 
 def test_an_output_place_that_cannot_be_written(charlstm: Run, play: Path, tmp_path: Path) -> None:

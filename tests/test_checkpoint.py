@@ -164,8 +164,8 @@ def metadata(text: bytes) -> bytes:
         (lambda data: b"", "empty"),
         (lambda data: data[:-10], "cut short"),
         (lambda data: data[:100], "cut short"),
-        (lambda data: b"PK\x03\x04" + data, "not a safetensors file"),
-        (lambda data: struct.pack("<Q", 1 << 60) + data[8:], "not a safetensors file"),
+        (lambda data: b"PK\x03\x04" + data, "a zip archive"),
+        (lambda data: struct.pack("<Q", 1 << 60) + data[8:], "no model of charlstm"),
         (lambda data: struct.pack("<Q", (16 << 20) + 1) + bytes(17 << 20), "header of 16,777,217"),
         (lambda data: with_header(b"[" * 300_000), "more than 262,144"),
         (lambda data: with_header(metadata(b'{"format": 1e999}')), "not JSON compliant"),
@@ -188,7 +188,7 @@ def test_a_missing_file_or_a_directory_is_refused(tmp_path: Path) -> None:
     """With its name."""
     with pytest.raises(ModelFileError, match="no such model file"):
         load_model(tmp_path / "absent")
-    with pytest.raises(ModelFileError, match=r"cannot be read|not a safetensors"):
+    with pytest.raises(ModelFileError, match=r"cannot be read"):
         load_model(tmp_path)
 
 

@@ -234,7 +234,7 @@ def test_control_characters_are_shown_not_obeyed(
 
 @pytest.mark.parametrize(
     "words",
-    [["--version"], ["--help"], ["train", "--help"], ["generate", "-h"], ["vocab", "-h"]],
+    [["--version"], ["-V"], ["--help"], ["train", "--help"], ["generate", "-h"], ["vocab", "-h"]],
 )
 def test_help_and_version_go_to_stdout(charlstm: Run, words: list[str]) -> None:
     """So that they can be piped and searched."""

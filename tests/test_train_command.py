@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file
 
+from charlstm.cli.train import seconds
+from charlstm.errors import OptionError
+
 from .conftest import Run
 
 SMALL = ["--hidden-size", "24", "--embedding-size", "8"]
@@ -326,3 +329,19 @@ def test_the_command_on_the_card_survives_a_shell(
     words = shlex.split(card["command"])[1:]
     assert charlstm(*words, "-o", "again", cwd=tmp_path).returncode == 0
     assert same_weights(tmp_path / "run", tmp_path / "again")
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [("90", 90), ("1.5", 1.5), ("2m", 120), ("1h30m", 5400), ("1h2m3s", 3723), (" 5s ", 5)],
+)
+def test_a_time_is_hours_minutes_and_seconds(written: str, expected: float) -> None:
+    """A bare number is seconds."""
+    assert seconds(written) == expected
+
+
+@pytest.mark.parametrize("written", ["", "s", "1h30", "5d", "-3s", "1.2.3", "1e3"])
+def test_a_time_that_is_none_is_refused(written: str) -> None:
+    """What would have to be guessed among them."""
+    with pytest.raises(OptionError, match="write it like"):
+        seconds(written)

@@ -70,8 +70,7 @@ def say(message: str, *, quiet: bool = False) -> None:
 
 def error(message: str) -> None:
     """The one line that says why the program ends."""
-    line = " ".join(message.split())
-    say(f"charlstm: error: {line if len(line) <= LONGEST_MESSAGE else line[:LONGEST_MESSAGE]}")
+    say(f"charlstm: error: {message[:LONGEST_MESSAGE]}")
 
 
 def show_traceback() -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from charlstm.training.events import Event, Finished
 
 TIME = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+BARE_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 class Device(StrEnum):
@@ -41,16 +42,17 @@ class Precision(StrEnum):
 
 
 def seconds(text: str | None, name: str = "time") -> float | None:
-    """The seconds in ``30s``, ``3m`` or ``1h30m``; OptionError for anything else.
+    """The seconds in ``30s``, ``3m``, ``1h30m`` or ``90``; OptionError for anything else.
 
-    >>> seconds("1h30m")
-    5400.0
+    >>> seconds("1h30m"), seconds("90")
+    (5400.0, 90.0)
     """
     if text is None:
         return None
-    match = TIME.fullmatch(text.strip())
+    written = text.strip()
+    match = TIME.fullmatch(f"{written}s" if BARE_NUMBER.fullmatch(written) else written)
     if not match or not match.group():
-        raise OptionError(f"{name} is {text!r}; write it like 30s, 3m or 1h30m")
+        raise OptionError(f"{name} is {text!r}; write it like 90, 30s, 3m or 1h30m")
     hours, minutes, rest = (float(part or 0) for part in match.groups())
     return 3600 * hours + 60 * minutes + rest
 
