@@ -140,3 +140,17 @@ def test_echo_and_no_echo_are_a_pair(
     """The last of the two counts, and the command line undoes the environment."""
     text, said = write("--seed", "The tide", "-n", 9, *words, env=variables)
     assert (text.startswith("The tide"), len(text), said) == (echoed, 9 + 8 * echoed, "")
+
+
+@pytest.mark.parametrize("bad", [b"\xff", b"\xe2\x82\xac"])
+@pytest.mark.parametrize(
+    ("before", "number"), [(b"", 1), (b"The\n", 2), (b"The\rAnd\n", 3), (b"The\r\n\rAnd\r", 4)]
+)
+def test_every_message_counts_lines_alike(
+    charlstm: Run, trained: Path, before: bytes, number: int, bad: bytes
+) -> None:
+    """Bytes that are no text, and characters that the model never saw; the lines before come."""
+    words = ["generate", "-m", trained, "--each-line", "-n", 5, "-q"]
+    done = charlstm(*words, input=before + bad)
+    assert f"line {number}: " in done.stderr.decode()
+    assert len(done.stdout.splitlines()) >= number - 1

@@ -269,12 +269,12 @@ def _judge(model: "Model", corpus: list[str], length: int, *, quiet: bool) -> An
     return judge
 
 
-def _phrases(model: "Model", lines: Iterator[str], unknown: Unknown) -> Iterator[str]:
+def _phrases(model: "Model", lines: Iterator[tuple[int, str]], unknown: Unknown) -> Iterator[str]:
     """Lines as the model reads them; an error names the line."""
     from charlstm.errors import UnknownCharacterError
     from charlstm.seeds import read_seed
 
-    for number, line in enumerate(lines, 1):
+    for number, line in lines:
         try:
             yield read_seed(model, line, unknown.value)
         except UnknownCharacterError as error:

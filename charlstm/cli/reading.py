@@ -74,11 +74,11 @@ def phrase_in(place: str) -> str:
         ) from error
 
 
-def lines_in(place: str) -> Iterator[str]:
-    """The lines of a file without their ends, each as soon as it is there.
+def lines_in(place: str) -> Iterator[tuple[int, str]]:
+    """The lines of a file, numbered from 1, without their ends, each as soon as it is there.
 
-    Raises CorpusError at once for a file that cannot be opened, and in its turn for a line that
-    is not UTF-8.
+    A line ends with LF, CRLF or CR. Raises CorpusError at once for a file that cannot be opened,
+    and in its turn for a line that is not UTF-8.
     """
     _check_name(place)
     if place == "-":
@@ -91,17 +91,17 @@ def lines_in(place: str) -> Iterator[str]:
         raise CorpusError(f"{place}: cannot be read: {error.strerror}") from error
 
 
-def _lines(file: IO[bytes], label: str) -> Iterator[str]:
+def _lines(file: IO[bytes], label: str) -> Iterator[tuple[int, str]]:
     number = 0
     try:
         for data in file:
-            number += 1
-            text = data.decode().replace("\ufeff", "")
-            yield from text.removesuffix("\n").removesuffix("\r").split("\r")
+            for line in data.removesuffix(b"\n").removesuffix(b"\r").split(b"\r"):
+                number += 1
+                yield number, line.decode().replace("\ufeff", "")
     except UnicodeDecodeError as error:
         raise CorpusError(
-            f"{label}: line {number}: byte 0x{data[error.start]:02x} is not UTF-8; convert it, "
-            f"with iconv -t UTF-8 for one"
+            f"{label}: line {number}: byte 0x{error.object[error.start]:02x} is not UTF-8; "
+            f"convert it, with iconv -t UTF-8 for one"
         ) from error
     except OSError as error:
         raise CorpusError(f"{label}: cannot be read: {error.strerror}") from error
