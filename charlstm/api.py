@@ -32,7 +32,7 @@ class TextModel:
 
     Errors are CharLSTMError: wrong values and characters that the model never saw are found when
     a method is called. ``unknown`` says what becomes of such characters in a text that is given:
-    ``"error"``, ``"skip"`` or ``"nearest"``, as on the command line.
+    ``"error"``, ``"skip"`` or ``"nearest"``, as on the command line; ``known`` shows it.
     """
 
     def __init__(self, model: Model) -> None:
@@ -112,6 +112,14 @@ class TextModel:
             measure=measure,
             network=self._network,
         )
+
+    def known(self, text: str, *, unknown: Unknown = "nearest") -> tuple[str, str]:
+        """``text`` as the model reads it, and the characters that "nearest" left out.
+
+        It leaves out what has nothing near it among the characters that the model knows.
+        """
+        left_out: list[str] = []
+        return read_seed(self._model, text, unknown, left_out), "".join(left_out)
 
     def score(self, text: str, *, unknown: Unknown = "error") -> Score:
         """How surprising each character of ``text`` is, and the text as a whole.

@@ -4,6 +4,8 @@ Every message says what is wrong, with the value, and what to do about it. ``cha
 prints it as one line and ends with ``exit_code``.
 """
 
+MOST_LISTED = 8  # characters named in a message
+
 
 class CharLSTMError(Exception):
     """Something outside the program's control failed: a file, a text, a device."""
@@ -49,13 +51,20 @@ class UnknownCharacterError(CharLSTMError):
 
     exit_code = 2
 
-    def __init__(self, characters: str, *, nearest_tried: bool = False) -> None:
+    def __init__(self, characters: str) -> None:
         self.characters = characters
-        shown = " ".join(f"{c!r} (U+{ord(c):04X})" for c in characters[:8])
-        more = f" and {len(characters) - 8} more" if len(characters) > 8 else ""
-        nothing_near = " nor anything near" if nearest_tried else ""
-        nearest = "" if nearest_tried else ", or take the closest it knows with --unknown nearest"
         super().__init__(
-            f"the model never saw {shown}{more}{nothing_near}; leave out what it does not know "
-            f"with --unknown skip{nearest}"
+            f"the model never saw {listed(characters)}; leave out what it does not know with "
+            f"--unknown skip, or take the closest it knows with --unknown nearest"
         )
+
+
+def listed(characters: str) -> str:
+    """The first characters of a text, each with its code point, and how many more there are.
+
+    >>> listed("é€")
+    "'é' (U+00E9) '€' (U+20AC)"
+    """
+    shown = " ".join(f"{c!r} (U+{ord(c):04X})" for c in characters[:MOST_LISTED])
+    more = len(characters) - MOST_LISTED
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -19,13 +19,14 @@ class Sample:
     """A finished text; ``number`` counts the texts of a random seed from 0.
 
     ``text`` is without its seed phrase, ``bits_per_char`` the mean surprise of its characters
-    (None for an empty text, or if not measured), ``end`` why it ended.
+    (None for an empty text, or if not measured), ``end`` why it ended (None for a line that
+    was not begun, since its phrase could not be read).
     """
 
     number: int
     text: str
     bits_per_char: float | None
-    end: End
+    end: End | None
 
 
 def samples(
@@ -89,7 +90,7 @@ def samples(
 
 def completed_lines(
     model: Model,
-    phrases: Iterable[str],
+    phrases: Iterable[str | None],
     *,
     random_seed: int,
     length: int | None = None,
@@ -101,7 +102,8 @@ def completed_lines(
 ) -> Iterator[tuple[str, Sample]]:
     """Each phrase with the text that ends its line, the line end left out, as phrases come.
 
-    Phrase i draws as sample i does. The next phrase is asked for only when the line before it
+    Phrase i draws as sample i does; None is a phrase that cannot be read, and its line is empty.
+    The next phrase is asked for only when the line before it
     was taken. Raises OptionError at once, and UnknownCharacterError at its phrase.
     """
     require_integer("random seed", random_seed, least=0)
@@ -110,6 +112,9 @@ def completed_lines(
 
     def lines() -> Iterator[tuple[str, Sample]]:
         for number, phrase in enumerate(phrases):
+            if phrase is None:
+                yield "", Sample(number=number, text="", bits_per_char=None, end=None)
+                continue
             text = generate(
                 model,
                 phrase,

@@ -16,25 +16,34 @@ from charlstm.errors import CorpusError, UnknownCharacterError
 
 Ids = npt.NDArray[np.unsignedinteger]
 
-# Typographic characters to what plain texts have in their place, best first.
-PLAIN_FORMS = {
-    "'": "\u2018\u2019\u201a\u201b\u2032\u02bc\u00b4`",
-    '"': "\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb",
-    "-": "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u00ad",
-    " ": "\t\u00a0\u2002\u2003\u2009\u200a\u202f\u3000",
-    "\n": "\r\u2028\u2029\x0b\x0c",
-    "...": "\u2026",
-    "ss": "\u00df",
-    "ae": "\u00e6",
-    "oe": "\u0153",
-    "o": "\u00f8",
-    "d": "\u00f0",
-    "th": "\u00fe",
-    "l": "\u0142",
-    "i": "\u0131",
-    "s": "\u017f",
+# Marks that stand for each other: the one of plain texts, then its typographic forms. ``MARKS``
+# has what is near each of them, the nearest first: those of its own kind, then of another.
+SINGLE_QUOTES = "'\u2019\u2018\u201b\u201a\u2032\u02bc\u2039\u203a\u00b4`"
+DOUBLE_QUOTES = '"\u201c\u201d\u201f\u201e\u2033\u00ab\u00bb'
+DASHES = "-\u2010\u2011\u2013\u2014\u2012\u2015\u2212\u00ad"
+SPACES = " \t\u00a0\u2002\u2003\u2009\u200a\u202f\u3000"
+LINE_ENDS = "\n\r\u2028\u2029\x0b\x0c"
+MARKS = {
+    **dict.fromkeys(SINGLE_QUOTES, SINGLE_QUOTES),
+    **dict.fromkeys(DOUBLE_QUOTES, DOUBLE_QUOTES + SINGLE_QUOTES),
+    **dict.fromkeys(DASHES, DASHES + SPACES),
+    **dict.fromkeys(SPACES, SPACES),
+    **dict.fromkeys(LINE_ENDS, LINE_ENDS + SPACES),
 }
-PLAIN = {variant: plain for plain, variants in PLAIN_FORMS.items() for variant in variants}
+
+# Letters and signs to what plain texts have in their place.
+PLAIN = {
+    "\u2026": "...",
+    "\u00df": "ss",
+    "\u00e6": "ae",
+    "\u0153": "oe",
+    "\u00f8": "o",
+    "\u00f0": "d",
+    "\u00fe": "th",
+    "\u0142": "l",
+    "\u0131": "i",
+    "\u017f": "s",
+}
 
 CONTROL_NAMES = {
     "\t": "CHARACTER TABULATION",
@@ -125,9 +134,9 @@ class Vocabulary:
         return "".join(c for c in dict.fromkeys(text) if c not in self._id_of)
 
     def nearest(self, character: str) -> str | None:
-        r"""The closest text in known characters, or None: other case, no accent, plain form.
+        r"""The closest text in known characters, or None: other case, similar mark, no accent.
 
-        >>> Vocabulary("'aeE").nearest("\u00c9"), Vocabulary("'ae").nearest("\u2019")
+        >>> Vocabulary("'aeE").nearest("\u00c9"), Vocabulary("'ae").nearest("\u201c")
         ('E', "'")
         """
         if character in self:
@@ -136,7 +145,8 @@ class Vocabulary:
         letters = "".join(
             c for c in unicodedata.normalize("NFKD", character) if not unicodedata.combining(c)
         )
-        for candidate in (character, plain, letters):
+        candidates: list[str] = [character, plain, *MARKS.get(character, ""), letters]
+        for candidate in candidates:
             own_case = candidate.upper() if character.isupper() else candidate
             for variant in (own_case, candidate.lower(), candidate.upper()):
                 if variant and all(c in self for c in variant):

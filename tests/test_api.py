@@ -130,6 +130,14 @@ def test_what_is_asked_wrongly_is_said_at_once(model: charlstm.TextModel, traine
         charlstm.load(trained / "absent")
 
 
+def test_what_is_left_out_of_a_text_can_be_seen(model: charlstm.TextModel) -> None:
+    """Python callers learn what "nearest" found nothing near, and what it read."""
+    assert model.known("The \u4e2dtide\u00a0") == ("The tide ", "\u4e2d")
+    assert model.known("The tide") == ("The tide", "")
+    texts = [model.generate(t, unknown="nearest", random_seed=1) for t in ("\u4e2dThe", "The")]
+    assert len({"".join(text) for text in texts}) == 1
+
+
 def test_a_card_and_a_name(model: charlstm.TextModel, trained: Path) -> None:
     """What ``inspect`` shows."""
     assert model.card["vocabulary"] == model.vocabulary

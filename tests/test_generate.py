@@ -138,16 +138,40 @@ def test_a_seed_in_characters_the_model_knows(unknown: str, seed: str, read: str
     assert known_text(seed, Vocabulary("'ab"), unknown) == read  # type: ignore[arg-type]
 
 
+def test_characters_that_cannot_be_read_are_named() -> None:
+    """All of them, each once."""
+    with pytest.raises(UnknownCharacterError, match=r"U\+00E9.*U\+4E2D.*--unknown") as caught:
+        known_text("a\u00e9\u4e2d\u4e2d", Vocabulary("ab"))
+    assert caught.value.characters == "\u00e9\u4e2d"
+
+
 @pytest.mark.parametrize(
-    ("unknown", "seed", "named"),
-    [("error", "a\u00e9\u4e2d", "\u00e9\u4e2d"), ("nearest", "\u00e0\u4e2d", "\u4e2d")],
+    ("known", "seed", "read", "lost"),
+    [
+        ("caf\u00e9", "cafe\u0301", "caf\u00e9", ""),  # composed, since the model knows it so
+        ("cafe\u0301", "caf\u00e9", "cafe\u0301", ""),  # decomposed
+        ("e\u0301\u00e9", "e\u0301\u00e9", "e\u0301\u00e9", ""),  # as it is: all is known
+        ("\u00e9e", "e\u0301e\u0323e", "\u00e9ee", ""),  # the accent is dropped
+        ("\u00e9", "E\u0301", "\u00e9", ""),  # composed, then in the other case
+        ("\ud55c", "\u1112\u1161\u11ab", "\ud55c", ""),  # Korean letters make a syllable
+        ("\u1112\u1161\u11ab", "\ud55c", "\u1112\u1161\u11ab", ""),
+        ("'a", "\u201ca\u201d", "'a'", ""),  # double quotes, then single ones
+        ("\u2019a", "'a", "\u2019a", ""),  # typed marks where the model has typeset ones
+        ("\u201ca", '"a', "\u201ca", ""),
+        ("\u2013a", "a\u2014", "a\u2013", ""),
+        ("- a", "a\u2014a", "a-a", ""),  # a dash, a hyphen, a space
+        (" a", "a\u2014a", "a a", ""),
+        ("a", "a\u2014a\u4e2d\u4e2d", "aa", "\u2014\u4e2d"),  # nothing
+        (" a", "a\ra", "a a", ""),
+        ("a", "\u0301a", "a", "\u0301"),  # an accent without a letter
+        ("a", "\u4e2d", "", "\u4e2d"),
+    ],
 )
-def test_characters_that_cannot_be_read_are_named(unknown: str, seed: str, named: str) -> None:
-    """All of them by default; with nearest those that have nothing near."""
-    with pytest.raises(UnknownCharacterError) as caught:
-        known_text(seed, Vocabulary("ab"), unknown)  # type: ignore[arg-type]
-    assert caught.value.characters == named
-    assert ("--unknown nearest" in str(caught.value)) == (unknown == "error")
+def test_the_nearest_text_and_what_is_left_out(known: str, seed: str, read: str, lost: str) -> None:
+    """Composed or decomposed first, then in steps, and left out where nothing is near."""
+    left_out: list[str] = []
+    assert known_text(seed, Vocabulary("".join(dict.fromkeys(known))), "nearest", left_out) == read
+    assert "".join(left_out) == lost
 
 
 def test_a_lowercase_model_reads_a_lowercase_seed() -> None:

@@ -1,5 +1,6 @@
 """The seed phrase of ``charlstm generate``: where it may stand, and how it is read."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +155,45 @@ def test_every_message_counts_lines_alike(
     done = charlstm(*words, input=before + bad)
     assert f"line {number}: " in done.stderr.decode()
     assert len(done.stdout.splitlines()) >= number - 1
+
+
+def test_what_has_nothing_near_is_left_out_and_said(write: Any) -> None:
+    """On stderr, with the characters; what has something near is not remarked."""
+    expected, _ = write("--seed", "The tide", "-n", 20)
+    words = ["--unknown", "nearest", "-n", 20, "--seed", "Th\u00e9 \u4e2dtide"]
+    said = "the model knows nothing near '\u4e2d' (U+4E2D); left out of the seed phrase\n"
+    assert write(*words) == (expected, said)
+    assert write(*words, "-q") == (expected, "")
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--separator", ";"], ["--no-echo"]])
+def test_a_line_that_cannot_be_read_is_answered_by_an_empty_one(
+    charlstm: Run, trained: Path, form: list[str]
+) -> None:
+    """It is named, the others are as if it could be read, and the status is 1 at the end."""
+    words = ["generate", "-m", trained, "--each-line", "-n", 5, "--random-seed", 1, "-q", *form]
+    expected = charlstm(*words, input=b"The\n\nAnd\n").stdout.decode()
+    done = charlstm(*words, input="The\n\u20ac\nAnd\n".encode())
+    assert done.returncode == 1
+    said = done.stderr.decode()
+    assert said.startswith("charlstm: error: line 2: the model never saw '\u20ac' (U+20AC); ")
+    assert said.count("\n") == 1
+    if "--json" in form:
+        given, answers = (
+            [json.loads(line) for line in text.splitlines()]
+            for text in (expected, done.stdout.decode())
+        )
+        unread = {"text": "", "seed": "", "random_seed": 1, "sample": 1, "end": None}
+        assert answers == [given[0], {**unread, "bits_per_char": None}, given[2]]
+    else:
+        end = ";" if "--separator" in form else "\n"
+        given, answers = (text.split(end) for text in (expected, done.stdout.decode()))
+        assert answers == [given[0], "", *given[2:]]
+
+
+def test_a_line_says_what_is_left_out_of_it(charlstm: Run, trained: Path) -> None:
+    """With its number, and the stream goes on to a good end."""
+    words = ["generate", "-m", trained, "--each-line", "-n", 5, "--unknown", "nearest"]
+    done = charlstm(*words, "--random-seed", 1, input="The\nA\u4e2dnd\n".encode())
+    assert (done.returncode, done.stdout.count(b"\n")) == (0, 2)
+    assert done.stderr.decode().startswith("line 2: the model knows nothing near '\u4e2d'")

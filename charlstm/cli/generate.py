@@ -1,7 +1,6 @@
 """``charlstm generate``: new text on stdout, streamed or text by text."""
 
 import os
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -189,8 +188,11 @@ def generate(
     form = writing.Form(raw=raw, echo=echo, json=json, separator=closing, random_seed=drawn)
 
     # All that can be wrong is found before anything is said or written.
+    left_out: list[str] = []
+    unread: list[int] = []  # numbers of lines
     if each_line:
-        phrases = _phrases(loaded, reading.lines_in(given.file or "-"), unknown)
+        lines_given = reading.lines_in(given.file or "-")
+        phrases = reading.phrases(loaded, lines_given, unknown.value, unread, quiet=quiet)
         made = many.completed_lines(loaded, phrases, **how)
     else:
         if given.file is not None:
@@ -201,7 +203,7 @@ def generate(
                 f"generator is --random-seed {phrase}",
                 quiet=quiet,
             )
-        phrase = read_seed(loaded, phrase, unknown.value)
+        phrase = read_seed(loaded, phrase, unknown.value, left_out)
         how["lines"] = lines
         if samples != 1:
             made = ((phrase, s) for s in many.samples(loaded, phrase, count=samples, **how))
@@ -217,8 +219,12 @@ def generate(
         console.say(f"model: {path}", quiet=quiet)
     if random_seed is None and drawn is not None:
         console.say(f"random seed: {drawn}", quiet=quiet)
+    if left_out:
+        console.say(reading.note(left_out), quiet=quiet)
     if each_line or samples != 1:
         writing.write_all(made, form, whole_lines=each_line)
+        if unread:
+            raise typer.Exit(1)
         return
 
     listening = Stop()
@@ -267,15 +273,3 @@ def _judge(model: "Model", corpus: list[str], length: int, *, quiet: bool) -> An
     for note in notes:
         console.say(note, quiet=quiet)
     return judge
-
-
-def _phrases(model: "Model", lines: Iterator[tuple[int, str]], unknown: Unknown) -> Iterator[str]:
-    """Lines as the model reads them; an error names the line."""
-    from charlstm.errors import UnknownCharacterError
-    from charlstm.seeds import read_seed
-
-    for number, line in lines:
-        try:
-            yield read_seed(model, line, unknown.value)
-        except UnknownCharacterError as error:
-            raise OptionError(f"line {number}: {error}") from error

@@ -1,15 +1,19 @@
 """Seed phrases: where one is given, and how files and standard input are read for them."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import typer
 
-from charlstm.cli import options
+from charlstm.cli import console, options
 from charlstm.config import TextOptions
-from charlstm.errors import CorpusError, EncodingError, OptionError
+from charlstm.errors import CorpusError, EncodingError, OptionError, UnknownCharacterError, listed
+
+if TYPE_CHECKING:
+    from charlstm.checkpoint import Model
+    from charlstm.seeds import Unknown
 
 TEXTS = {"phrase": "PROMPT", "seed": "--seed"}  # parameters that hold a phrase, and their names
 NAMES = {**TEXTS, "seed_file": "--seed-file"}
@@ -89,6 +93,36 @@ def lines_in(place: str) -> Iterator[tuple[int, str]]:
         raise CorpusError(f"{place}: no such file; check the name") from error
     except OSError as error:
         raise CorpusError(f"{place}: cannot be read: {error.strerror}") from error
+
+
+def phrases(
+    model: "Model",
+    lines: Iterable[tuple[int, str]],
+    unknown: "Unknown",
+    unread: list[int],
+    *,
+    quiet: bool,
+) -> Iterator[str | None]:
+    """Lines as the model reads them; None, and a number in ``unread``, for one that it cannot."""
+    from charlstm.seeds import read_seed
+
+    for number, line in lines:
+        left_out: list[str] = []
+        try:
+            phrase = read_seed(model, line, unknown, left_out)
+        except UnknownCharacterError as error:
+            console.error(f"line {number}: {error}")
+            unread.append(number)
+            yield None
+        else:
+            if left_out:
+                console.say(f"line {number}: {note(left_out)}", quiet=quiet)
+            yield phrase
+
+
+def note(left_out: list[str]) -> str:
+    """What is said of characters that have nothing near them among those that the model knows."""
+    return f"the model knows nothing near {listed(''.join(left_out))}; left out of the seed phrase"
 
 
 def _lines(file: IO[bytes], label: str) -> Iterator[tuple[int, str]]:
