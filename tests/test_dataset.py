@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from charlstm.config import TextOptions
+from charlstm.config import Fingerprint, TextOptions
 from charlstm.corpus import Corpus, Survey, open_corpus, survey
 from charlstm.dataset import (
+    Dataset,
     encode_corpus,
     load_dataset,
     open_dataset,
@@ -21,6 +22,7 @@ from charlstm.dataset import (
     write_dataset,
 )
 from charlstm.errors import CorpusError, OptionError
+from charlstm.vocab import Vocabulary
 from charlstm.windows import windows, write_npz
 
 
@@ -147,6 +149,36 @@ def test_the_split_is_contiguous(tmp_path: Path) -> None:
     assert (len(train), len(validation)) == (90, 10)
     assert dataset.vocabulary.decode(validation) == "abcdefghij"
     assert [len(part) for part in dataset.split(0.0)] == [100, 0]
+
+
+@pytest.mark.parametrize(
+    ("characters", "val_fraction", "to_train_on"),
+    [
+        (1_115_394, 0.1, 1_003_854),  # tiny Shakespeare, split as nanoGPT splits it
+        (101, 0.1, 90),
+        (109, 0.1, 98),
+        (100, 0.07, 93),  # 0.07 * 100 is a little more than 7 in floating point
+        (100, 0.29, 71),  # and 0.29 * 100 a little less than 29
+        (1000, 0.001, 999),
+        (40, 0.8, 8),
+        (33, 0.5, 16),
+        (33, 0.0, 33),
+        (30_000_001, 1_000_000 / 30_000_001, 29_000_001),
+        (12_345_678, 1_000_000 / 12_345_678, 11_345_678),
+    ],
+)
+def test_the_training_part_is_rounded_down(
+    characters: int, val_fraction: float, to_train_on: int
+) -> None:
+    """As exact arithmetic has it, so that losses of other programs can be compared."""
+    whole = Dataset(
+        np.broadcast_to(np.zeros(1, np.uint8), characters),
+        Vocabulary("a"),
+        Fingerprint(name="a", sha256="", characters=characters),
+        TextOptions(),
+    )
+    train, validation = whole.split(val_fraction)
+    assert (len(train), len(validation)) == (to_train_on, characters - to_train_on)
 
 
 @pytest.mark.parametrize(
