@@ -171,16 +171,20 @@ def _sizes(model: dict[str, int]) -> list[int]:
 
 
 def terminal(
-    command: str, environment: dict[str, str], term: str = "xterm-256color"
+    command: str | list[str],
+    environment: dict[str, str],
+    term: str = "xterm-256color",
+    columns: int = 80,
 ) -> pexpect.spawn:
-    """The command on a terminal of 24 lines of 80."""
+    """The command on a terminal of 24 lines."""
+    words = command.split() if isinstance(command, str) else command
     return pexpect.spawn(
         sys.executable,
-        ["-m", "charlstm", *command.split()],
+        ["-m", "charlstm", *words],
         env={**environment, "TERM": term},
         encoding="utf-8",
         timeout=60,
-        dimensions=(24, 80),
+        dimensions=(24, columns),
     )
 
 

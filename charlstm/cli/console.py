@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ DIRECTIONS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x2
 CONTROLS |= {code: f"<U+{code:04X}>" for code in (*range(0x80, 0xA0), *DIRECTIONS, 0xFEFF)}
 IN_A_LINE = {**CONTROLS, 10: "^J"}  # where a line end would begin a line that nobody wrote
 LONGEST_MESSAGE = 10_000
+NARROW = 80  # columns of a terminal that does not say how many it has
 
 
 def use_utf8() -> None:
@@ -59,13 +61,57 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def say(message: str, *, quiet: bool = False) -> None:
+def say(message: str, *, quiet: bool = False, whole: bool = False) -> None:
     """One line to the person at the terminal, on stderr; a closed stderr is no reason to stop.
 
-    Names of files and texts are in it, which may be a stranger's: it stays one line.
+    Names of files and texts are in it, which may hold line ends: it stays one line. On a terminal
+    it is broken between words, but for a ``whole`` one, which holds a command to be copied.
     """
-    if not quiet:
-        _to_stderr(on_one_line(message) + "\n")
+    if quiet:
+        return
+    line = on_one_line(message)
+    if not whole and is_terminal(sys.stderr):
+        line = wrapped(line, _width(sys.stderr))
+    _to_stderr(line + "\n")
+
+
+def wrapped(line: str, width: int) -> str:
+    r"""``line`` broken between words into lines of at most ``width`` columns of a terminal.
+
+    A word that is longer stays whole, and so do several spaces in a row within a line.
+
+    >>> wrapped("to be or not to be", 8)
+    'to be or\nnot to\nbe'
+    """
+    lines, used = [""], 0
+    for word in re.findall(r" *[^ ]+ *", line):
+        columns = _columns(word)
+        if used + _columns(word.rstrip()) > width and used:
+            lines.append("")
+            used = 0
+        lines[-1] += word
+        used += columns
+    return "\n".join(part.rstrip() for part in lines)
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal ``text`` takes."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(1 + (east_asian_width(c) in "WF") for c in text if not combining(c))
+
+
+def _width(stream: TextIO) -> int:
+    """The columns of the terminal ``stream``; what COLUMNS says, where it is set."""
+    named = os.environ.get("COLUMNS", "")
+    if named.isdecimal() and len(named) < 6 and int(named):
+        return int(named)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or NARROW
+    except OSError:
+        return NARROW
 
 
 def error(message: str) -> None:

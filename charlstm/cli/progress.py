@@ -38,8 +38,9 @@ class Display:
                 self._advance(event.epoch, event.loss)
             case Finished():
                 self.close()
-                for line in finish(event):
-                    console.say(line)
+                came_to, what_next = finish(event)
+                console.say(came_to)
+                console.say(what_next, whole=True)
 
     def close(self) -> None:
         """Take the bar away; the terminal is left as a person would want it."""
@@ -97,7 +98,7 @@ class Display:
         parts = [f"step {event.step}/{self.steps}", f"epoch {event.epoch:.1f}"]
         parts.append(f"loss {event.loss:.3f}")
         if event.val_loss is not None:
-            parts.append(f"validation {nats(event.val_loss)}")
+            parts.append(f"validation {event.val_loss:.3f} nats")
         parts.append(f"{event.seconds:.0f} s")
         return "  ".join([*parts, "kept"] if event.kept else parts)
 
@@ -129,8 +130,8 @@ def saving(event: Saving) -> str:
     return f"by step {event.step}: not saved, will be tried again: {event.fault}"
 
 
-def finish(event: Finished) -> list[str]:
-    """What a run came to, and what to do next."""
+def finish(event: Finished) -> tuple[str, str]:
+    """What a run came to, and the command that comes next."""
     run = shlex.quote(str(event.directory))
     kept = f"best at step {event.best_step}"
     if event.val_loss is not None:
@@ -138,13 +139,13 @@ def finish(event: Finished) -> list[str]:
     if event.overfitting:
         kept += "; overfitting since"
     if event.stopped:
-        return [
+        return (
             f"stopped at step {event.step} of {event.steps}; {kept}",
             f"go on with: charlstm train --resume {run}",
-        ]
+        )
     if event.impatient:
         kept += f"; ended {event.steps - event.step} steps early, since it got no better"
-    return [
+    return (
         f"done in {event.seconds:.0f} s, {event.characters_per_second:,.0f} characters/s; {kept}",
         f"write with: charlstm generate -m {run} '...'",
-    ]
+    )
