@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from charlstm.errors import OptionError
 
+TEXT_FILES = "*.txt"  # the files of a directory that are read where no other pattern is given
 LONGEST_VALUE = 100  # characters shown of a value in a message
 
 

@@ -7,7 +7,6 @@ business of ``charlstm.vocab`` and ``charlstm.dataset``.
 import codecs
 import hashlib
 import io
-import os
 import shutil
 import sys
 import tempfile
@@ -19,9 +18,10 @@ from typing import IO
 
 import numpy as np
 
-from charlstm.config import Fingerprint, TextOptions
+from charlstm.config import TEXT_FILES, Fingerprint, TextOptions
 from charlstm.errors import CorpusError, EncodingError, OptionError
 from charlstm.files import temporary_space
+from charlstm.sources import check_glob, corpus_name, files_below, listed
 
 CHUNK_BYTES = 1 << 20
 SPOOL_BYTES = 64 << 20  # a stream is kept in memory up to here, then in a temporary file
@@ -65,6 +65,7 @@ class Corpus:
     name: str
     sources: tuple[Source, ...]
     options: TextOptions
+    glob: str = TEXT_FILES  # which files of a directory it was made of
 
     def chunks(self, notes: list[str] | None = None) -> Iterator[str]:
         """The normalised text, a megabyte or so at a time; what was changed goes to ``notes``.
@@ -81,17 +82,20 @@ class Corpus:
         The line end that closes a file's open last line counts to that file.
         """
         before, last = None, "\n"
+        changed: dict[str, list[str]] = {}  # what was changed: where
         for source in self.sources:
-            for chunk in _normalised(source, self.options, notes):
+            for chunk in _normalised(source, self.options, changed):
                 if before is not None and before is not source and last != "\n":
                     yield before, "\n"
                 yield source, chunk
                 before, last = source, chunk[-1]
+        if notes is not None:
+            notes += [f"{listed(labels)}: {change}" for change, labels in changed.items()]
 
     @property
     def label(self) -> str:
         """How messages name it: by its sources."""
-        return ", ".join(source.label for source in self.sources)
+        return listed([source.label for source in self.sources])
 
 
 @dataclass(frozen=True)
@@ -107,23 +111,27 @@ class Survey:
     notes: tuple[str, ...]
 
 
-def open_corpus(places: Sequence[str], options: TextOptions) -> Corpus:
-    """The corpus made of files, directories (their ``*.txt``, sorted) and ``-`` (standard input).
+def open_corpus(places: Sequence[str], options: TextOptions, glob: str = TEXT_FILES) -> Corpus:
+    """The corpus made of files, directories and ``-`` (standard input).
 
+    A directory is all files below it whose names match ``glob``, as ``files_below`` finds them.
     Pipes and other streams are copied aside, since a corpus is read twice. Raises CorpusError
     for a place that does not exist, cannot be read or holds no text.
     """
+    check_glob(glob)
     sources: list[Source] = []
     for place in places:
         if not place:
             raise OptionError("a corpus has an empty name; is a variable of the shell unset?")
         try:
-            sources += _sources(place)
+            sources += _sources(place, glob)
         except FileNotFoundError as error:
             raise CorpusError(f"{place}: no such file; check the name") from error
         except OSError as error:
             raise CorpusError(f"{place}: cannot be read: {error.strerror}") from error
-    return Corpus(_corpus_name(places, sources), tuple(sources), options)
+    in_files = not any(source.copy for source in sources)
+    name = corpus_name(places, sources[0].path, in_files=in_files)
+    return Corpus(name, tuple(sources), options, glob)
 
 
 def survey(corpus: Corpus) -> Survey:
@@ -160,17 +168,21 @@ def code_points(text: str) -> np.ndarray:
     return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
 
 
-def _sources(place: str) -> list[Source]:
+def _sources(place: str, glob: str) -> list[Source]:
     """Regular files as they are; anything that can be read only once as a copy."""
     path = Path(place)
     if place == "-":
         return [Source(Path("standard input"), _copy_aside(sys.stdin.buffer))]
     if path.is_dir():
-        texts = sorted(p for p in path.glob("[!.]*.txt") if p.is_file())
+        try:
+            texts = files_below(path, glob)
+        except OSError as error:
+            where = error.filename or place
+            raise CorpusError(f"{where}: cannot be read: {error.strerror}") from error
         if not texts:
             raise CorpusError(
-                f"{place}: no *.txt files in this directory; name the files "
-                f"(a dataset is for train, and stands alone)"
+                f"{place}: no {glob} files in this directory or below it; name the files, or "
+                f"another --glob (a dataset is for train, and stands alone)"
             )
         return [Source(text) for text in texts]
     if path.is_file():
@@ -186,8 +198,13 @@ def _copy_aside(stream: IO[bytes]) -> IO[bytes]:
     return copy
 
 
-def _normalised(source: Source, options: TextOptions, notes: list[str] | None) -> Iterator[str]:
-    """One source's text with mark, line ends and case made even; never an empty string."""
+def _normalised(
+    source: Source, options: TextOptions, changed: dict[str, list[str]]
+) -> Iterator[str]:
+    """One source's text with mark, line ends and case made even; never an empty string.
+
+    What was changed is entered in ``changed``.
+    """
     newlines = io.IncrementalNewlineDecoder(None, translate=True)
     marked = False
     for text, final in _decoded(source, options.encoding):
@@ -199,12 +216,12 @@ def _normalised(source: Source, options: TextOptions, notes: list[str] | None) -
         if text:
             yield text
     if marked:
-        _note(notes, f"{source.label}: byte-order mark left out")
+        changed.setdefault("byte-order mark left out", []).append(source.label)
     kinds = newlines.newlines
     ends = {kinds} if isinstance(kinds, str) else set(kinds or ())
     if ends - {"\n"}:
         names = " and ".join(n for end, n in (("\r\n", "CRLF"), ("\r", "CR")) if end in ends)
-        _note(notes, f"{source.label}: {names} line ends read as LF")
+        changed.setdefault(f"{names} line ends read as LF", []).append(source.label)
 
 
 def _decoded(source: Source, encoding: str) -> Iterator[tuple[str, bool]]:
@@ -261,21 +278,3 @@ def _undecodable(
     return EncodingError(
         f"{source.label}: byte 0x{byte:02x} at offset {place} is not {encoding}", advice
     )
-
-
-def _note(notes: list[str] | None, note: str) -> None:
-    if notes is not None:
-        notes.append(note)
-
-
-def _corpus_name(places: Sequence[str], sources: Sequence[Source]) -> str:
-    """A short name for runs and cards: of the file or directory, with ``+N`` for N more."""
-    first = Path(places[0])
-    if places[0] == "-":
-        name = "stdin"
-    elif first.is_dir():
-        name = first.resolve().name
-    else:
-        name = sources[0].path.stem
-    name = os.fsencode(name).decode("utf-8", "replace")  # it goes into files of UTF-8
-    return name if len(places) == 1 else f"{name}+{len(places) - 1}"

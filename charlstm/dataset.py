@@ -17,7 +17,7 @@ from typing import IO, BinaryIO
 
 import numpy as np
 
-from charlstm.config import Fingerprint, TextOptions, shown
+from charlstm.config import TEXT_FILES, Fingerprint, TextOptions, shown
 from charlstm.corpus import Corpus, Survey, code_points, open_corpus, survey
 from charlstm.description import MOST_BYTES, read_description, reason
 from charlstm.errors import CorpusError, OptionError
@@ -45,6 +45,7 @@ class Dataset:
     fingerprint: Fingerprint
     text: TextOptions
     notes: tuple[str, ...] = ()
+    glob: str = TEXT_FILES  # which files of a directory were read
 
     def split(self, val_fraction: float) -> tuple[Ids, Ids]:
         """The first part to train on and the last ``val_fraction`` to validate on.
@@ -63,7 +64,7 @@ def encode_corpus(corpus: Corpus) -> Dataset:
     with temporary_space(), tempfile.TemporaryFile() as file:
         found, vocabulary, characters = _encode(corpus, file)
         ids = np.memmap(file, dtype=vocabulary.dtype, mode="r", shape=(characters,))
-    return Dataset(ids, vocabulary, found.fingerprint, corpus.options, found.notes)
+    return Dataset(ids, vocabulary, found.fingerprint, corpus.options, found.notes, corpus.glob)
 
 
 def write_dataset(corpus: Corpus, directory: Path) -> Dataset:
@@ -168,14 +169,16 @@ def release(ids: Ids) -> None:
         mapped.madvise(mmap.MADV_DONTNEED)
 
 
-def load_dataset(places: Sequence[str], options: TextOptions) -> Dataset:
+def load_dataset(places: Sequence[str], options: TextOptions, glob: str = TEXT_FILES) -> Dataset:
     """The dataset that ``places`` name: one made by ``write_dataset``, or a corpus to encode.
+
+    ``glob`` chooses among the files of directories, as ``open_corpus`` has it.
 
     Raises CorpusError, and OptionError where ``options`` ask for another reading of a dataset
     than it was made with.
     """
     if len(places) != 1 or not is_dataset(places[0]):
-        return encode_corpus(open_corpus(places, options))
+        return encode_corpus(open_corpus(places, options, glob))
     dataset = open_dataset(Path(places[0]))
     if options not in (TextOptions(), dataset.text):
         raise OptionError(

@@ -5,7 +5,7 @@ The comparison is ``charlstm.novelty``'s; what is done with a refused line ``cha
 
 from collections.abc import Sequence
 
-from charlstm.config import TextOptions, require_integer
+from charlstm.config import TEXT_FILES, TextOptions, require_integer
 from charlstm.corpus import open_corpus
 from charlstm.novelty import SuffixIndex, read_whole
 from charlstm.sampling import LONGEST_WINDOW
@@ -29,11 +29,16 @@ class CopyJudge:
 
 
 def judge_of(
-    places: Sequence[str], length: int, text: TextOptions, notes: list[str] | None = None
+    places: Sequence[str],
+    length: int,
+    text: TextOptions,
+    notes: list[str] | None = None,
+    *,
+    glob: str = TEXT_FILES,
 ) -> CopyJudge:
     """The judge for a corpus, read as the model that learned from it read it.
 
     What was normalised goes to ``notes``. Raises OptionError and CorpusError.
     """
     require_integer("novel", length, least=1, most=LONGEST_WINDOW)
-    return CopyJudge(read_whole(open_corpus(places, text), notes).text, length)
+    return CopyJudge(read_whole(open_corpus(places, text, glob), notes).text, length)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from charlstm.cli import console, options
-from charlstm.config import TextOptions
+from charlstm.config import TEXT_FILES, TextOptions
 from charlstm.errors import OptionError
 
 
@@ -30,6 +30,7 @@ def dataset(
         bool,
         typer.Option("--normalize", help=".npz: X as ids / vocabulary size, from 0 to below 1."),
     ] = False,
+    glob: options.Glob = TEXT_FILES,
     encoding: options.Encoding = "utf-8",
     lowercase: options.Lowercase = False,
     min_count: options.MinCount = 1,
@@ -49,7 +50,7 @@ def dataset(
     if str(output) == "-":
         raise OptionError("a dataset does not go to standard output; name a directory or file.npz")
     text = TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
-    source = open_corpus(corpus, text)
+    source = open_corpus(corpus, text, glob)
     if output.suffix == ".npz":
         shape, made = write_npz(
             source,

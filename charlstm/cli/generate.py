@@ -9,6 +9,7 @@ import typer
 
 from charlstm.cli import console, options, reading, writing
 from charlstm.cli.stop import Stop, end_by
+from charlstm.config import TEXT_FILES
 from charlstm.errors import OptionError
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def generate(
     corpus: Annotated[
         list[str] | None, _option("--corpus", "What --novel compares with; repeatable.", "CORPUS")
     ] = None,
+    glob: options.Glob = TEXT_FILES,
     random_seed: Annotated[
         int | None,
         _option(
@@ -184,7 +186,7 @@ def generate(
         "measure": json,
     }
     if novel is not None:
-        how["judge"] = _judge(loaded, corpus or [], novel, quiet=quiet)
+        how["judge"] = _judge(loaded, corpus or [], novel, glob, quiet=quiet)
     form = writing.Form(raw=raw, echo=echo, json=json, separator=closing, random_seed=drawn)
 
     # All that can be wrong is found before anything is said or written.
@@ -257,14 +259,14 @@ def _check_together(given: dict[str, bool]) -> None:
             raise OptionError(f"{option} needs {needed}; see charlstm generate --help")
 
 
-def _judge(model: "Model", corpus: list[str], length: int, *, quiet: bool) -> Any:
+def _judge(model: "Model", corpus: list[str], length: int, glob: str, *, quiet: bool) -> Any:
     """The judge of new lines for a corpus, read as the model's own was."""
     from charlstm.errors import CorpusError, EncodingError
     from charlstm.novel import judge_of
 
     notes: list[str] = []
     try:
-        judge = judge_of(corpus, length, model.text, notes)
+        judge = judge_of(corpus, length, model.text, notes, glob=glob)
     except EncodingError as error:
         raise CorpusError(
             f"{error.fault}; --corpus is read as the model's own corpus was: convert it, "

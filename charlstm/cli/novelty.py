@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from charlstm.cli import console, options
-from charlstm.config import TextOptions
+from charlstm.config import TEXT_FILES, TextOptions
 from charlstm.errors import OptionError
 
 Row = tuple[str, str, str, str]
@@ -22,7 +22,8 @@ def novelty(
     corpus: Annotated[
         str,
         typer.Argument(
-            metavar="CORPUS", help="A file, a directory (its *.txt), or - for standard input."
+            metavar="CORPUS",
+            help="A file, a directory (the *.txt below it; see --glob), or - for standard input.",
         ),
     ],
     text: Annotated[
@@ -35,6 +36,7 @@ def novelty(
         int,
         typer.Option("--min-length", metavar="N", help="List none of fewer than N characters."),
     ] = 8,
+    glob: options.Glob = TEXT_FILES,
     encoding: options.Encoding = "utf-8",
     lowercase: options.Lowercase = False,
     json: options.Json = False,
@@ -59,7 +61,7 @@ def novelty(
         raise OptionError(f"{text}: a directory; TEXT is one file, or - for standard input")
     reading = TextOptions(encoding=encoding, lowercase=lowercase)
     notes: list[str] = []
-    source = read_whole(open_corpus([corpus], reading), notes)
+    source = read_whole(open_corpus([corpus], reading, glob), notes)
     judged = read_whole(open_corpus([text], reading), notes)
     for note in notes:
         console.say(note, quiet=quiet)

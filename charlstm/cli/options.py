@@ -6,9 +6,13 @@ from typing import Annotated
 
 import typer
 
-CORPUS_HELP = "Files, directories (their *.txt), or - for standard input."
+CORPUS_HELP = "Files, directories (the *.txt below them; see --glob), or - for standard input."
 
 Corpus = Annotated[list[str], typer.Argument(metavar="CORPUS...", help=CORPUS_HELP)]
+Glob = Annotated[
+    str,
+    typer.Option("--glob", metavar="PATTERN", help="Which files to read below a directory."),
+]
 Encoding = Annotated[
     str, typer.Option("--encoding", metavar="NAME", help="The encoding of the text.")
 ]

@@ -14,7 +14,7 @@ import typer
 from charlstm.cli import console, options
 from charlstm.cli.settings_file import read_settings
 from charlstm.cli.stop import Stop, end_by
-from charlstm.config import TextOptions
+from charlstm.config import TEXT_FILES, TextOptions
 from charlstm.errors import OptionError
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ def train(
         str | None,
         _option("--save-every", "From one saved state to the next [1m, longer if slow].", "T"),
     ] = None,
+    glob: options.Glob = TEXT_FILES,
     encoding: options.Encoding = "utf-8",
     lowercase: options.Lowercase = False,
     min_count: options.MinCount = 1,
@@ -221,7 +222,7 @@ def train(
             raise OptionError(
                 "standard input cannot be read by several processes; make a dataset of it first"
             )
-        dataset = load_dataset(corpus, text)
+        dataset = load_dataset(corpus, text, glob)
         for note in dataset.notes:
             console.say(note, quiet=quiet)
         events = train(

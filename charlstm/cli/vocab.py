@@ -1,11 +1,12 @@
 """``charlstm vocab``: the characters of a corpus."""
 
 from charlstm.cli import console, options
-from charlstm.config import TextOptions
+from charlstm.config import TEXT_FILES, TextOptions
 
 
 def vocab(
     corpus: options.Corpus,
+    glob: options.Glob = TEXT_FILES,
     encoding: options.Encoding = "utf-8",
     lowercase: options.Lowercase = False,
     min_count: options.MinCount = 1,
@@ -23,7 +24,7 @@ def vocab(
     from charlstm.vocab import describe_characters
 
     text = TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
-    found = survey(open_corpus(corpus, text))
+    found = survey(open_corpus(corpus, text, glob))
     for note in found.notes:
         console.say(note, quiet=quiet)
     characters = describe_characters(found.counts, min_count)

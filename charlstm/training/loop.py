@@ -152,6 +152,7 @@ class Run:
             "text": asdict(self.dataset.text),
             "places": absolute(self.places),
             "places_given": self.places,
+            "glob": self.dataset.glob,
             "environment": self.environment,
         }
 
@@ -260,8 +261,7 @@ class Run:
         self.kept = KeptModel(self.learner.steps_done, val_loss)
         if not self.group.leads:
             return
-        config = self.config
-        options = config.options()
+        config, options = self.config, self.config.options()
         summary = {
             "val_loss": val_loss,
             "train_loss": train_loss if math.isfinite(train_loss) else None,
@@ -282,7 +282,7 @@ class Run:
             fingerprint=self.dataset.fingerprint,
             text=self.dataset.text,
             training={**options, **summary},
-            command=repeating_command(config, self.dataset.text, self.places),
+            command=repeating_command(config, self.dataset, self.places),
         )
         self.store.keep(model)
 

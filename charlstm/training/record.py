@@ -7,23 +7,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from charlstm.config import TextOptions
+from charlstm.dataset import Dataset
 from charlstm.files import write_atomically
 from charlstm.training.config import TrainConfig
 
 
-def all_options(config: TrainConfig, text: TextOptions) -> dict[str, Any]:
+def all_options(config: TrainConfig, dataset: Dataset) -> dict[str, Any]:
     """Every resolved option of ``charlstm train``, under its name with underscores."""
-    return {**config.options(), **asdict(text)}
+    return {"glob": dataset.glob, **config.options(), **asdict(dataset.text)}
 
 
-def write_config(path: Path, config: TrainConfig, text: TextOptions, places: Sequence[str]) -> None:
+def write_config(path: Path, config: TrainConfig, dataset: Dataset, places: Sequence[str]) -> None:
     """Write the resolved options as TOML that ``charlstm train --config`` reads.
 
     Places are made absolute, since a run may be resumed from elsewhere. JSON's strings, numbers
     and booleans are TOML's but for one: DEL must be escaped.
     """
-    values: dict[str, Any] = {"corpus": absolute(places), **all_options(config, text)}
+    values = {"corpus": absolute(places), **all_options(config, dataset)}
     lines = [
         f"{key} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f")
         for key, value in values.items()
@@ -36,12 +36,12 @@ def absolute(places: Sequence[str]) -> list[str]:
     return [place if place == "-" else str(Path(place).absolute()) for place in places]
 
 
-def repeating_command(config: TrainConfig, text: TextOptions, places: Sequence[str]) -> str:
+def repeating_command(config: TrainConfig, dataset: Dataset, places: Sequence[str]) -> str:
     """A command line that makes the same model again on the same machine, ready for a shell."""
     # A name that begins with a hyphen would be read as an option.
     names = [f"./{p}" if p.startswith("-") and p != "-" else p for p in places]
     words = ["charlstm", "train", *names]
-    for key, value in all_options(config, text).items():
+    for key, value in all_options(config, dataset).items():
         option = "--" + key.replace("_", "-")
         if key == "residual":
             words.append(option if value else "--no-residual")

@@ -78,7 +78,7 @@ def resume(
             if run.config != recorded:
                 run.save()
             if group.leads and (run.config != recorded or not (directory / CONFIG_FILE).exists()):
-                write_config(directory / CONFIG_FILE, run.config, dataset.text, run.places)
+                write_config(directory / CONFIG_FILE, run.config, dataset, run.places)
             reason = f"resumed at step {done:,} of {recorded.steps:,}"
             if steps != recorded.steps:
                 reason += f", now to step {steps:,}"
@@ -118,7 +118,7 @@ def _same_text(
     try:
         if not places:
             check_recorded(state["places"])
-        dataset = load_dataset(places or state["places"], text)
+        dataset = load_dataset(places or state["places"], text, state["glob"])
     except CorpusError as error:
         raise CorpusError(
             f"{error}; or say where the text is now: charlstm train CORPUS --resume {directory}"

@@ -109,7 +109,7 @@ def _begun(
     run.books.seconds = time.monotonic() - started
     run.save()
     if directory is not None:
-        write_config(directory / CONFIG_FILE, choice.config, dataset.text, places)
+        write_config(directory / CONFIG_FILE, choice.config, dataset, places)
     return run, choice, transfer
 
 

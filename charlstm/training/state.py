@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from charlstm.config import (
+    TEXT_FILES,
     Fingerprint,
     ModelConfig,
     TextOptions,
@@ -26,6 +27,7 @@ from charlstm.config import (
 from charlstm.description import reason
 from charlstm.errors import TrainingError
 from charlstm.files import regular_size, write_atomically
+from charlstm.sources import check_glob
 from charlstm.training.archive import looked_through
 from charlstm.training.books import Books
 from charlstm.training.config import TrainConfig
@@ -122,6 +124,8 @@ def config_in(state: dict[str, Any]) -> TrainConfig:
     for places in (state["places"], state["places_given"]):
         if not (isinstance(places, list) and places and all(map(_is_place, places))):
             raise ValueError("places that are no file names")
+    check_glob(state.setdefault("glob", TEXT_FILES))  # a state from before there were patterns
+    state["glob"].encode()
     return config
 
 
