@@ -100,14 +100,15 @@ class TextModel:
             repetition_penalty=repetition_penalty,
             repetition_window=repetition_window,
         )
+        cased = self._model.text.cased
         return generate(
             self._model,
             read_seed(self._model, seed, unknown),
             random_seed=drawn_seed() if random_seed is None else random_seed,
             sample=sample,
             length=length_of(length, lines),
-            sampling=sampling.banning(ban, self.vocabulary),
-            stop=[stop] if isinstance(stop, str) else stop,
+            sampling=sampling.banning(cased(ban), self.vocabulary),
+            stop=[cased(text) for text in ([stop] if isinstance(stop, str) else stop)],
             lines=lines,
             measure=measure,
             network=self._network,

@@ -13,6 +13,7 @@ from typing import Any
 import pexpect
 import pytest
 
+import charlstm as package
 from charlstm.checkpoint import save_model
 
 from .conftest import Run
@@ -321,6 +322,32 @@ def test_ctrl_c_ends_many_texts(environment: dict[str, str], trained: Path, coun
             process.kill()
     assert said == (b"", b"")
     assert process.returncode == -signal.SIGINT
+
+
+def test_a_lowercase_model_reads_every_text_in_lower_case(charlstm: Run, tmp_path: Path) -> None:
+    """Stop texts, bans and the corpus of ``--novel`` as well as the seed phrase; Python alike."""
+    save_model(make_model("abc\n", lowercase=True), tmp_path / "model")
+    (tmp_path / "upper").write_text("ABCA\n")
+    (tmp_path / "lower").write_text("abca\n")
+
+    def written(*words: object) -> str:
+        words = ("generate", "-m", "model", "--random-seed", 1, "-t", 9, *words)
+        done = charlstm(*words, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, b"")
+        return done.stdout.decode()
+
+    whole = written("-n", 300)
+    for upper in (["--stop", "CA"], ["--ban", "A"], ["--novel", "3", "--corpus", "upper"]):
+        lower = [word.lower() for word in upper]
+        assert written("-n", 300, *upper) == written("-n", 300, *lower) != whole
+    model = package.load(tmp_path / "model")
+    for upper, lower in (
+        ({"stop": "CA"}, {"stop": "ca"}),
+        ({"stop": ["CA"]}, {"stop": "ca"}),
+        ({"ban": "A"}, {"ban": "a"}),
+    ):
+        one, two = (model.generate(length=300, random_seed=1, **how) for how in (upper, lower))
+        assert "".join(one) == "".join(two)
 
 
 @pytest.mark.parametrize("locale", ["C", "en_US.ISO-8859-1"])

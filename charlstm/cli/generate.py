@@ -181,8 +181,8 @@ def generate(
     how: dict[str, Any] = {
         "random_seed": drawn,
         "length": texts.length_of(length, lines),
-        "sampling": sampling.banning(banned, loaded.vocabulary.characters),
-        "stop": stops,
+        "sampling": sampling.banning(loaded.text.cased(banned), loaded.vocabulary.characters),
+        "stop": [loaded.text.cased(text) for text in stops],
         "measure": json,
     }
     if novel is not None:
@@ -211,7 +211,7 @@ def generate(
             made = ((phrase, s) for s in many.samples(loaded, phrase, count=samples, **how))
         else:
             if json:
-                many.check_finite(how["length"], stops, lines)
+                many.check_finite(how["length"], how["stop"], lines)
             if save_state is not None:
                 place.check_target(save_state)
             if load_state is not None:
