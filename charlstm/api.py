@@ -81,9 +81,10 @@ class TextModel:
         the phrase begins with one or the model knows none.
 
         Names, defaults and meanings are those of ``charlstm generate``: ``length`` 0 is without
-        end, and by default 1000, or 1000 for each of ``lines``; text ``sample`` of a random seed
-        is the same however many are made. With neither a random seed is drawn; it is the
-        iterator's ``random_seed``. Its ``end`` says why the text ended and, with ``measure``, its
+        end, and by default 1000, or 1000 for each of ``lines``. Where it is 0 and other ends are
+        named, one of them must be able to come. Text ``sample`` of a random seed is the same
+        however many are made. Without a random seed one is drawn; it is the iterator's
+        ``random_seed``. Its ``end`` says why the text ended and, with ``measure``, its
         ``bits_per_char`` how surprising it was. Pieces are single characters but where the
         beginning of a stop text came to nothing. Memory does not grow with the text.
 
@@ -101,6 +102,7 @@ class TextModel:
             repetition_window=repetition_window,
         )
         cased = self._model.text.cased
+        stops = [cased(text) for text in ([stop] if isinstance(stop, str) else stop)]
         return generate(
             self._model,
             read_seed(self._model, seed, unknown),
@@ -108,9 +110,10 @@ class TextModel:
             sample=sample,
             length=length_of(length, lines),
             sampling=sampling.banning(cased(ban), self.vocabulary),
-            stop=[cased(text) for text in ([stop] if isinstance(stop, str) else stop)],
+            stop=stops,
             lines=lines,
             measure=measure,
+            whole=bool(stops) or lines is not None,  # who names an end waits for it
             network=self._network,
         )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from charlstm.checkpoint import Model
-from charlstm.config import require_integer
+from charlstm.config import require_integer, shown
 from charlstm.ending import End, Ending
 from charlstm.errors import CharLSTMError, OptionError
 from charlstm.lstm import Network
@@ -191,6 +191,7 @@ def generate(
     place: Place | None = None,
     judge: Judge | None = None,
     measure: bool = False,
+    whole: bool = False,
     network: Network | None = None,
 ) -> Generation:
     """Text that follows ``seed``: ``length`` characters, or without end.
@@ -199,7 +200,8 @@ def generate(
     The same arguments give the same text: text ``sample`` of a random seed has a sequence of
     draws of its own (``random_numbers``). With ``place`` the text goes on from there, and with
     the draws that follow there unless there is a random seed. A ``judge`` throws away the lines
-    that it refuses. ``network`` is the model's, where one was made already.
+    that it refuses. A text that is kept until it is ``whole`` must have an end that can come.
+    ``network`` is the model's, where one was made already.
 
     Raises OptionError and UnknownCharacterError at once, not at the first character.
     """
@@ -208,7 +210,7 @@ def generate(
     elif place is None:
         raise OptionError("no random seed; give a whole number")
     require_integer("sample", sample, least=0)
-    check_ends(model, sampling, length=length, stop=stop, lines=lines)
+    check_ends(model, sampling, length=length, stop=stop, lines=lines, whole=whole)
     network = network or network_of(model)
     window = max(sampling.repetition_window, _remembered(judge, stop))
     reading = begin(model, network, seed, window=window, after=place.reading if place else None)
@@ -256,14 +258,32 @@ def check_ends(
     length: int | None,
     stop: Sequence[str],
     lines: int | None,
+    whole: bool = False,
 ) -> None:
-    """Raise OptionError for ends that make no sense, or would never come where one must."""
+    """Raise OptionError for ends that make no sense, or that can never come where one must.
+
+    One must where the text is kept until it is ``whole``, and where lines are all that ends it.
+    """
     sampling.check_vocabulary(len(model.vocabulary))
     if length is not None:
         require_integer("length", length, least=0)
     Ending(length=length, stop=stop, lines=lines)
     if lines is not None:
         require_integer("lines", lines, least=1)
-        end = model.vocabulary.characters.find("\n")
-        if length is None and not stop and (end < 0 or end in sampling.banned):
-            raise OptionError(f"lines is {lines}, but the model writes no line end; give a length")
+    banned = {model.vocabulary.characters[i] for i in sampling.banned}
+
+    def comes(text: str) -> bool:
+        return not model.vocabulary.unknown(text) and banned.isdisjoint(text)
+
+    if length is not None or any(map(comes, stop)) or (lines is not None and comes("\n")):
+        return
+    if lines is not None and (whole or not stop):
+        raise OptionError(f"lines is {lines}, but the model writes no line end; give a length")
+    if whole and stop:
+        never = " or ".join(map(shown, stop))
+        raise OptionError(f"the model never writes {never}, so that no text ends; give a length")
+    if whole:
+        raise OptionError(
+            "length is 0, which is without end, but a text that is written whole needs one; "
+            "give a length, --lines or --stop"
+        )

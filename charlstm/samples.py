@@ -7,7 +7,6 @@ from charlstm.batch import Batch, written
 from charlstm.checkpoint import Model
 from charlstm.config import require_integer
 from charlstm.ending import End, Ending
-from charlstm.errors import OptionError
 from charlstm.generate import Generation, Judge, begin, check_ends, generate
 from charlstm.lstm import Network
 from charlstm.sampling import PLAIN, Sampling
@@ -51,8 +50,7 @@ def samples(
     """
     require_integer("samples", count, least=1)
     require_integer("random seed", random_seed, least=0)
-    check_finite(length, stop, lines)
-    check_ends(model, sampling, length=length, stop=stop, lines=lines)
+    check_ends(model, sampling, length=length, stop=stop, lines=lines, whole=True)
     network = network or network_of(model)
     if judge is None:
         batch = Batch(
@@ -107,7 +105,7 @@ def completed_lines(
     was taken. Raises OptionError at once, and UnknownCharacterError at its phrase.
     """
     require_integer("random seed", random_seed, least=0)
-    check_ends(model, sampling, length=length, stop=stop, lines=1)
+    check_ends(model, sampling, length=length, stop=[*stop, "\n"], lines=None, whole=True)
     network = network or network_of(model)
 
     def lines() -> Iterator[tuple[str, Sample]]:
@@ -147,12 +145,3 @@ def finished(generation: Generation, number: int = 0) -> Sample:
     return Sample(
         number=number, text=text, bits_per_char=generation.bits_per_char, end=generation.end
     )
-
-
-def check_finite(length: int | None, stop: Sequence[str], lines: int | None) -> None:
-    """Raise OptionError where a text that is wanted whole might have no end."""
-    if length is None and not stop and lines is None:
-        raise OptionError(
-            "length is 0, which is without end, but a text that is written whole needs one; "
-            "give a length, --lines or --stop"
-        )

@@ -1,12 +1,14 @@
 """Text from a model: the same each time, as long as asked, in characters it knows."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from charlstm.api import TextModel
 from charlstm.checkpoint import Model, load_model
 from charlstm.config import Fingerprint, ModelConfig, TextOptions
 from charlstm.errors import CharLSTMError, OptionError, UnknownCharacterError
@@ -249,6 +251,54 @@ def test_lines_that_cannot_end_are_refused(characters: str, banned: tuple[int, .
     with pytest.raises(OptionError, match="no line end"):
         text(model, lines=1, length=None, banned=banned)
     assert len(text(model, lines=1, length=9, banned=banned)) == 9
+
+
+NO_END = [
+    {"stop": ["z"]},
+    {"stop": ["aB", "b\u20ac"]},
+    {"stop": ["ab"], "ban": "b"},
+    {"lines": 1, "ban": "\n"},
+    {"lines": 1, "stop": ["ab"], "ban": "\nb"},
+]
+AN_END = [
+    {"stop": ["z", "ab"]},
+    {"lines": 1, "stop": ["z"]},
+    {"lines": 1, "stop": ["ab"], "ban": "\n"},
+    {"length": 3, "stop": ["z"]},
+]
+
+
+def whole_texts(how: dict[str, Any]) -> list[Callable[[], object]]:
+    """Ways to ask for a text that is kept until it is whole."""
+    model = make_model("abcd\n")
+    banned = "".join(how.pop("ban", ""))
+    given = {"length": None, "random_seed": 1, **how}
+    given["sampling"] = Sampling(temperature=9).banning(banned, "abcd\n")
+    each = {name: value for name, value in given.items() if name != "lines"}
+    face = {"length": how.get("length", 0), "ban": banned, "temperature": 9.0, "random_seed": 1}
+    return [
+        lambda: list(samples(model, count=2, **given)),
+        lambda: list(generate(model, whole=True, **given)),
+        lambda: list(TextModel(model).generate(**{**how, **face})),
+        *([lambda: list(completed_lines(model, ["a"], **each))] if "lines" in how else []),
+    ]
+
+
+@pytest.mark.parametrize("how", NO_END)
+def test_a_whole_text_whose_ends_cannot_come_is_refused(how: dict[str, Any]) -> None:
+    """It would fill the memory; Python callers that name an end wait for it, too."""
+    for made in whole_texts(dict(how)):
+        with pytest.raises(OptionError, match=r"the model (never writes|writes no line end)"):
+            made()
+
+
+@pytest.mark.parametrize("how", AN_END)
+def test_an_end_that_cannot_come_may_stand_beside_one_that_can(how: dict[str, Any]) -> None:
+    """So may one that cannot come in a text without end that nobody keeps."""
+    for made in whole_texts(dict(how)):
+        made()
+    endless = generate(make_model("abcd\n"), random_seed=1, stop=["z"])
+    assert len(list(itertools.islice(endless, 99))) == 99
 
 
 def test_a_penalty_looks_at_the_seed_phrase_too() -> None:

@@ -210,13 +210,11 @@ def generate(
         if samples != 1:
             made = ((phrase, s) for s in many.samples(loaded, phrase, count=samples, **how))
         else:
-            if json:
-                many.check_finite(how["length"], how["stop"], lines)
             if save_state is not None:
                 place.check_target(save_state)
             if load_state is not None:
                 how["place"] = place.load_place(load_state, loaded)
-            generation = texts.generate(loaded, phrase, **how)
+            generation = texts.generate(loaded, phrase, whole=json, **how)
     if model is None:
         console.say(f"model: {path}", quiet=quiet)
     if random_seed is None and drawn is not None:
