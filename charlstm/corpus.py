@@ -7,7 +7,6 @@ business of ``charlstm.vocab`` and ``charlstm.dataset``.
 import codecs
 import hashlib
 import io
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -193,8 +192,12 @@ def _sources(place: str, glob: str) -> list[Source]:
 
 def _copy_aside(stream: IO[bytes]) -> IO[bytes]:
     copy = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 (lives on)
+    terminal = stream.isatty()
     with temporary_space():
-        shutil.copyfileobj(stream, copy, CHUNK_BYTES)
+        while block := stream.read(CHUNK_BYTES):
+            copy.write(block)
+            if terminal and len(block) < CHUNK_BYTES:
+                break  # it met the end of the input; to read again would ask for another
     return copy
 
 

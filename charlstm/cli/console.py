@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -73,6 +73,12 @@ def say(message: str, *, quiet: bool = False, whole: bool = False) -> None:
     if not whole and is_terminal(sys.stderr):
         line = wrapped(line, _width(sys.stderr))
     _to_stderr(line + "\n")
+
+
+def say_if_typed(places: Iterable[str | None], *, quiet: bool) -> None:
+    """Say that the program waits, and for what, where ``-`` among ``places`` is a keyboard."""
+    if "-" in places and sys.stdin.isatty():
+        say("reading from the keyboard; end with Ctrl-D at the beginning of a line", quiet=quiet)
 
 
 def wrapped(line: str, width: int) -> str:

@@ -50,6 +50,7 @@ def dataset(
     if str(output) == "-":
         raise OptionError("a dataset does not go to standard output; name a directory or file.npz")
     text = TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
+    console.say_if_typed(corpus, quiet=quiet)
     source = open_corpus(corpus, text, glob)
     if output.suffix == ".npz":
         shape, made = write_npz(

@@ -185,6 +185,7 @@ def generate(
         "stop": [loaded.text.cased(text) for text in stops],
         "measure": json,
     }
+    console.say_if_typed((given.file, *(corpus or ())), quiet=quiet)
     if novel is not None:
         how["judge"] = _judge(loaded, corpus or [], novel, glob, quiet=quiet)
     form = writing.Form(raw=raw, echo=echo, json=json, separator=closing, random_seed=drawn)

@@ -61,6 +61,7 @@ def novelty(
         raise OptionError(f"{text}: a directory; TEXT is one file, or - for standard input")
     reading = TextOptions(encoding=encoding, lowercase=lowercase)
     notes: list[str] = []
+    console.say_if_typed((corpus, text), quiet=quiet)
     source = read_whole(open_corpus([corpus], reading, glob), notes)
     judged = read_whole(open_corpus([text], reading), notes)
     for note in notes:

@@ -127,11 +127,14 @@ def note(left_out: list[str]) -> str:
 
 def _lines(file: IO[bytes], label: str) -> Iterator[tuple[int, str]]:
     number = 0
+    terminal = file.isatty()
     try:
         for data in file:
             for line in data.removesuffix(b"\n").removesuffix(b"\r").split(b"\r"):
                 number += 1
                 yield number, line.decode().replace("\ufeff", "")
+            if terminal and not data.endswith(b"\n"):
+                break  # it met the end of the input; to read again would ask for another
     except UnicodeDecodeError as error:
         raise CorpusError(
             f"{label}: line {number}: byte 0x{error.object[error.start]:02x} is not UTF-8; "

@@ -198,6 +198,7 @@ def train(
     }
     from charlstm.training.config import Settings
 
+    console.say_if_typed(corpus or (), quiet=quiet or launch.size > 1)
     if resume is not None:
         from charlstm.training.resume import CHANGEABLE
         from charlstm.training.resume import resume as go_on

@@ -24,6 +24,7 @@ def vocab(
     from charlstm.vocab import describe_characters
 
     text = TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
+    console.say_if_typed(corpus, quiet=quiet)
     found = survey(open_corpus(corpus, text, glob))
     for note in found.notes:
         console.say(note, quiet=quiet)
