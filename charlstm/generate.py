@@ -7,28 +7,19 @@ import copy
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from charlstm.checkpoint import Model
 from charlstm.config import require_integer, shown
 from charlstm.ending import End, Ending
 from charlstm.errors import CharLSTMError, OptionError
+from charlstm.line_filter import LineFilter
 from charlstm.lstm import Network
 from charlstm.sampling import LONGEST_WINDOW, PLAIN, Sampling
 from charlstm.stream import Reading, Stream, network_of, random_numbers
 
 DEFAULT_LENGTH = 1000
 TRIES = 100  # lines thrown away in a row before it is said that nothing new comes
-LONGEST_LINE = 4000  # what is longer is judged in pieces, so that memory stays bounded
-
-
-class Judge(Protocol):
-    """Says whether ``length`` characters, the last of which is new, may not stand in a text."""
-
-    length: int
-
-    def copies(self, passage: str) -> bool:
-        """Whether the passage is to be refused."""
+LONGEST_LINE = 4000  # what is longer is filtered in pieces, so that memory stays bounded
 
 
 @dataclass(frozen=True)
@@ -58,21 +49,21 @@ class Generation(Iterator[str]):
         length: int | None,
         stop: Sequence[str],
         lines: int | None,
-        judge: Judge | None,
+        line_filter: LineFilter | None,
         measure: bool,
         random_seed: int | None = None,
     ) -> None:
         self.random_seed = random_seed
         self._network, self._sampling, self._numbers = network, sampling, numbers
-        self._window = _remembered(judge, stop)
+        self._window = _remembered(line_filter, stop)
         self._stream = Stream(network, sampling, numbers, reading, window=self._window)
         self._letters = model.vocabulary.characters
         self._measure = measure
         before = model.vocabulary.decode(reading.recent)
         drawn = before[max(0, len(before) - reading.generated) :]  # an earlier call's
         self._ending = Ending(length=length, stop=stop, lines=lines, before=drawn)
-        if judge:
-            self._pieces = self._judged(judge, before)
+        if line_filter:
+            self._pieces = self._filtered(line_filter, before)
         else:
             self._pieces = self._drawn()
 
@@ -112,10 +103,10 @@ class Generation(Iterator[str]):
             if piece:
                 yield piece
 
-    def _judged(self, judge: Judge, tail: str) -> Iterator[str]:
-        """Whole lines that the judge lets pass; one that it does not is drawn again.
+    def _filtered(self, line_filter: LineFilter, before: str) -> Iterator[str]:
+        """Whole lines that the filter lets pass; one that it refuses is drawn again.
 
-        ``tail`` is what was read before, as much of it as is known.
+        ``before`` is what was read before, as much of it as is remembered.
         """
         while self.end is None:
             reading, ending = self._stream.reading(), self._ending
@@ -124,31 +115,34 @@ class Generation(Iterator[str]):
                     self._network, self._sampling, self._numbers, reading, window=self._window
                 )
                 self._ending = copy.deepcopy(ending)
-                line = self._new_line(judge, tail)
-                if line is not None:
+                shown, drawn = self._new_line(line_filter, before)
+                text = before + drawn
+                fault = line_filter.fault(text)
+                if fault is None:
                     break
             else:
                 raise CharLSTMError(
-                    f"{TRIES} lines in a row copied {judge.length} characters or more of the "
-                    f"corpus; allow longer copies (--novel), or draw more boldly (--temperature)"
+                    f"{TRIES} lines in a row were thrown away, the last since it {fault}; ask for "
+                    f"fewer lines, allow more (--novel, --new-lines, --unique), or draw more "
+                    f"boldly (--temperature)"
                 )
-            shown, tail = line
+            line_filter.take(text)
+            before = text[-self._window :]
             if shown:
                 yield shown
 
-    def _new_line(self, judge: Judge, tail: str) -> tuple[str, str] | None:
-        """What is shown of a line and the tail behind it; None as soon as it copies."""
+    def _new_line(self, line_filter: LineFilter, before: str) -> tuple[str, str]:
+        """What is shown of a line, and what was drawn; the line ends where it copies."""
         ending = self._ending
-        pieces: list[str] = []
-        while ending.end is None and len(pieces) < LONGEST_LINE:
+        shown, drawn = [], ""
+        text = before[-line_filter.memory :]
+        while ending.end is None and len(drawn) < LONGEST_LINE and not drawn.endswith("\n"):
             character = self._letters[self._stream.draw(measure=self._measure)]
-            tail = (tail + character)[-judge.length :]
-            if len(tail) == judge.length and judge.copies(tail):
-                return None
-            pieces.append(ending.feed(character, self._stream.bits))
-            if character == "\n":
+            text, drawn = (text + character)[-self._window :], drawn + character
+            shown.append(ending.feed(character, self._stream.bits))
+            if line_filter.copies(text):
                 break
-        return "".join(pieces), tail
+        return "".join(shown), drawn
 
 
 def opening(model: Model, network: Network, text: str) -> Reading:
@@ -189,7 +183,7 @@ def generate(
     stop: Sequence[str] = (),
     lines: int | None = None,
     place: Place | None = None,
-    judge: Judge | None = None,
+    line_filter: LineFilter | None = None,
     measure: bool = False,
     whole: bool = False,
     network: Network | None = None,
@@ -199,9 +193,9 @@ def generate(
     It ends before the first ``stop`` text that is generated, and after ``lines`` line ends.
     The same arguments give the same text: text ``sample`` of a random seed has a sequence of
     draws of its own (``random_numbers``). With ``place`` the text goes on from there, and with
-    the draws that follow there unless there is a random seed. A ``judge`` throws away the lines
-    that it refuses. A text that is kept until it is ``whole`` must have an end that can come.
-    ``network`` is the model's, where one was made already.
+    the draws that follow there unless there is a random seed. What ``line_filter`` refuses is
+    thrown away and drawn again. A text that is kept until it is ``whole`` must have an end that
+    can come. ``network`` is the model's, where one was made already.
 
     Raises OptionError and UnknownCharacterError at once, not at the first character.
     """
@@ -212,7 +206,7 @@ def generate(
     require_integer("sample", sample, least=0)
     check_ends(model, sampling, length=length, stop=stop, lines=lines, whole=whole)
     network = network or network_of(model)
-    window = max(sampling.repetition_window, _remembered(judge, stop))
+    window = max(sampling.repetition_window, _remembered(line_filter, stop))
     reading = begin(model, network, seed, window=window, after=place.reading if place else None)
     if random_seed is not None:
         numbers = random_numbers(random_seed, sample)
@@ -229,15 +223,16 @@ def generate(
         length=length,
         stop=stop,
         lines=lines,
-        judge=judge,
+        line_filter=line_filter,
         measure=measure,
         random_seed=random_seed,
     )
 
 
-def _remembered(judge: Judge | None, stop: Sequence[str]) -> int:
-    """How many characters back a filter or a stop text may begin."""
-    return min(LONGEST_WINDOW, max((judge.length if judge else 0, *map(len, stop))))
+def _remembered(line_filter: LineFilter | None, stop: Sequence[str]) -> int:
+    """How many characters back a line, a copied passage or a stop text may begin."""
+    longest = max((line_filter.memory if line_filter else 0, *map(len, stop)))
+    return min(LONGEST_WINDOW, longest)
 
 
 def length_of(asked: int | None, lines: int | None) -> int | None:

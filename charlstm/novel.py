@@ -1,17 +1,18 @@
-"""New lines only: the judge that refuses what a corpus has in one piece.
+"""New lines only: a filter that refuses what a corpus holds, as passages or as whole lines.
 
-The comparison is ``charlstm.novelty``'s; what is done with a refused line ``charlstm.generate``'s.
+The comparison of passages is ``charlstm.novelty``'s.
 """
 
 from collections.abc import Sequence
 
 from charlstm.config import TEXT_FILES, TextOptions, require_integer
 from charlstm.corpus import open_corpus
+from charlstm.line_filter import LineFilter
 from charlstm.novelty import SuffixIndex, read_whole
 from charlstm.sampling import LONGEST_WINDOW
 
 
-class CopyJudge:
+class CopiedPassages:
     """Refuses passages of ``length`` characters that stand in the corpus.
 
     Only a passage of just that length is ever asked for: a longer one holds it.
@@ -23,22 +24,32 @@ class CopyJudge:
         self.length = length
         self._index = SuffixIndex(corpus)
 
-    def copies(self, passage: str) -> bool:
+    def refuses(self, passage: str) -> bool:
         """Whether the corpus holds the passage in one piece."""
         return passage in self._index
 
 
-def judge_of(
+def new_lines_filter(
     places: Sequence[str],
-    length: int,
     text: TextOptions,
-    notes: list[str] | None = None,
     *,
+    novel: int | None = None,
+    new_lines: bool = False,
+    unique: bool = False,
     glob: str = TEXT_FILES,
-) -> CopyJudge:
-    """The judge for a corpus, read as the model that learned from it read it.
+    notes: list[str] | None = None,
+) -> LineFilter:
+    """The filter for a corpus, read as the model that learned from it read it.
 
-    What was normalised goes to ``notes``. Raises OptionError and CorpusError.
+    It refuses lines that copy ``novel`` characters, with ``new_lines`` those that stand in the
+    corpus as lines, with ``unique`` those that came before. What was normalised goes to
+    ``notes``. Raises OptionError and CorpusError.
     """
-    require_integer("novel", length, least=1, most=LONGEST_WINDOW)
-    return CopyJudge(read_whole(open_corpus(places, text, glob), notes).text, length)
+    if novel is not None:
+        require_integer("novel", novel, least=1, most=LONGEST_WINDOW)
+    corpus = read_whole(open_corpus(places, text, glob), notes).text if places else ""
+    return LineFilter(
+        passages=None if novel is None else CopiedPassages(corpus, novel),
+        known=frozenset(corpus.split("\n")) if new_lines else (),
+        unique=unique,
+    )

@@ -7,7 +7,8 @@ from charlstm.batch import Batch, written
 from charlstm.checkpoint import Model
 from charlstm.config import require_integer
 from charlstm.ending import End, Ending
-from charlstm.generate import Generation, Judge, begin, check_ends, generate
+from charlstm.generate import Generation, begin, check_ends, generate
+from charlstm.line_filter import LineFilter
 from charlstm.lstm import Network
 from charlstm.sampling import PLAIN, Sampling
 from charlstm.stream import network_of
@@ -38,7 +39,7 @@ def samples(
     sampling: Sampling = PLAIN,
     stop: Sequence[str] = (),
     lines: int | None = None,
-    judge: Judge | None = None,
+    line_filter: LineFilter | None = None,
     measure: bool = False,
     network: Network | None = None,
 ) -> Iterator[Sample]:
@@ -52,7 +53,7 @@ def samples(
     require_integer("random seed", random_seed, least=0)
     check_ends(model, sampling, length=length, stop=stop, lines=lines, whole=True)
     network = network or network_of(model)
-    if judge is None:
+    if line_filter is None:
         batch = Batch(
             network=network,
             letters=model.vocabulary.characters,
@@ -77,7 +78,7 @@ def samples(
             sampling=sampling,
             stop=stop,
             lines=lines,
-            judge=judge,
+            line_filter=line_filter,
             measure=measure,
             network=network,
         )
@@ -94,7 +95,7 @@ def completed_lines(
     length: int | None = None,
     sampling: Sampling = PLAIN,
     stop: Sequence[str] = (),
-    judge: Judge | None = None,
+    line_filter: LineFilter | None = None,
     measure: bool = False,
     network: Network | None = None,
 ) -> Iterator[tuple[str, Sample]]:
@@ -122,7 +123,7 @@ def completed_lines(
                 sampling=sampling,
                 stop=stop,
                 lines=1,
-                judge=judge,
+                line_filter=line_filter,
                 measure=measure,
                 network=network,
             )

@@ -198,6 +198,7 @@ def test_a_settings_file_with_mistakes(
         (["--load-state", "absent"], 1, ["absent", "--save-state"]),
         (["--load-state", "."], 1, ["directory"]),
         (["--novel", 9], 2, ["--novel needs --corpus"]),
+        (["--new-lines"], 2, ["--new-lines needs --corpus"]),
         (["--corpus", "-"], 2, ["--corpus needs --novel"]),
         (["--novel", 0, "--corpus", "x"], 2, ["novel is 0"]),
         (["--novel", 9, "--corpus", "absent"], 1, ["absent", "no such file"]),

@@ -13,8 +13,9 @@ from charlstm.checkpoint import Model, load_model
 from charlstm.config import Fingerprint, ModelConfig, TextOptions
 from charlstm.errors import CharLSTMError, OptionError, UnknownCharacterError
 from charlstm.generate import LONGEST_LINE, begin, generate
+from charlstm.line_filter import LineFilter
 from charlstm.lstm import Network, Recurrence
-from charlstm.novel import CopyJudge
+from charlstm.novel import CopiedPassages
 from charlstm.runs import find_model
 from charlstm.samples import completed_lines, finished, samples
 from charlstm.sampling import Sampling
@@ -126,8 +127,8 @@ def test_the_line_end_before_a_text_does_not_count(count: int) -> None:
     for sample in samples(model, count=count, random_seed=1, length=1, sampling=hard):
         assert sample.text == "\n"
     likes_line_ends[:] = (50, 0, -50)
-    judge = CopyJudge("b\naa", 3)
-    assert text(model, "a", length=1, judge=judge) == "a"
+    new = LineFilter(passages=CopiedPassages("b\naa", 3))
+    assert text(model, "a", length=1, line_filter=new) == "a"
     assert begin(model, Network(model.weights, model.config), "", window=9).recent == ()
 
 
@@ -377,9 +378,9 @@ CORPUS = "abcab\nacbacb\nbcabca\n"
 def test_new_lines_copy_nothing(seed: int, stop: list[str]) -> None:
     """No passage of so many characters, over line ends and the seed phrase too, is the corpus's."""
     model = make_model("abc\n", seed=seed)
-    judge = CopyJudge(CORPUS, 5)
+    new = LineFilter(passages=CopiedPassages(CORPUS, 5))
     for length in (0, 1, 7, 60):
-        how = {"length": length, "judge": judge, "stop": stop, "random_seed": seed}
+        how = {"length": length, "line_filter": new, "stop": stop, "random_seed": seed}
         generation = generate(model, "abca", **how)  # type: ignore[arg-type]
         written = "".join(generation)
         assert generation.end in ("length", "stop")
@@ -392,7 +393,8 @@ def test_new_lines_copy_nothing(seed: int, stop: list[str]) -> None:
 def test_new_lines_go_on_where_they_were_saved() -> None:
     """A line thrown away leaves no trace in what the network knows."""
     model = make_model("abc\n")
-    generation = generate(model, "abca", random_seed=2, length=60, judge=CopyJudge(CORPUS, 4))
+    new = LineFilter(passages=CopiedPassages(CORPUS, 4))
+    generation = generate(model, "abca", random_seed=2, length=60, line_filter=new)
     written = "".join(generation)
     reading = generation.place().reading
     plain = begin(model, Network(model.weights, model.config), "abca" + written, window=64)
@@ -400,19 +402,68 @@ def test_new_lines_go_on_where_they_were_saved() -> None:
     assert (reading.recent, reading.characters) == (plain.recent, 64)
 
 
+LISTED = LineFilter(known=frozenset(["ab", "b", "aa", "ba"]))
+
+
+@pytest.mark.parametrize("phrase", ["", "a", "\nb", "ba\na"])
+def test_no_line_is_one_of_the_corpus(phrase: str) -> None:
+    """The first line is compared with its phrase; empty lines come, and parts of lines do."""
+    model = make_model("ab\n")
+    model.weights["output.bias"][:] = (0, 0, 1)
+    for sample in samples(model, phrase, count=20, random_seed=3, lines=4, line_filter=LISTED):
+        lines = (phrase.rpartition("\n")[2] + sample.text).split("\n")
+        assert len(lines) == 5
+        assert not set(lines) & {"ab", "b", "aa", "ba"}
+    assert text(model, "a", length=1, line_filter=LineFilter(known={"a", "aa", "ab"})) != "\n"
+
+
+def test_no_line_comes_twice() -> None:
+    """In one text, in several, and in lines that are completed; but for empty ones."""
+    model = make_model("abcdefgh\n")
+    model.weights["output.bias"][-1] += 2
+    one = text(model, length=None, lines=60, line_filter=LineFilter(unique=True)).split("\n")[:-1]
+    assert len(one) == 60
+    filled = [line for line in one if line]
+    assert len(set(filled)) == len(filled)
+    assert len(filled) < 60
+    how = {"random_seed": 1, "line_filter": LineFilter(unique=True)}
+    many = [sample.text for sample in samples(model, "a", count=30, lines=1, **how)]
+    assert len(set(many)) == 30
+    assert many[:9] == [
+        sample.text
+        for sample in samples(
+            model, "a", count=9, lines=1, random_seed=1, line_filter=LineFilter(unique=True)
+        )
+    ]
+    how["line_filter"] = LineFilter(unique=True)
+    completed = [line.text for _, line in completed_lines(model, ["a"] * 30, **how)]
+    assert len(set(completed)) == 30
+
+
+def test_a_line_goes_on_from_what_was_saved() -> None:
+    """It is compared as a whole, also where its beginning is an earlier call's."""
+    model = make_model("ab\n")
+    model.weights["output.bias"][:] = (0, 0, 50)
+    new = LineFilter(known={"ba"})
+    begun = generate(model, "ba", random_seed=1, length=0, line_filter=new)
+    with pytest.raises(CharLSTMError, match="stood in the corpus"):
+        list(generate(model, place=begun.place(), length=1, line_filter=new))
+
+
 def test_where_nothing_is_new_it_is_said() -> None:
     """After a hundred lines, with what to change."""
     model = make_model("ab\n")
-    with pytest.raises(CharLSTMError, match=r"100 lines in a row copied 1 .*--novel.*--temp"):
-        text(model, judge=CopyJudge("ab\n", 1))
+    with pytest.raises(CharLSTMError, match=r"100 lines in a row .*copied 1 .*--novel.*--temp"):
+        text(model, line_filter=LineFilter(passages=CopiedPassages("ab\n", 1)))
     with pytest.raises(OptionError, match="novel is 0"):
-        CopyJudge("ab", 0)
+        CopiedPassages("ab", 0)
 
 
-def test_a_long_line_is_judged_in_pieces() -> None:
+def test_a_long_line_is_filtered_in_pieces() -> None:
     """A text without line ends comes, and takes no more memory as it grows."""
     model = make_model("abcdefgh")
-    endless = generate(model, random_seed=1, judge=CopyJudge("abc", 3))
+    new = LineFilter(passages=CopiedPassages("abc", 3))
+    endless = generate(model, random_seed=1, line_filter=new)
     assert len(next(endless)) == LONGEST_LINE
 
 

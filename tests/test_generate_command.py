@@ -34,6 +34,16 @@ def write(charlstm: Run, trained: Path) -> Any:
     return run
 
 
+def test_new_lines_and_unique_lines(write: Any, trained: Path, tmp_path: Path) -> None:
+    """None of the corpus and none twice; what they need is said."""
+    plain = write("--lines", 40)
+    (tmp_path / "known").write_text(plain[: len(plain) // 2])
+    words = ["--lines", 40, "--new-lines", "--unique", "--corpus", tmp_path / "known"]
+    lines = [line for line in write(*words).split("\n") if line]
+    assert not set(lines) & set((tmp_path / "known").read_text().split("\n"))
+    assert len(set(lines)) == len(lines)
+
+
 def objects(text: str) -> list[dict[str, Any]]:
     """The JSON objects of as many lines."""
     return [json.loads(line) for line in text.splitlines()]

@@ -14,6 +14,7 @@ from charlstm.errors import OptionError
 
 if TYPE_CHECKING:
     from charlstm.checkpoint import Model
+    from charlstm.line_filter import LineFilter
 
 
 class Unknown(StrEnum):
@@ -81,8 +82,13 @@ def generate(
     novel: Annotated[
         int | None, _option("--novel", "Throw away lines that copy N characters of --corpus.")
     ] = None,
+    new_lines: Annotated[
+        bool, _flag("--new-lines", "Throw away lines that --corpus has as lines.")
+    ] = False,
+    unique: Annotated[bool, _flag("--unique", "Throw away lines that came before.")] = False,
     corpus: Annotated[
-        list[str] | None, _option("--corpus", "What --novel compares with; repeatable.", "CORPUS")
+        list[str] | None,
+        _option("--corpus", "What --novel and --new-lines compare with; repeatable.", "CORPUS"),
     ] = None,
     glob: options.Glob = TEXT_FILES,
     random_seed: Annotated[
@@ -126,10 +132,9 @@ def generate(
             "--json": json,
             "--load-state": load_state is not None,
             "--save-state": save_state is not None,
-            "--novel": novel is not None,
-            "--corpus": corpus is not None,
         }
     )
+    _check_corpus(corpus, novel, new_lines)
     if given.file == "-" and "-" in (corpus or ()):
         raise OptionError("seed phrase and corpus are both standard input; name a file for one")
 
@@ -186,8 +191,9 @@ def generate(
         "measure": json,
     }
     console.say_if_typed((given.file, *(corpus or ())), quiet=quiet)
-    if novel is not None:
-        how["judge"] = _judge(loaded, corpus or [], novel, glob, quiet=quiet)
+    if corpus or unique:
+        filters = {"novel": novel, "new_lines": new_lines, "unique": unique, "glob": glob}
+        how["line_filter"] = _line_filter(loaded, corpus or [], filters, quiet=quiet)
     form = writing.Form(raw=raw, echo=echo, json=json, separator=closing, random_seed=drawn)
 
     # All that can be wrong is found before anything is said or written.
@@ -253,19 +259,27 @@ def _check_together(given: dict[str, bool]) -> None:
         for other in others:
             if given[option] and given[other]:
                 raise OptionError(f"{option} and {other} do not go together; leave one out")
-    for option, needed in (("--novel", "--corpus"), ("--corpus", "--novel")):
-        if given[option] and not given[needed]:
-            raise OptionError(f"{option} needs {needed}; see charlstm generate --help")
 
 
-def _judge(model: "Model", corpus: list[str], length: int, glob: str, *, quiet: bool) -> Any:
-    """The judge of new lines for a corpus, read as the model's own was."""
+def _check_corpus(corpus: list[str] | None, novel: int | None, new_lines: bool) -> None:
+    """Raise OptionError for a corpus with nothing to compare, or a comparison without a corpus."""
+    compared = ["--novel"] * (novel is not None) + ["--new-lines"] * new_lines
+    if corpus and not compared:
+        raise OptionError("--corpus needs --novel or --new-lines; see charlstm generate --help")
+    if compared and not corpus:
+        raise OptionError(f"{compared[0]} needs --corpus; see charlstm generate --help")
+
+
+def _line_filter(
+    model: "Model", corpus: list[str], filters: dict[str, Any], *, quiet: bool
+) -> "LineFilter":
+    """The filter of lines for a corpus, read as the model's own was."""
     from charlstm.errors import CorpusError, EncodingError
-    from charlstm.novel import judge_of
+    from charlstm.novel import new_lines_filter
 
     notes: list[str] = []
     try:
-        judge = judge_of(corpus, length, model.text, notes, glob=glob)
+        line_filter = new_lines_filter(corpus, model.text, notes=notes, **filters)
     except EncodingError as error:
         raise CorpusError(
             f"{error.fault}; --corpus is read as the model's own corpus was: convert it, "
@@ -273,4 +287,4 @@ def _judge(model: "Model", corpus: list[str], length: int, glob: str, *, quiet: 
         ) from error
     for note in notes:
         console.say(note, quiet=quiet)
-    return judge
+    return line_filter
