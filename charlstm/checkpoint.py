@@ -6,6 +6,8 @@ No file is ever executed; one that is not sound is refused with a ModelFileError
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,16 +30,14 @@ MOST_NOTES = 1000  # entries of a training summary, which has about thirty
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
-    """A trained network with its vocabulary and its history.
+class Card:
+    """What a model file says of itself: all but the weights.
 
-    ``weights`` are float32 under torch's names. ``training`` sums up the run: val_loss and
-    train_loss (nats per character), steps, seconds, characters_per_second and the like.
-    ``command`` is the command line that makes the model again.
+    ``training`` sums up the run: val_loss and train_loss (nats per character), steps, seconds,
+    characters_per_second and the like. ``command`` is the command line that makes the model again.
     """
 
     config: ModelConfig
-    weights: dict[str, Array] = field(repr=False)
     vocabulary: Vocabulary
     fingerprint: Fingerprint
     text: TextOptions
@@ -45,7 +45,7 @@ class Model:
     command: str
 
     def describe(self) -> dict[str, Any]:
-        """All but the weights, as plain values."""
+        """The card as plain values."""
         return {
             "model": asdict(self.config),
             "vocabulary": self.vocabulary.characters,
@@ -56,6 +56,16 @@ class Model:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Model(Card):
+    """A trained network with its vocabulary and its history.
+
+    ``weights`` are float32 under torch's names.
+    """
+
+    weights: dict[str, Array] = field(repr=False)
+
+
 def save_model(model: Model, path: Path) -> None:
     """Write the model to ``path`` atomically; equal models give equal bytes."""
     metadata = json.dumps({"format": FORMAT, **model.describe()}, sort_keys=True)
@@ -64,10 +74,32 @@ def save_model(model: Model, path: Path) -> None:
 
 def load_model(path: Path) -> Model:
     """Read a model file; ModelFileError says what is wrong with one that cannot be used."""
+    with _opened(path) as file:
+        card = _card(path, file)
+        return Model(**vars(card), weights=_weights(file, card.config))
+
+
+def load_card(path: Path) -> Card:
+    """Read what a model file says of itself, in a time that does not grow with its weights.
+
+    Raises ModelFileError as ``load_model`` does, but for weights that are not finite.
+    """
+    with _opened(path) as file:
+        return _card(path, file)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """An open safetensors file; whatever is found wrong with it becomes a ModelFileError."""
     try:
         check_header(path, follow=True)
         with safe_open(path, framework="numpy") as file:
-            return _checked(path, file)
+            try:
+                yield file
+            except (ValueError, KeyError, TypeError, OptionError, RecursionError) as error:
+                raise ModelFileError(
+                    f"{path}: damaged model file ({reason(error)}); get it again or train a new one"
+                ) from error
     except FileNotFoundError as error:
         raise ModelFileError(f"{path}: no such model file; check the name") from error
     except OSError as error:
@@ -83,50 +115,42 @@ def load_model(path: Path) -> Model:
         ) from error
 
 
-def _checked(path: Path, file: Any) -> Model:
-    """The model in an open safetensors file, every part checked before it is used."""
+def _card(path: Path, file: Any) -> Card:
+    """The card in an open safetensors file, every part checked; the weights are as it says."""
     text = (file.metadata() or {}).get(METADATA_KEY)
     if text is None:
         raise ModelFileError(
             f"{path}: a safetensors file of another program; charlstm reads what its train wrote"
         )
-    try:
-        header = read_description(text)
-        if header["format"] != FORMAT:
-            raise ModelFileError(
-                f"{path}: model format {shown(header['format'])}, but this charlstm reads "
-                f"{FORMAT}; upgrade charlstm, or train the model again"
-            )
-        config = ModelConfig(**header["model"])
-        vocabulary = Vocabulary(header["vocabulary"])
-        if len(vocabulary) != config.vocab_size:
-            raise ValueError(
-                f"{len(vocabulary)} characters for a vocabulary of {config.vocab_size}"
-            )
-        if not _is_summary(header["training"]) or not isinstance(header["command"], str):
-            raise ValueError("training or command is of the wrong type")
-        return Model(
-            config=config,
-            weights=_weights(file, config),
-            vocabulary=vocabulary,
-            fingerprint=Fingerprint(**header["corpus"]),
-            text=TextOptions(**header["text"]),
-            training=header["training"],
-            command=header["command"],
-        )
-    except (ValueError, KeyError, TypeError, OptionError, RecursionError) as error:
+    header = read_description(text)
+    if header["format"] != FORMAT:
         raise ModelFileError(
-            f"{path}: damaged model file ({reason(error)}); get it again or train a new one"
-        ) from error
+            f"{path}: model format {shown(header['format'])}, but this charlstm reads "
+            f"{FORMAT}; upgrade charlstm, or train the model again"
+        )
+    config = ModelConfig(**header["model"])
+    vocabulary = Vocabulary(header["vocabulary"])
+    if len(vocabulary) != config.vocab_size:
+        raise ValueError(f"{len(vocabulary)} characters for a vocabulary of {config.vocab_size}")
+    if not _is_summary(header["training"]) or not isinstance(header["command"], str):
+        raise ValueError("training or command is of the wrong type")
+    _check_tensors(file, config)
+    return Card(
+        config=config,
+        vocabulary=vocabulary,
+        fingerprint=Fingerprint(**header["corpus"]),
+        text=TextOptions(**header["text"]),
+        training=header["training"],
+        command=header["command"],
+    )
 
 
-def _weights(file: Any, config: ModelConfig) -> dict[str, Array]:
-    """The weights, once names, shapes, types and values are what ``config`` promises."""
+def _check_tensors(file: Any, config: ModelConfig) -> None:
+    """Raise ValueError unless names, shapes and types of tensors are what ``config`` promises."""
     names = list(file.keys())
     # Counted first: a header may promise a billion layers.
     if len(names) != 4 * config.num_layers + 3:
         raise ValueError(f"{len(names)} tensors for {config.num_layers} layers")
-    weights = {}
     for name, shape in config.parameter_shapes().items():
         if name not in names:
             raise ValueError(f"no tensor {name}")
@@ -135,6 +159,12 @@ def _weights(file: Any, config: ModelConfig) -> dict[str, Array]:
             raise ValueError(f"{name} has shape {tuple(tensor.get_shape())}, not {shape}")
         if tensor.get_dtype() not in FLOAT_TYPES:
             raise ValueError(f"{name} has type {tensor.get_dtype()}, not float32 or float16")
+
+
+def _weights(file: Any, config: ModelConfig) -> dict[str, Array]:
+    """The weights, all of them finite."""
+    weights = {}
+    for name in config.parameter_shapes():
         weights[name] = file.get_tensor(name).astype(np.float32, copy=False)
         if not np.isfinite(weights[name]).all():
             raise ValueError(f"{name} holds values that are not finite")

@@ -1,6 +1,8 @@
 """Where runs are kept: the names in a run directory, and which model is meant."""
 
+import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from charlstm.errors import CorpusError, ModelFileError, OptionError, TrainingError
@@ -60,13 +62,20 @@ def find_model(place: str | None) -> Path:
         if model.is_file():
             return model
         raise ModelFileError(f"{place}: no {MODEL_FILE} in this directory; name a run or a file")
-    found = [
-        (path.stat().st_mtime_ns, path)
-        for path in RUNS.glob(f"*/{MODEL_FILE}")
-        if path.is_file() and not path.is_symlink()
-    ]
+    found = model_files()
     if not found:
         raise ModelFileError(
             f"no model under {RUNS}/; make one with charlstm train CORPUS, or name one with -m"
         )
-    return max(found)[1]
+    return found[-1]
+
+
+def model_files() -> list[Path]:
+    """The model files of all runs, the newest last."""
+    found = []
+    for path in RUNS.glob(f"*/{MODEL_FILE}"):
+        with suppress(OSError):  # of a run that is closed to us, or was just removed
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode):
+                found.append((status.st_mtime_ns, path))
+    return [path for _, path in sorted(found)]

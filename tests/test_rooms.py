@@ -63,7 +63,9 @@ def test_novelty_loads_neither_torch_nor_rich(play: Path) -> None:
     assert not HEAVY & loaded
 
 
-@pytest.mark.parametrize("command", ["train", "generate", "vocab", "dataset", "inspect", "novelty"])
+@pytest.mark.parametrize(
+    "command", ["train", "generate", "vocab", "dataset", "inspect", "models", "novelty"]
+)
 def test_help_loads_neither_numpy_nor_torch(command: str) -> None:
     """A command's help waits for nothing."""
     loaded = modules_after(f"from charlstm.cli import main; main([{command!r}, '--help'])")

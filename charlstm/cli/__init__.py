@@ -15,7 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 import charlstm
-from charlstm.cli import console, dataset, generate, inspect, novelty, train, vocab
+from charlstm.cli import console, dataset, generate, inspect, models, novelty, train, vocab
 from charlstm.cli.stop import Stop, end_by
 from charlstm.errors import CharLSTMError
 
@@ -42,6 +42,7 @@ app.command("generate")(generate.generate)
 app.command("vocab")(vocab.vocab)
 app.command("dataset")(dataset.dataset)
 app.command("inspect")(inspect.inspect)
+app.command("models")(models.models)
 app.command("novelty")(novelty.novelty)
 
 

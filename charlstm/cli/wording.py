@@ -4,10 +4,21 @@ A model's card may come from anyone: whatever is in the place of a number can be
 """
 
 import math
+import time
 from typing import Any
 
 from charlstm.config import is_finite
 
+DAY = 24 * 3600
+UNITS = (
+    ("year", 365 * DAY),
+    ("month", 30 * DAY),
+    ("week", 7 * DAY),
+    ("day", DAY),
+    ("hour", 3600),
+    ("minute", 60),
+)
+PREFIXES = "kMGTPE"
 NOTHING = "-"  # what stands for a number that there is not
 
 
@@ -37,3 +48,40 @@ def duration(seconds: float) -> str:
     hours, minutes = divmod(minutes, 60)
     parts = [f"{n}{unit}" for n, unit in ((hours, "h"), (minutes, "m"), (rest, "s")) if n]
     return "".join(parts) or "0s"
+
+
+def age(seconds: float) -> str:
+    """How long ago something was, in the largest unit of which there are two or more.
+
+    >>> age(3 * 3600 + 59)
+    '3 hours'
+    """
+    seconds = max(0, int(seconds))
+    for name, length in UNITS:
+        if seconds >= 2 * length:
+            return f"{seconds // length} {name}s"
+    return f"{seconds} second{'' if seconds == 1 else 's'}"
+
+
+def timestamp(seconds: float) -> str | None:
+    """A time since 1970 in UTC, as ISO 8601 writes it; None for one beyond all calendars.
+
+    >>> timestamp(0), timestamp(1e300)
+    ('1970-01-01T00:00:00Z', None)
+    """
+    try:
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def size(count: int) -> str:
+    """A number of bytes, in units of a thousand.
+
+    >>> size(14_200_000)
+    '14.2 MB'
+    """
+    if count < 1000:
+        return f"{count} B"
+    power = min((len(str(count)) - 1) // 3, len(PREFIXES))
+    return f"{count / 1000**power:.1f} {PREFIXES[power - 1]}B"

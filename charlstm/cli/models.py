@@ -1,0 +1,73 @@
+"""``charlstm models``: what there is to name with ``-m``."""
+
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charlstm.cli import console, options, wording
+
+if TYPE_CHECKING:
+    from charlstm.models import ListedModel
+
+HEADER = ("model", "corpus", "sizes", "loss", "age", "size")
+
+
+def models(
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """List the models that -m can name, the newest last.
+
+    Those of the runs here, with corpus, layers x units, validation loss (nats per character), age
+    and size on disk: a table on a terminal, tab-separated lines with a header in a pipe.
+
+    charlstm models --json | jq -r .model
+    """
+    from charlstm.models import list_models
+    from charlstm.runs import RUNS
+
+    found = []
+    for model in list_models():
+        if model.fault:
+            console.say(model.fault, quiet=quiet)
+        if json:
+            console.write_json(_described(model))
+        found.append(model)
+    if not found:
+        console.say(f"no model under {RUNS}/; make one with charlstm train CORPUS", quiet=quiet)
+    terminal = console.is_terminal(sys.stdout)
+    if not json and (found or not terminal):
+        console.write_rows(HEADER, [_row(model, in_words=terminal) for model in found])
+
+
+def _described(model: "ListedModel") -> dict[str, Any]:
+    """A model for other programs; what is not known of a damaged one is null."""
+    card = model.card
+    return {
+        "model": model.name,
+        "corpus": card and card.fingerprint.name,
+        "num_layers": card and card.config.num_layers,
+        "hidden_size": card and card.config.hidden_size,
+        "parameters": card and card.config.parameters,
+        "val_loss": card and wording.number(card.training.get("val_loss")),
+        "modified": wording.timestamp(model.modified),
+        "bytes": model.size,
+        "error": model.fault,
+    }
+
+
+def _row(model: "ListedModel", *, in_words: bool) -> tuple[str, ...]:
+    """A model as a line of the table: for people, or in plain numbers for other programs."""
+    seconds = time.time() - model.modified
+    age = wording.age(seconds) if in_words else str(max(0, int(seconds)))
+    size = wording.size(model.size) if in_words else str(model.size)
+    card = model.card
+    if card is None:
+        return (model.name, wording.NOTHING, "damaged", wording.NOTHING, age, size)
+    sizes = f"{card.config.num_layers} x {card.config.hidden_size}"
+    loss, shown = wording.number(card.training.get("val_loss")), wording.NOTHING
+    if loss is not None:
+        shown = f"{loss:.3f}" if in_words else str(loss)
+    return (model.name, card.fingerprint.name, sizes, shown, age, size)
