@@ -5,22 +5,28 @@ import itertools
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from charlstm.config import ModelConfig
+from charlstm.checkpoint import load_model
+from charlstm.config import ModelConfig, TextOptions
+from charlstm.dataset import load_dataset
 from charlstm.errors import OptionError
 from charlstm.lstm import Network, Recurrence
+from charlstm.training import evaluate as validation
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.device import choose_device, choose_precision
 from charlstm.training.evaluate import evaluate
+from charlstm.training.events import Finished
 from charlstm.training.group import Group
 from charlstm.training.lanes import Lanes
 from charlstm.training.learner import Learner, learning_rate
 from charlstm.training.model import CharLSTM, dropout_mask
+from charlstm.training.run import train
 
 CPU = torch.device("cpu")
 
@@ -128,6 +134,43 @@ def test_the_validation_loss_is_that_of_one_walk(n: int, tolerance: float) -> No
         total += np.log(np.exp(logits).sum()) - logits[following]
     loss = evaluate(model, ids, device=CPU, bf16=False)
     assert loss == pytest.approx(total / (n - 1), abs=tolerance)
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[CharLSTM, np.ndarray]:
+    """A network that learned a play for some seconds, and the play's ids."""
+    play = Path(__file__).parents[1] / "corpora/a-bell-for-cold-hythe.txt"
+    run = tmp_path_factory.mktemp("learned") / "run"
+    settings = Settings(
+        steps=250, eval_every=250, hidden_size=96, seq_length=48, device="cpu", threads=1
+    )
+    dataset = load_dataset([str(play)], TextOptions())
+    *_, finished = train(dataset, settings, places=[str(play)], output=run)
+    assert isinstance(finished, Finished)
+    kept = load_model(finished.model)
+    model = CharLSTM(kept.config)
+    model.load_state_dict({name: torch.from_numpy(w) for name, w in kept.weights.items()})
+    return model, dataset.ids
+
+
+@pytest.mark.parametrize("characters", [5_242, 52_000])
+def test_segments_of_a_walk_begin_as_if_they_had_read_all_before(
+    learned: tuple[CharLSTM, np.ndarray], monkeypatch: pytest.MonkeyPatch, characters: int
+) -> None:
+    """On a network that remembers: the loss is that of one walk to a ten-thousandth of a nat."""
+    model, ids = learned[0], learned[1][-characters:]
+
+    def loss() -> float:
+        return evaluate(model, ids, device=CPU, bf16=False)
+
+    in_segments = loss()
+    monkeypatch.setattr(validation, "WARM_UP", 1)
+    begun_blind = loss()
+    monkeypatch.setattr(validation, "LANES", 1)
+    in_one_walk = loss()
+    assert in_one_walk < 2.2
+    assert in_segments == pytest.approx(in_one_walk, abs=1e-4)
+    assert begun_blind - in_one_walk > 5e-4
 
 
 def test_validation_leaves_no_trace() -> None:

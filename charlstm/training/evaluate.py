@@ -28,8 +28,9 @@ def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device, bf16: bool) -> 
     """Mean cross-entropy, nats per character, of every character of ``ids`` but the first.
 
     For speed the text is walked in lanes side by side. Each has read the WARM_UP characters
-    before its part, which brings the mean to within 0.001 of one walk from end to end. The
-    model's training mode and its carried states are left alone.
+    before its part, which brings the mean to within 0.0001 of one walk from end to end (measured:
+    0.00001 and less, see ``benchmarks/README.md``). The model's training mode and its carried
+    states are left alone.
     """
     m = len(ids) - 1  # predictions
     lanes = _lanes(len(ids))
