@@ -327,6 +327,41 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cuda", "mps", "chosen"),
+    [(True, True, "cuda"), (True, False, "cuda"), (False, True, "cpu"), (False, False, "cpu")],
+)
+def test_an_apple_gpu_is_used_only_where_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, chosen: str
+) -> None:
+    """Nobody has tried it yet."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert choose_device("auto") == chosen
+    if mps:
+        assert choose_device("mps") == "mps"
+
+
+def test_a_copy_is_waited_for_but_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere the numbers may change before they are copied."""
+    waits: list[bool] = []
+    copy_to = torch.Tensor.to
+
+    def recorded(tensor: torch.Tensor, *words: Any, **options: Any) -> torch.Tensor:
+        waits.append(not options.get("non_blocking", False))
+        return copy_to(tensor, *words, **options)
+
+    ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], np.uint8), 60)
+    learners = [
+        Learner(config(), Lanes(ids, 4, 8, 3), text=text) for text in (None, torch.tensor(ids))
+    ]
+    monkeypatch.setattr(torch.Tensor, "to", recorded)
+    for learner in learners:
+        learner.step()
+    assert waits
+    assert all(waits)
+
+
+@pytest.mark.parametrize(
     "values",
     [
         {"hidden_size": 0},

@@ -126,7 +126,9 @@ def train(
     encoding: options.Encoding = "utf-8",
     lowercase: options.Lowercase = False,
     min_count: options.MinCount = 1,
-    device: Annotated[Device, typer.Option("--device", help="Where to train.")] = Device.AUTO,
+    device: Annotated[
+        Device, typer.Option("--device", help="Where to train; mps, an Apple GPU, is untested.")
+    ] = Device.AUTO,
     precision: Annotated[
         Precision, typer.Option("--precision", help="Arithmetic of matrix products.")
     ] = Precision.AUTO,

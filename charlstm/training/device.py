@@ -9,12 +9,13 @@ from charlstm.training.config import TrainConfig
 
 
 def choose_device(asked: str) -> str:
-    """``asked`` if it is there; for ``auto`` the first there is of cuda, mps and cpu.
+    """``asked`` if it is there; for ``auto`` cuda if it is there, else cpu.
 
-    Raises OptionError for a device that is not there.
+    An Apple GPU (mps) must be asked for, since training on one is untested. Raises OptionError
+    for a device that is not there.
     """
     if asked == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if is_there(name))
+        return "cuda" if is_there("cuda") else "cpu"
     if not is_there(asked):
         raise OptionError(f"device {asked} is not there on this machine; say --device cpu or auto")
     return asked

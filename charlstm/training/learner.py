@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -266,9 +267,17 @@ class Learner:
         """The ids of ``step`` and the one that follows, (T + 1, B), of this process's lanes."""
         places = self.lanes.places(step)[:, self.group.rank :: self.group.size]
         if self.text is None:
-            window = torch.from_numpy(self.lanes.ids[places].astype(np.int64))
-            return window.to(self.device, non_blocking=True)
-        return self.text[torch.from_numpy(places).to(self.device, non_blocking=True)].long()
+            return self._to_device(self.lanes.ids[places].astype(np.int64))
+        return self.text[self._to_device(places)].long()
+
+    def _to_device(self, values: npt.NDArray[np.int64]) -> Tensor:
+        """The values as a tensor on the device; on CUDA nobody waits for the copy.
+
+        On MPS such a copy may read memory that is already used for something else
+        (github.com/pytorch/pytorch/issues/189690).
+        """
+        tensor = torch.from_numpy(values)
+        return tensor.to(self.device, non_blocking=self.device.type == "cuda")
 
 
 def resident(ids: Ids, device: str) -> Tensor | None:
