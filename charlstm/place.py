@@ -42,7 +42,7 @@ def fingerprint(model: Model) -> str:
 
 
 def save_place(place: Place, path: Path, model: Model) -> None:
-    """Write the place to ``path`` atomically; equal places give equal bytes."""
+    """Write the place to ``path`` atomically, or where that leads to; equal places, equal bytes."""
     version, words, gauss = place.numbers
     assert version == VERSION
     assert gauss is None  # only gauss() would have left something
@@ -60,14 +60,15 @@ def save_place(place: Place, path: Path, model: Model) -> None:
         "random": np.array(words, np.uint32),  # (625,): the last is the position
     }
     write_atomically(
-        path, save(tensors, metadata={METADATA_KEY: json.dumps(description, sort_keys=True)})
+        _target(path),
+        save(tensors, metadata={METADATA_KEY: json.dumps(description, sort_keys=True)}),
     )
 
 
 def load_place(path: Path, model: Model) -> Place:
     """Read what ``save_place`` wrote; PlaceError says what is wrong with a file that is none."""
     try:
-        check_header(path, follow=False)
+        check_header(path, follow=True)
         with safe_open(path, framework="numpy") as file:
             return _checked(path, file, model)
     except FileNotFoundError as error:
@@ -85,16 +86,17 @@ def load_place(path: Path, model: Model) -> Place:
 def check_target(path: Path) -> None:
     """Raise PlaceError, before a text is written, where its place could not be saved.
 
-    What exists there is replaced only if it is a saved place.
+    What exists there, or where a link leads to, is replaced only if it is a saved place.
     """
     try:
-        if not path.parent.is_dir():
-            raise PlaceError(f"{path}: no such directory; make {path.parent} first")
-        if not os.access(path.parent, os.W_OK):
+        target = _target(path)
+        if not target.parent.is_dir():
+            raise PlaceError(f"{path}: no such directory; make {target.parent} first")
+        if not os.access(target.parent, os.W_OK):
             raise PermissionError(errno.EACCES, "permission denied in its directory")
-        if regular_size(path, follow=False):
-            check_header(path, follow=False)
-            with safe_open(path, framework="numpy") as file:
+        if regular_size(target, follow=True):
+            check_header(target, follow=True)
+            with safe_open(target, framework="numpy") as file:
                 if METADATA_KEY not in (file.metadata() or {}):
                     raise ValueError("a safetensors file of another kind")
     except FileNotFoundError:
@@ -105,6 +107,11 @@ def check_target(path: Path) -> None:
         raise PlaceError(
             f"{path}: exists and is no saved state of a text; name another file, or remove it"
         ) from error
+
+
+def _target(path: Path) -> Path:
+    """The file that ``path`` stands for: a link that the user names is followed, and stays."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def _checked(path: Path, file: Any, model: Model) -> Place:

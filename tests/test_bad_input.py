@@ -195,6 +195,8 @@ def test_a_settings_file_with_mistakes(
         (["--save-state", "absent/s"], 1, ["absent/s", "no such directory"]),
         (["--save-state", "/dev/null"], 1, ["/dev/null", "device"]),
         (["--save-state", "."], 1, ["directory"]),
+        (["--save-state", "-"], 2, ["--save-state -", "name a file"]),
+        (["--load-state", "-"], 2, ["--load-state -", "name a file"]),
         (["--load-state", "absent"], 1, ["absent", "--save-state"]),
         (["--load-state", "."], 1, ["directory"]),
         (["--novel", 9], 2, ["--novel needs --corpus"]),

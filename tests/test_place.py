@@ -173,20 +173,21 @@ def test_descriptions_that_cannot_be_are_refused(
 
 
 def test_files_that_are_none_of_ours(saved: Path, tmp_path: Path) -> None:
-    """Absent, empty, cut short, of another kind, a link, a directory, a pipe."""
+    """Absent, empty, cut short, of another kind, a directory, a pipe, links to such."""
     data = saved.read_bytes()
     (tmp_path / "empty").touch()
     (tmp_path / "cut").write_bytes(data[:-9])
     (tmp_path / "long").write_bytes((1 << 40).to_bytes(8, "little") + data)
     (tmp_path / "text").write_text("to be or not to be")
     save_model(MODEL, tmp_path / "model")
-    (tmp_path / "link").symlink_to(saved)
+    (tmp_path / "link").symlink_to("text")
+    (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "dir").mkdir()
     os.mkfifo(tmp_path / "fifo")
-    for name in ("absent", "empty", "cut", "long", "text", "model", "link", "dir", "fifo"):
+    for name in ("absent", "empty", "cut", "long", "text", "model", "link", "loop", "dir", "fifo"):
         with pytest.raises(PlaceError, match=f"{name}: "):
             load_place(tmp_path / name, MODEL)
-    for name in ("text", "model", "link", "dir", "fifo", "none/file"):
+    for name in ("text", "model", "link", "loop", "dir", "fifo", "none/file"):
         with pytest.raises(PlaceError, match=name):
             check_target(tmp_path / name)
     for name in ("absent", "empty", "state"):
@@ -210,3 +211,23 @@ def test_a_damaged_file_is_refused_or_harmless(
     except PlaceError:
         return
     assert len("".join(generate(MODEL, place=place, length=5))) == 5
+
+
+def test_a_link_that_is_named_is_followed(tmp_path: Path) -> None:
+    """The state is read from, and written to, the file that it leads to; the link stays one."""
+    (tmp_path / "elsewhere").mkdir()
+    link, target = tmp_path / "link", tmp_path / "elsewhere/state"
+    link.symlink_to("elsewhere/state")
+    first = generate(MODEL, random_seed=1, length=9)
+    "".join(first)
+    check_target(link)
+    save_place(first.place(), link, MODEL)
+    assert link.is_symlink()
+    saved = target.read_bytes()
+    assert [path.name for path in target.parent.iterdir()] == ["state"]
+    second = generate(MODEL, random_seed=None, length=9, place=load_place(link, MODEL))
+    "".join(second)
+    check_target(link)
+    save_place(second.place(), link, MODEL)
+    assert link.is_symlink()
+    assert target.read_bytes() != saved

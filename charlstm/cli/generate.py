@@ -135,6 +135,7 @@ def generate(
         }
     )
     _check_corpus(corpus, novel, new_lines)
+    options.check_states(load_state=load_state, save_state=save_state)
     if given.file == "-" and "-" in (corpus or ()):
         raise OptionError("seed phrase and corpus are both standard input; name a file for one")
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from enum import IntEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from charlstm.errors import OptionError
 
 CORPUS_HELP = "Files, directories (the *.txt below them; see --glob), or - for standard input."
 
@@ -55,3 +58,11 @@ def strongest(ctx: typer.Context, names: Sequence[str]) -> list[str]:
     """The parameters among ``names`` that the strongest source sets; none if all have defaults."""
     best = max(source(ctx, name) for name in names)
     return [name for name in names if best and source(ctx, name) == best]
+
+
+def check_states(**paths: Path | None) -> None:
+    """Raise OptionError for a state that is to come from, or go to, a standard stream."""
+    for name, path in paths.items():
+        if path is not None and str(path) == "-":
+            option = f"--{name.replace('_', '-')}"
+            raise OptionError(f"{option} -: a state is no stream of characters; name a file")
