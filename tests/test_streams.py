@@ -298,7 +298,7 @@ def hostile_model(path: Path) -> Path:
         (["inspect", "-m", "model"], "\\x1b"),
         (["inspect", "-m", "model", "--json"], "evil"),
         (["inspect", "-m", EVIL], "no such model"),
-        (["inspect", "-m", "damaged" + EVIL], "cut short"),
+        (["inspect", "-m", "damaged" + EVIL], "no model of charlstm"),
         (["generate", "-m", "model", "--seed", EVIL + "x"], "never saw"),
         (["vocab", "text" + EVIL], "\\x1b"),
         (["vocab", "broken" + EVIL], "0xff"),
