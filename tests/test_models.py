@@ -5,6 +5,7 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.numpy import load_file, save_file
@@ -187,6 +188,35 @@ def test_a_model_that_goes_away_meanwhile_is_left_out() -> None:
     other = "b" if first.name == "runs/a" else "a"
     Path("runs", other, "model.safetensors").unlink()
     assert list(listing) == []
+
+
+@pytest.mark.parametrize("words", [["generate", "-n", 5, "--random-seed", 1], ["inspect"]])
+def test_the_model_that_is_taken_without_a_name_is_described(
+    charlstm: Run, words: list[object]
+) -> None:
+    """In one line on stderr: what it learned from, how well, and when."""
+    run("old", 90_000, made("verse"))
+    run("new", 3 * 3600 + 5, made("play", 1.4364))
+    done = charlstm(*words)
+    assert done.stderr.decode() == "model: runs/new (play, 1.436 nats, 3 hours old)\n"
+    assert charlstm(*words, "-q").stderr == b""
+    assert charlstm(*words, "-m", "runs/new").stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("corpus", "loss", "line"),
+    [
+        ("play", None, "model: runs/x (play, 2 minutes old)"),
+        ("play", "low", "model: runs/x (play, 2 minutes old)"),
+        ("x" * 200, 2, f"model: runs/x ({'x' * 60}..., 2.000 nats, 2 minutes old)"),
+    ],
+)
+def test_a_card_that_does_not_say_all(corpus: str, loss: Any, line: str) -> None:
+    """What is missing is left out, and what is long is cut."""
+    path = run("x", 121) / "model.safetensors"
+    assert wording.model_taken(path, made(corpus, loss)) == line
+    path.unlink()
+    assert wording.model_taken(path, made("play")) == "model: runs/x (play, 1.436 nats)"
 
 
 @pytest.mark.parametrize(

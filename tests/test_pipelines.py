@@ -69,7 +69,7 @@ def kept(out: str, desk: Path) -> None:
     assert (desk / "once.txt").read_text() == out
     assert len(out) == len("Once") + 2000
     log = (desk / "once.log").read_text()
-    assert re.fullmatch(r"model: runs/\S+/model.safetensors\nrandom seed: \d+\n", log)
+    assert re.fullmatch(r"model: runs/\S+ \([^\n]+ old\)\nrandom seed: \d+\n", log)
 
 
 def four_temperatures(out: str, desk: Path) -> None:

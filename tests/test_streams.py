@@ -1,6 +1,7 @@
 """Streams, exits and terminals: the manners of a Unix command, seen from outside."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -54,7 +55,7 @@ def test_what_was_drawn_or_chosen_is_said_on_stderr(
     (runs / "verse").symlink_to(trained)
     one = charlstm("generate", "-n", 40, cwd=tmp_path)
     said = one.stderr.decode().splitlines()
-    assert said[0] == "model: runs/verse/model.safetensors"
+    assert re.fullmatch(r"model: runs/verse \(verse, \d\.\d{3} nats, \d+ \w+ old\)", said[0])
     assert said[1].startswith("random seed: ")
     seed = said[1].removeprefix("random seed: ")
     two = charlstm("generate", "-n", 40, "--random-seed", seed, "-q", cwd=tmp_path)

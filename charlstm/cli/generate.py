@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlstm.cli import console, options, reading, writing
+from charlstm.cli import console, options, reading, wording, writing
 from charlstm.cli.stop import Stop, end_by
 from charlstm.config import TEXT_FILES
 from charlstm.errors import OptionError
@@ -224,7 +224,7 @@ def generate(
                 how["place"] = place.load_place(load_state, loaded)
             generation = texts.generate(loaded, phrase, whole=json, **how)
     if model is None:
-        console.say(f"model: {path}", quiet=quiet)
+        console.say(wording.model_taken(path, loaded), quiet=quiet)
     if random_seed is None and drawn is not None:
         console.say(f"random seed: {drawn}", quiet=quiet)
     if left_out:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from charlstm.cli import console, options
-from charlstm.cli.wording import NOTHING, duration, nats, number
+from charlstm.cli.wording import NOTHING, duration, model_taken, nats, number
 from charlstm.errors import OptionError
 
 VOCABULARY = 200  # characters shown of a vocabulary that may have thousands,
@@ -51,7 +51,7 @@ def inspect(
     path = find_model(model)
     loaded = load_model(path)
     if model is None:
-        console.say(f"model: {path}", quiet=quiet)
+        console.say(model_taken(path, loaded), quiet=quiet)
     card = {**loaded.describe(), "parameters": loaded.config.parameters}
     if json:
         console.write_json(card)

@@ -1,14 +1,20 @@
-"""Measured things in a person's words: losses, times, sizes.
+"""Measured things in a person's words: losses, times, sizes, and a model in one line.
 
 A model's card may come from anyone: whatever is in the place of a number can be given.
 """
 
 import math
 import time
-from typing import Any
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from charlstm.config import is_finite
 
+if TYPE_CHECKING:
+    from charlstm.checkpoint import Card
+
+LONGEST_NAME = 60  # characters shown of a corpus's name in a line
 DAY = 24 * 3600
 UNITS = (
     ("year", 365 * DAY),
@@ -61,6 +67,18 @@ def age(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds // length} {name}s"
     return f"{seconds} second{'' if seconds == 1 else 's'}"
+
+
+def model_taken(path: Path, card: "Card") -> str:
+    """The line that says which model of a run was taken, where nobody named one."""
+    name = card.fingerprint.name
+    parts = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."]
+    loss = number(card.training.get("val_loss"))
+    if loss is not None:
+        parts.append(f"{loss:.3f} nats")
+    with suppress(OSError):  # it may have been removed since it was read
+        parts.append(f"{age(time.time() - path.stat().st_mtime)} old")
+    return f"model: {path.parent} ({', '.join(parts)})"
 
 
 def timestamp(seconds: float) -> str | None:
