@@ -4,11 +4,12 @@ Names here are stable; the modules below them may change. Torch is never importe
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from charlstm.checkpoint import Model, load_model
-from charlstm.config import require_integer
+from charlstm.config import require_flag, require_integer, require_text, shown
+from charlstm.errors import OptionError
 from charlstm.generate import Generation, begin, generate, length_of
 from charlstm.runs import find_model
 from charlstm.sampling import PLAIN, Sampling, probabilities
@@ -24,15 +25,20 @@ def load(path: str | os.PathLike[str] | None = None) -> "TextModel":
     numpy is fastest with one thread (``OPENBLAS_NUM_THREADS=1`` before it is imported), which is
     also what the command computes with, to the last bit.
     """
-    return TextModel(load_model(find_model(os.fspath(path) if path is not None else None)))
+    try:
+        place = None if path is None else os.fsdecode(path)
+    except TypeError as error:
+        raise OptionError(f"path is {shown(path)}; it must be a text or a path") from error
+    return TextModel(load_model(find_model(place)))
 
 
 class TextModel:
     """A trained model, ready to use; made by ``load``.
 
-    Errors are CharLSTMError: wrong values and characters that the model never saw are found when
-    a method is called. ``unknown`` says what becomes of such characters in a text that is given:
-    ``"error"``, ``"skip"`` or ``"nearest"``, as on the command line; ``known`` shows it.
+    Errors are CharLSTMError. Wrong values, and characters that the model never saw, are found
+    when a method is called, and are a ValueError, too. Numbers may be numpy's. ``unknown`` says
+    what becomes of unknown characters in a text that is given: ``"error"``, ``"skip"`` or
+    ``"nearest"``, as on the command line; ``known`` shows it.
     """
 
     def __init__(self, model: Model) -> None:
@@ -92,7 +98,10 @@ class TextModel:
                 print(character, end="", flush=True)
         """
         if length is not None:
-            require_integer("length", length, least=0)
+            length = require_integer("length", length, least=0)
+        if lines is not None:
+            lines = require_integer("lines", lines, least=1)
+        require_flag("measure", measure)
         sampling = Sampling(
             temperature=temperature,
             top_k=top_k,
@@ -102,14 +111,14 @@ class TextModel:
             repetition_window=repetition_window,
         )
         cased = self._model.text.cased
-        stops = [cased(text) for text in ([stop] if isinstance(stop, str) else stop)]
+        stops = [cased(text) for text in _texts("stop", stop)]
         return generate(
             self._model,
-            read_seed(self._model, seed, unknown),
+            read_seed(self._model, require_text("seed", seed), unknown),
             random_seed=drawn_seed() if random_seed is None else random_seed,
             sample=sample,
             length=length_of(length, lines),
-            sampling=sampling.banning(cased(ban), self.vocabulary),
+            sampling=sampling.banning(cased(require_text("ban", ban)), self.vocabulary),
             stop=stops,
             lines=lines,
             measure=measure,
@@ -123,7 +132,8 @@ class TextModel:
         It leaves out what has nothing near it among the characters that the model knows.
         """
         left_out: list[str] = []
-        return read_seed(self._model, text, unknown, left_out), "".join(left_out)
+        read = read_seed(self._model, require_text("text", text), unknown, left_out)
+        return read, "".join(left_out)
 
     def score(self, text: str, *, unknown: Unknown = "error") -> Score:
         """How surprising each character of ``text`` is, and the text as a whole.
@@ -132,7 +142,8 @@ class TextModel:
 
         The text is read as the beginning of a line, as seed phrases are.
         """
-        return score(self._model, read_seed(self._model, text, unknown), network=self._network)
+        read = read_seed(self._model, require_text("text", text), unknown)
+        return score(self._model, read, network=self._network)
 
     def predict(
         self, seed: str = "", *, top: int | None = None, unknown: Unknown = "error"
@@ -143,10 +154,21 @@ class TextModel:
         phrase is read as ``generate`` reads it.
         """
         if top is not None:
-            require_integer("top", top, least=1)
-        phrase = read_seed(self._model, seed, unknown)
+            top = require_integer("top", top, least=1)
+        phrase = read_seed(self._model, require_text("seed", seed), unknown)
         reading = begin(self._model, self._network, phrase, window=1)
         stream = Stream(self._network, PLAIN, random_numbers(0), reading)
         shares = probabilities(stream.logits(), PLAIN).tolist()
         ranked = sorted(zip(self.vocabulary, shares, strict=True), key=lambda pair: -pair[1])
         return ranked[:top]
+
+
+def _texts(name: str, value: object) -> list[str]:
+    """A text, or several, as a list; OptionError for anything else."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Iterable) and not isinstance(value, bytes):
+        texts = list(value)
+        if all(isinstance(text, str) for text in texts):
+            return texts
+    raise OptionError(f"{name} is {shown(value)}; it must be a text or a list of texts")

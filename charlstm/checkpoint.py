@@ -18,7 +18,7 @@ from safetensors.numpy import save
 
 from charlstm.config import Fingerprint, ModelConfig, TextOptions, shown
 from charlstm.description import check_header, read_description, reason
-from charlstm.errors import ModelFileError, OptionError
+from charlstm.errors import ModelFileError
 from charlstm.files import write_atomically
 from charlstm.lstm import Array
 from charlstm.vocab import Vocabulary
@@ -96,7 +96,7 @@ def _opened(path: Path) -> Iterator[Any]:
         with safe_open(path, framework="numpy") as file:
             try:
                 yield file
-            except (ValueError, KeyError, TypeError, OptionError, RecursionError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise ModelFileError(
                     f"{path}: damaged model file ({reason(error)}); get it again or train a new one"
                 ) from error

@@ -7,7 +7,9 @@ can share them.
 import codecs
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 from charlstm.errors import OptionError
 
@@ -29,13 +31,17 @@ def is_finite(value: float) -> bool:
     return abs(value) <= sys.float_info.max
 
 
-def require_integer(name: str, value: object, *, least: int, most: float = math.inf) -> None:
-    """Raise OptionError unless ``value`` is a whole number from ``least`` to ``most``."""
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        limit = "" if most == math.inf else f" and at most {most}"
-        raise OptionError(
-            f"{name} is {shown(value)}; it must be a whole number of at least {least}{limit}"
-        )
+def require_integer(name: str, value: object, *, least: int, most: float = math.inf) -> int:
+    """``value`` as an int; OptionError unless it is a whole number from ``least`` to ``most``.
+
+    Numbers of numpy are numbers, too; true and false are none.
+    """
+    if isinstance(value, Integral) and not isinstance(value, bool) and least <= int(value) <= most:
+        return int(value)
+    limit = "" if most == math.inf else f" and at most {most}"
+    raise OptionError(
+        f"{name} is {shown(value)}; it must be a whole number of at least {least}{limit}"
+    )
 
 
 def require_number(
@@ -46,19 +52,40 @@ def require_number(
     most: float = math.inf,
     below: float = math.inf,
     open_below: bool = False,
-) -> None:
-    """Raise OptionError unless ``least <= value <= most`` and ``value < below``.
+) -> float:
+    """``value`` as it is, or as a float; OptionError unless it is finite and within the bounds.
 
-    Where ``open_below``, ``least`` itself is refused too.
+    These are ``least <= value <= most`` and ``value < below``; where ``open_below``, ``least``
+    itself is refused too. Numbers of numpy are numbers, too; true and false are none.
     """
-    if isinstance(value, int | float) and not isinstance(value, bool) and is_finite(value):
-        above = value > least if open_below else value >= least
-        if above and value <= most and value < below:
-            return
+    if isinstance(value, Real) and not isinstance(value, bool):
+        number = value if isinstance(value, int | float) else float(value)
+        above = number > least if open_below else number >= least
+        if is_finite(number) and above and number <= most and number < below:
+            return number
     bound = f"above {least:g}" if open_below else f"of at least {least:g}"
     limit = "" if below == math.inf else f" and below {below:g}"
     limit = limit if most == math.inf else f" and at most {most:g}"
     raise OptionError(f"{name} is {shown(value)}; it must be a number {bound}{limit}")
+
+
+def require_flag(name: str, value: object) -> None:
+    """Raise OptionError unless ``value`` is true or false."""
+    if not isinstance(value, bool):
+        raise OptionError(f"{name} is {shown(value)}; it must be true or false")
+
+
+def require_text(name: str, value: object) -> str:
+    """``value``; OptionError unless it is a text."""
+    if not isinstance(value, str):
+        raise OptionError(f"{name} is {shown(value)}; it must be a text")
+    return value
+
+
+def set_checked(record: object, values: Mapping[str, object]) -> None:
+    """Let fields of a frozen record have the values that a check returned."""
+    for name, value in values.items():
+        object.__setattr__(record, name, value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,13 +104,17 @@ class ModelConfig:
     residual: bool = True
 
     def __post_init__(self) -> None:
-        require_integer("vocab size", self.vocab_size, least=2)
-        require_integer("embedding size", self.embedding_size, least=1)
-        require_integer("hidden size", self.hidden_size, least=1)
-        require_integer("number of layers", self.num_layers, least=1)
-        require_number("dropout", self.dropout, least=0, below=1)
-        if not isinstance(self.residual, bool):
-            raise OptionError(f"residual is {shown(self.residual)}; it must be true or false")
+        set_checked(
+            self,
+            {
+                "vocab_size": require_integer("vocab size", self.vocab_size, least=2),
+                "embedding_size": require_integer("embedding size", self.embedding_size, least=1),
+                "hidden_size": require_integer("hidden size", self.hidden_size, least=1),
+                "num_layers": require_integer("number of layers", self.num_layers, least=1),
+                "dropout": require_number("dropout", self.dropout, least=0, below=1),
+            },
+        )
+        require_flag("residual", self.residual)
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """The name and shape of every weight, as torch names them."""
@@ -120,9 +151,8 @@ class TextOptions:
             raise OptionError(
                 f"encoding {shown(self.encoding)} is unknown; try utf-8, latin-1, cp1252 or utf-16"
             ) from error
-        require_integer("min count", self.min_count, least=1)
-        if not isinstance(self.lowercase, bool):
-            raise OptionError(f"lowercase is {shown(self.lowercase)}; it must be true or false")
+        set_checked(self, {"min_count": require_integer("min count", self.min_count, least=1)})
+        require_flag("lowercase", self.lowercase)
 
     def cased(self, text: str) -> str:
         """``text`` in the case that is learned.
@@ -142,6 +172,6 @@ class Fingerprint:
     characters: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not isinstance(self.sha256, str):
-            raise OptionError("a fingerprint's name and sha256 must be texts")
-        require_integer("characters", self.characters, least=1)
+        require_text("name", self.name)
+        require_text("sha256", self.sha256)
+        set_checked(self, {"characters": require_integer("characters", self.characters, least=1)})

@@ -130,7 +130,7 @@ def open_dataset(directory: Path) -> Dataset:
             raise ValueError("ids and description do not agree")
         fingerprint = Fingerprint(**description["corpus"])
         return Dataset(ids, vocabulary, fingerprint, TextOptions(**description["text"]))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, OptionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CorpusError(
             f"{directory}: damaged dataset ({reason(error)}); make it again with charlstm dataset"
         ) from error

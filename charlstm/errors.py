@@ -13,7 +13,7 @@ class CharLSTMError(Exception):
     exit_code = 1
 
 
-class OptionError(CharLSTMError):
+class OptionError(CharLSTMError, ValueError):
     """A value that was asked for makes no sense, whatever the files hold."""
 
     exit_code = 2
@@ -46,10 +46,8 @@ class TrainingError(CharLSTMError):
     """A training run cannot start or cannot go on."""
 
 
-class UnknownCharacterError(CharLSTMError):
+class UnknownCharacterError(OptionError):
     """A text holds characters that the vocabulary lacks; ``characters`` has them, each once."""
-
-    exit_code = 2
 
     def __init__(self, characters: str) -> None:
         self.characters = characters

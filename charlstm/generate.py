@@ -200,10 +200,10 @@ def generate(
     Raises OptionError and UnknownCharacterError at once, not at the first character.
     """
     if random_seed is not None:
-        require_integer("random seed", random_seed, least=0)
+        random_seed = require_integer("random seed", random_seed, least=0)
     elif place is None:
         raise OptionError("no random seed; give a whole number")
-    require_integer("sample", sample, least=0)
+    sample = require_integer("sample", sample, least=0)
     check_ends(model, sampling, length=length, stop=stop, lines=lines, whole=whole)
     network = network or network_of(model)
     window = max(sampling.repetition_window, _remembered(line_filter, stop))

@@ -20,8 +20,7 @@ class CopiedPassages:
 
     def __init__(self, corpus: str, length: int) -> None:
         """Raises OptionError for a length below 1, or beyond what is kept of a text."""
-        require_integer("novel", length, least=1, most=LONGEST_WINDOW)
-        self.length = length
+        self.length = require_integer("novel", length, least=1, most=LONGEST_WINDOW)
         self._index = SuffixIndex(corpus)
 
     def refuses(self, passage: str) -> bool:

@@ -20,7 +20,7 @@ from safetensors.numpy import save
 from charlstm.checkpoint import Model
 from charlstm.config import require_integer, shown
 from charlstm.description import check_header, read_description, reason
-from charlstm.errors import OptionError, PlaceError
+from charlstm.errors import PlaceError
 from charlstm.files import regular_size, write_atomically
 from charlstm.generate import Place
 from charlstm.lstm import State
@@ -77,7 +77,7 @@ def load_place(path: Path, model: Model) -> Place:
         ) from error
     except OSError as error:
         raise PlaceError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (SafetensorError, ValueError, KeyError, RecursionError, OptionError) as error:
+    except (SafetensorError, ValueError, KeyError, RecursionError) as error:
         raise PlaceError(
             f"{path}: damaged, or no saved state of a text ({reason(error)}); save it again"
         ) from error

@@ -49,8 +49,8 @@ def samples(
     alone: it is the same whatever the count. Raises OptionError and UnknownCharacterError at
     once, also for texts that might have no end.
     """
-    require_integer("samples", count, least=1)
-    require_integer("random seed", random_seed, least=0)
+    count = require_integer("samples", count, least=1)
+    random_seed = require_integer("random seed", random_seed, least=0)
     check_ends(model, sampling, length=length, stop=stop, lines=lines, whole=True)
     network = network or network_of(model)
     if line_filter is None:

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from charlstm.config import require_integer, require_number
+from charlstm.config import require_integer, require_number, set_checked
 from charlstm.errors import ModelFileError, OptionError
 
 Logits = npt.NDArray[np.floating]
@@ -54,14 +54,23 @@ class Sampling:
     banned: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        require_number("temperature", self.temperature, least=0)
-        require_integer("top-k", self.top_k, least=0)
-        require_number("top-p", self.top_p, least=0, most=1, open_below=True)
-        require_number("min-p", self.min_p, least=0, most=1)
-        require_number("repetition penalty", self.repetition_penalty, least=0, open_below=True)
-        require_integer("repetition window", self.repetition_window, least=1, most=LONGEST_WINDOW)
-        for i in self.banned:
-            require_integer("banned id", i, least=0)
+        penalty, window = self.repetition_penalty, self.repetition_window
+        set_checked(
+            self,
+            {
+                "temperature": require_number("temperature", self.temperature, least=0),
+                "top_k": require_integer("top-k", self.top_k, least=0),
+                "top_p": require_number("top-p", self.top_p, least=0, most=1, open_below=True),
+                "min_p": require_number("min-p", self.min_p, least=0, most=1),
+                "repetition_penalty": require_number(
+                    "repetition penalty", penalty, least=0, open_below=True
+                ),
+                "repetition_window": require_integer(
+                    "repetition window", window, least=1, most=LONGEST_WINDOW
+                ),
+                "banned": tuple(require_integer("banned id", i, least=0) for i in self.banned),
+            },
+        )
 
     def check_vocabulary(self, size: int) -> None:
         """Raise OptionError where ``banned`` leaves none of ``size`` characters, or is beyond."""

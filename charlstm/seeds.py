@@ -2,13 +2,15 @@
 
 import unicodedata
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, get_args
 
 from charlstm.checkpoint import Model
-from charlstm.errors import UnknownCharacterError
+from charlstm.config import shown
+from charlstm.errors import OptionError, UnknownCharacterError
 from charlstm.vocab import Vocabulary
 
 Unknown = Literal["error", "skip", "nearest"]
+UNKNOWN: tuple[object, ...] = get_args(Unknown)
 
 
 def known_text(
@@ -22,11 +24,15 @@ def known_text(
     With "error", one that it lacks raises UnknownCharacterError; with "skip" it is left out; with
     "nearest" it is composed with the marks that follow it, or decomposed (Unicode's forms NFC and
     NFD), or else becomes the closest that is known. What has nothing near it is left out, too,
-    and added to ``left_out``, each character once.
+    and added to ``left_out``, each character once. Raises OptionError for any other ``unknown``.
 
     >>> known_text("cafe\u0301", Vocabulary("acef\u00e9"), "nearest")
     'café'
     """
+    if unknown not in UNKNOWN:
+        raise OptionError(
+            f"unknown is {shown(unknown)}; it must be one of {', '.join(map(repr, UNKNOWN))}"
+        )
     missing = vocabulary.unknown(text)
     if not missing:
         return text

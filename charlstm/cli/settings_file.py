@@ -45,6 +45,8 @@ def read_settings(ctx: typer.Context, path: Path | None) -> Path | None:
         values = tomllib.loads(text)
     except OSError as error:
         raise OptionError(f"{path}: cannot be read: {error.strerror}; check --config") from error
+    except OptionError:  # a ValueError, too
+        raise
     except (ValueError, RecursionError) as error:
         raise OptionError(f"{path}: not valid TOML: {error}; mend it") from error
     parameters = {

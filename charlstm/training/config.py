@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from charlstm.config import ModelConfig, require_integer, require_number
+from charlstm.config import ModelConfig, require_integer, require_number, set_checked
 from charlstm.errors import OptionError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -27,24 +27,28 @@ INTEGERS = {  # the least and the most that each may be; beyond, no machine coul
 }
 
 
-def check_values(values: Mapping[str, Any]) -> None:
-    """Raise OptionError for the first value that no run can have; None is no value."""
+def checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values, as Python's own numbers; None is no value.
+
+    Raises OptionError for the first that no run can have.
+    """
+    found = dict(values)
     for name, value in values.items():
         if value is None:
             continue
         label = name.replace("_", " ")
         if name in INTEGERS:
             least, most = INTEGERS[name]
-            require_integer(label, value, least=least, most=most)
+            found[name] = require_integer(label, value, least=least, most=most)
         elif name in ("time", "epochs", "learning_rate", "grad_clip"):
             below = 1e9 if name in ("time", "epochs") else math.inf
-            require_number(label, value, least=0, open_below=True, below=below)
+            found[name] = require_number(label, value, least=0, open_below=True, below=below)
         elif name in ("weight_decay", "save_every"):
-            require_number(label, value, least=0)
+            found[name] = require_number(label, value, least=0)
         elif name in ("dropout", "weight_dropout", "averaging"):
-            require_number(label, value, least=0, below=1)
+            found[name] = require_number(label, value, least=0, below=1)
         elif name == "val_fraction":
-            require_number(label, value, least=0, below=0.9)
+            found[name] = require_number(label, value, least=0, below=0.9)
         elif name == "init_from" and not (isinstance(value, str) and value):
             raise OptionError(f"init from is {value!r}; name a model file or a run directory")
         elif name == "residual" and not isinstance(value, bool):
@@ -53,6 +57,7 @@ def check_values(values: Mapping[str, Any]) -> None:
             allowed = DEVICES if name == "device" else PRECISIONS
             if value not in allowed:
                 raise OptionError(f"{name} is {value!r}; choose one of {', '.join(allowed)}")
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +90,7 @@ class Settings:
     random_seed: int | None = None
 
     def __post_init__(self) -> None:
-        check_values(asdict(self))
+        set_checked(self, checked(asdict(self)))
         budgets = [name for name in ("time", "epochs", "steps") if getattr(self, name) is not None]
         if len(budgets) > 1:
             raise OptionError(f"{' and '.join(budgets)} are both given; a run has one budget")
@@ -115,7 +120,7 @@ class TrainConfig:
     random_seed: int
 
     def __post_init__(self) -> None:
-        check_values({f.name: getattr(self, f.name) for f in fields(self)})
+        set_checked(self, checked({f.name: getattr(self, f.name) for f in fields(self)}))
 
     def options(self) -> dict[str, Any]:
         """The choices under the names of the command line's options; no option, no name."""

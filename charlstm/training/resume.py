@@ -64,7 +64,7 @@ def resume(
         state = load_state(path)
         try:
             recorded = config_in(state)
-        except (*UNSOUND, OptionError) as error:
+        except UNSOUND as error:
             raise damaged(path, error) from error
         config = _on_this_machine(recorded, asked)
         dataset = _same_text(directory, state, config, places)

@@ -86,7 +86,7 @@ def config_in(state: dict[str, Any]) -> TrainConfig:
     """The configuration in a state, once every part that a run takes up is found to fit it.
 
     Sizes are those of tensors that are there, so none is believed that would not fit into the
-    file. Raises OptionError, ValueError and whatever Python and torch raise for a wrong type.
+    file. Raises ValueError and whatever Python and torch raise for a wrong type.
     """
     values = dict(state["config"])
     sizes = dict(values.pop("model"))
