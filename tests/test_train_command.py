@@ -1,6 +1,7 @@
 """``charlstm train`` as its users run it: real processes, real files, real signals."""
 
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -314,6 +315,45 @@ def test_a_closed_stream_does_not_end_a_training(
     line = f'"{sys.executable}" -m charlstm {words} {closed}'
     done = subprocess.run(["bash", "-c", line], env=environment, check=False, timeout=60)
     assert done.returncode == 0
+    assert (tmp_path / "run/model.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("stdout", "status", "fault"),
+    [(None, 0, "Broken pipe"), ("/dev/full", 1, "No space left on device")],
+)
+def test_where_the_model_is_is_said_where_stdout_cannot(
+    environment: dict[str, str],
+    play: Path,
+    tmp_path: Path,
+    stdout: str | None,
+    status: int,
+    fault: str,
+) -> None:
+    """With --quiet, too; a reader that has gone is no failure of the training."""
+    if stdout is not None and not Path(stdout).exists():
+        pytest.skip(f"no {stdout}")
+    if stdout is None:
+        reader, writer = os.pipe()
+        os.close(reader)
+    else:
+        writer = os.open(stdout, os.O_WRONLY)
+    words = ["train", play, "--steps", 3, *SMALL, "-q", "-o", tmp_path / "run"]
+    done = subprocess.run(
+        [sys.executable, "-m", "charlstm", *map(str, words)],
+        env=environment,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (
+        status,
+        f"the model is {tmp_path}/run/model.safetensors; its path could not be written to "
+        f"standard output: {fault}\n",
+    )
     assert (tmp_path / "run/model.safetensors").is_file()
 
 

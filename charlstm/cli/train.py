@@ -243,10 +243,14 @@ def train(
     try:
         console.write_line(str(finished.model))
         sys.stdout.flush()
-    except OSError:  # the terminal may be what went away
-        if not finished.stopped:
-            raise
+    except OSError as error:  # a terminal or a reader that went away, a full disk
         console.abandon_stdout()
+        console.say(
+            f"the model is {finished.model}; its path could not be written to standard output: "
+            f"{error.strerror}"
+        )
+        if not (finished.stopped or isinstance(error, BrokenPipeError)):
+            raise typer.Exit(1) from error
     if finished.stopped:  # where another process of the group was told to, this one was not
         raise typer.Exit(end_by(stop.signal or signal.SIGTERM))
 
