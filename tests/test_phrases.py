@@ -51,6 +51,8 @@ def test_a_hyphen_is_the_file_of_lines(write: Any) -> None:
         (["The", "--seed-file", "phrase"], ["PROMPT", "--seed-file"]),
         (["--seed", "The", "--seed-file", "phrase"], ["--seed", "--seed-file"]),
         (["The", "--each-line"], ["PROMPT", "--each-line"]),
+        (["--seed", "The", "--prompt", "And"], ["--seed", "--prompt"]),
+        (["--prompt=The", "--seed=And"], ["--seed", "--prompt"]),
         (["-", "--seed-file", "phrase"], ["PROMPT", "--seed-file"]),
     ],
 )

@@ -15,7 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 import charlstm
-from charlstm.cli import console, dataset, generate, inspect, models, novelty, train, vocab
+from charlstm.cli import console, dataset, generate, inspect, models, novelty, reading, train, vocab
 from charlstm.cli.stop import Stop, end_by
 from charlstm.errors import CharLSTMError
 
@@ -38,7 +38,7 @@ app = typer.Typer(
     context_settings={"auto_envvar_prefix": "CHARLSTM", "help_option_names": ["-h", "--help"]},
 )
 app.command("train")(train.train)
-app.command("generate")(generate.generate)
+app.command("generate", cls=reading.OnePhrase)(generate.generate)
 app.command("vocab")(vocab.vocab)
 app.command("dataset")(dataset.dataset)
 app.command("inspect")(inspect.inspect)

@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import typer
+from typer.core import TyperCommand
 
 from charlstm.cli import console, options
 from charlstm.config import TextOptions
@@ -29,6 +31,20 @@ class Phrase(NamedTuple):
     name: str = ""
     file: str | None = None
     each_line: bool = False
+
+
+class OnePhrase(TyperCommand):
+    """A command that refuses ``--seed`` beside ``--prompt``, two names of one option.
+
+    Of an option that is given twice only the last value would be seen.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The arguments that are left over; raises OptionError for a phrase given twice."""
+        options_given = {word.partition("=")[0] for word in takewhile(lambda w: w != "--", args)}
+        if {"--seed", "--prompt"} <= options_given and not ctx.resilient_parsing:
+            raise OptionError("--seed and --prompt both give the seed phrase; leave one out")
+        return super().parse_args(ctx, args)
 
 
 def phrase_of(ctx: typer.Context) -> Phrase:
