@@ -2,13 +2,29 @@
 
 import shlex
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from tqdm import tqdm
 
 from charlstm.cli import console
+from charlstm.cli.stop import Stop
 from charlstm.cli.wording import nats
 from charlstm.training.events import Evaluation, Event, Finished, Mended, Saving, Started, Step
+
+
+def watch(events: Iterable[Event], stop: Stop, *, quiet: bool) -> Finished:
+    """Show the events of a run that has begun, and return the last; ``stop`` is the run's."""
+    display = Display(quiet=quiet)
+    stop.install()
+    try:
+        for event in events:
+            display.show(event)
+    finally:
+        stop.uninstall()
+        display.close()
+    assert isinstance(event, Finished)
+    return event
 
 
 class Display:

@@ -7,8 +7,11 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
+
+from charlstm.cli import console
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -45,6 +48,24 @@ class Stop:
         for other in self._before:  # a second one does not wait for what the first one started
             signal.signal(other, signal.SIG_DFL)
         raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def says_if_stopped(message: str, *, quiet: bool) -> Iterator[None]:
+    """Where a signal comes inside the block, say ``message`` when it has cleaned up, and end."""
+    stop = Stop(interrupts=True)
+    stop.install()
+    try:
+        yield
+    except BaseException:  # a library may make another error of the interruption
+        if stop.signal:
+            if stop.signal == signal.SIGINT and console.is_terminal(sys.stderr):
+                console.say("", quiet=quiet)  # the terminal has shown ^C
+            console.say(message, quiet=quiet)
+            end_by(stop.signal)
+        raise
+    finally:
+        stop.uninstall()
 
 
 def end_by(number: int) -> int:

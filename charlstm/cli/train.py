@@ -1,24 +1,23 @@
 """``charlstm train``: from a corpus to a model, with its progress on stderr."""
 
 import re
+import shlex
 import signal
 import sys
 import time as clock
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from charlstm.cli import console, options
 from charlstm.cli.settings_file import read_settings
-from charlstm.cli.stop import Stop, end_by
+from charlstm.cli.stop import Stop, end_by, says_if_stopped
 from charlstm.config import TEXT_FILES, TextOptions
 from charlstm.errors import OptionError
-
-if TYPE_CHECKING:
-    from charlstm.training.events import Event, Finished
 
 TIME = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 BARE_NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -198,46 +197,55 @@ def train(
         "threads": threads,
         "random_seed": random_seed,
     }
-    from charlstm.training.config import Settings
-
-    console.say_if_typed(corpus or (), quiet=quiet or launch.size > 1)
+    said = "stopped before the first step; nothing was written"
     if resume is not None:
-        from charlstm.training.resume import CHANGEABLE
-        from charlstm.training.resume import resume as go_on
+        run = shlex.quote(str(resume))
+        said = f"stopped before a step was done; go on with: charlstm train --resume {run}"
+    with says_if_stopped(said, quiet=quiet):
+        from charlstm.cli.progress import watch
+        from charlstm.training.config import Settings
 
-        given = _given_with_resume(ctx, CHANGEABLE)
-        events = go_on(
-            resume,
-            Settings(**{name: value for name, value in asked.items() if name in given}),
-            places=corpus if corpus and "corpus" in given else [],
-            should_stop=lambda: bool(stop.signal),
-        )
-    else:
-        if not corpus:
-            raise OptionError("no corpus; name a text: charlstm train play.txt, or - for a pipe")
-        settings = Settings(**_one_budget(ctx, asked))
-        text = TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
+        console.say_if_typed(corpus or (), quiet=quiet or launch.size > 1)
+        if resume is not None:
+            from charlstm.training.resume import CHANGEABLE
+            from charlstm.training.resume import resume as go_on
 
-        from charlstm.dataset import load_dataset
-        from charlstm.training.run import train
-
-        if "-" in corpus and launch.size > 1:
-            raise OptionError(
-                "standard input cannot be read by several processes; make a dataset of it first"
+            given = _given_with_resume(ctx, CHANGEABLE)
+            events = go_on(
+                resume,
+                Settings(**{name: value for name, value in asked.items() if name in given}),
+                places=corpus if corpus and "corpus" in given else [],
+                should_stop=lambda: bool(stop.signal),
             )
-        dataset = load_dataset(corpus, text, glob)
-        for note in dataset.notes:
-            console.say(note, quiet=quiet)
-        events = train(
-            dataset,
-            settings,
-            places=corpus,
-            output=output,
-            seconds_spent=clock.monotonic() - began,
-            should_stop=lambda: bool(stop.signal),
-        )
+        else:
+            if not corpus:
+                raise OptionError(
+                    "no corpus; name a text: charlstm train play.txt, or - to read it"
+                )
+            settings = Settings(**_one_budget(ctx, asked))
+            text = TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
 
-    finished = _watch(events, stop, quiet=quiet)
+            from charlstm.dataset import load_dataset
+            from charlstm.training.run import train
+
+            if "-" in corpus and launch.size > 1:
+                raise OptionError(
+                    "standard input cannot be read by several processes; make a dataset of it first"
+                )
+            dataset = load_dataset(corpus, text, glob)
+            for note in dataset.notes:
+                console.say(note, quiet=quiet)
+            events = train(
+                dataset,
+                settings,
+                places=corpus,
+                output=output,
+                seconds_spent=clock.monotonic() - began,
+                should_stop=lambda: bool(stop.signal),
+            )
+        first = next(events)
+
+    finished = watch(chain([first], events), stop, quiet=quiet)
     if not leads:  # the leader's exit status is that of all
         return
     try:
@@ -253,24 +261,6 @@ def train(
             raise typer.Exit(1) from error
     if finished.stopped:  # where another process of the group was told to, this one was not
         raise typer.Exit(end_by(stop.signal or signal.SIGTERM))
-
-
-def _watch(events: "Iterator[Event]", stop: Stop, *, quiet: bool) -> "Finished":
-    """Show the events of a run and return the last; Ctrl-C is the run's to handle once it began."""
-    from charlstm.cli.progress import Display
-    from charlstm.training.events import Finished, Started
-
-    display = Display(quiet=quiet)
-    try:
-        for event in events:
-            if isinstance(event, Started):
-                stop.install()
-            display.show(event)
-    finally:
-        stop.uninstall()
-        display.close()
-    assert isinstance(event, Finished)
-    return event
 
 
 def _one_budget(ctx: typer.Context, asked: dict[str, Any]) -> dict[str, Any]:

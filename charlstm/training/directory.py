@@ -63,6 +63,19 @@ def new_run(output: Path | None, corpus_name: str) -> Iterator[Path]:
 
 
 @contextmanager
+def whole_or_nothing(directory: Path | None) -> Iterator[None]:
+    """Take back what the block wrote into a new run directory, if it does not come to its end."""
+    try:
+        yield
+    except BaseException:
+        if directory is not None:
+            for name in FILES:
+                with suppress(OSError):
+                    (directory / name).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
 def locked(directory: Path) -> Iterator[None]:
     """Keep every other training out of ``directory``; the system ends the lock with the process.
 

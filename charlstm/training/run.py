@@ -16,7 +16,7 @@ from charlstm.errors import OptionError
 from charlstm.runs import CONFIG_FILE, find_model
 from charlstm.training.config import Settings
 from charlstm.training.device import choose_device, choose_precision, choose_threads
-from charlstm.training.directory import check_output, new_run
+from charlstm.training.directory import check_output, new_run, whole_or_nothing
 from charlstm.training.events import Event
 from charlstm.training.group import Group, joined
 from charlstm.training.learner import resident
@@ -107,9 +107,10 @@ def _begun(
         directory = held.enter_context(new_run(output, dataset.fingerprint.name))
     run = Run(dataset, learner, places, group.agree(directory))
     run.books.seconds = time.monotonic() - started
-    run.save()
-    if directory is not None:
-        write_config(directory / CONFIG_FILE, choice.config, dataset, places)
+    with whole_or_nothing(directory):
+        run.save()
+        if directory is not None:
+            write_config(directory / CONFIG_FILE, choice.config, dataset, places)
     return run, choice, transfer
 
 
