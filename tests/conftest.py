@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,11 @@ The gulls went in to wherever gulls go in;
 And nobody was there to ask me why
 I stood so long, or where I might have been.
 """
+
+
+# A developer's own settings are nothing to the tests.
+NO_SETTINGS = tempfile.TemporaryDirectory()
+os.environ["XDG_CONFIG_HOME"] = NO_SETTINGS.name
 
 
 @pytest.fixture(scope="session")

@@ -250,7 +250,7 @@ def dataset_directory(place: Path) -> Target:
 def settings_file(place: Path) -> Target:
     """Read by ``train`` as far as the text, which is not there."""
     sound = (
-        'corpus = ["absent.txt"]\nhidden_size = 12\nlearning_rate = 0.01\ntime = "3m"\n'
+        '[train]\ncorpus = ["absent.txt"]\nhidden_size = 12\nlearning_rate = 0.01\ntime = "3m"\n'
         'lowercase = true\ndevice = "cpu"\nencoding = "utf-8"\noutput = "out"\nthreads = 1\n'
     )
     names = [*dict.fromkeys([*Settings.__dataclass_fields__, "encoding", "min_count", "output"])]
@@ -268,7 +268,9 @@ def settings_file(place: Path) -> Target:
     inputs = st.one_of(
         st.binary(max_size=200),
         damaged(sound.encode()),
-        st.lists(line, min_size=1, max_size=3).map(lambda lines: "\n".join(lines).encode()),
+        st.lists(line, min_size=1, max_size=3).map(
+            lambda lines: "\n".join(["[train]", *lines]).encode()
+        ),
         st.tuples(st.just(sound), line).map(lambda parts: "".join(parts).encode()),
         st.sampled_from(
             [b"a." * 400_000 + b"a=1", b"[" + b"'a'." * 9000 + b"a]", b" " * (2 << 20)]

@@ -124,7 +124,9 @@ def test_a_device_that_is_not_there(charlstm: Run, play: Path, tmp_path: Path) -
         ("lowercase = 1", ["lowercase is 1", "true or false"]),
         ("corpus = 'a'", ["corpus is 'a'", "list"]),
         ("hidden_size = ", ["not valid TOML"]),
-        ("time = 3", ["time is 3", "quotes"]),
+        ("time = [3]", ["time is [3]", "seconds"]),
+        ("output = 3", ["output is 3", "quotes"]),
+        ("time = 0x" + "f" * 5000, ["time is too large to show (int)"]),
         ("resume = 'x'", ["resume is no setting"]),
         ("x = " + "[" * 5000, ["not valid TOML"]),
         ("epochs = 0x" + "f" * 5000, ["epochs is too large to show (int)", "a number"]),
@@ -141,7 +143,7 @@ def test_a_settings_file_with_mistakes(
     charlstm: Run, play: Path, tmp_path: Path, toml: str, said: list[str]
 ) -> None:
     """Unknown keys and wrong types are errors, with the file's name."""
-    (tmp_path / "c.toml").write_text(toml)
+    (tmp_path / "c.toml").write_text(f"[train]\n{toml}")
     words = ["train", play, "--config", "c.toml"]
     refused(charlstm, words, 2, ["c.toml", *said], tmp_path)
 
@@ -337,11 +339,11 @@ def test_settings_without_end(charlstm: Run, play: Path, tmp_path: Path) -> None
     """No more is read than settings can be; a pipe of some is as good as a file."""
     refused(charlstm, ["train", play, "--config", "/dev/zero"], 2, ["/dev/zero"], tmp_path)
     words = ["train", play, "--config", "/dev/stdin", "-q", "-o", tmp_path / "run"]
-    assert charlstm(*words, input=b"steps = 2\nhidden_size = 4\n").returncode == 0
+    assert charlstm(*words, input=b"[train]\nsteps = 2\nhidden_size = 4\n").returncode == 0
 
 
 def test_a_number_of_thousands_of_digits(charlstm: Run, play: Path, tmp_path: Path) -> None:
     """It is refused without being shown."""
-    (tmp_path / "c.toml").write_text("hidden_size = 0x" + "f" * 5000)
+    (tmp_path / "c.toml").write_text("[train]\nhidden_size = 0x" + "f" * 5000)
     words = ["train", play, "--config", "c.toml"]
     refused(charlstm, words, 2, ["hidden size is too large to show (int)"], tmp_path)

@@ -326,7 +326,7 @@ def test_no_text_reaches_a_terminal_as_a_control_sequence(
     write_dataset(open_corpus([str(tmp_path / f"text{EVIL}")], text), tmp_path / "data")
     write_dataset(open_corpus([str(tmp_path / f"text{EVIL}")], text), tmp_path / "bad")
     (tmp_path / "bad/dataset.json").write_text(json.dumps({"format": 1, "vocabulary": [EVIL]}))
-    (tmp_path / "c.toml").write_text('"\\u001b]0;evil\\u0007\\u009b31m\\u202e" = 1')
+    (tmp_path / "c.toml").write_text('[train]\n"\\u001b]0;evil\\u0007\\u009b31m\\u202e" = 1')
     child = pexpect.spawn(
         sys.executable,
         ["-m", "charlstm", *words],
@@ -362,5 +362,5 @@ def test_a_long_text_does_not_fill_the_terminal(charlstm: Run, tmp_path: Path) -
     assert b"--json" in card
     whole = json.loads(charlstm("inspect", "-m", tmp_path / "model", "--json").stdout)
     assert whole["command"] == model.command
-    (tmp_path / "c.toml").write_text("x" * 100_000 + " = 1")
+    (tmp_path / "c.toml").write_text("[train]\n" + "x" * 100_000 + " = 1")
     assert len(charlstm("train", "--config", tmp_path / "c.toml").stderr) < 11_000

@@ -77,7 +77,7 @@ def test_settings_of_a_run_make_the_same_run_again(
 ) -> None:
     """``--config`` with what a run kept, and the command on the card, give the same weights."""
     config = trained / "config.toml"
-    assert tomllib.loads(config.read_text())["hidden_size"] == 24
+    assert tomllib.loads(config.read_text())["train"]["hidden_size"] == 24
     again = charlstm("train", "--config", config, "-o", tmp_path / "a")
     assert again.returncode == 0, again.stderr
     assert same_weights(trained, tmp_path / "a")
@@ -90,7 +90,7 @@ def test_settings_of_a_run_make_the_same_run_again(
 def test_the_order_of_settings(charlstm: Run, play: Path, tmp_path: Path) -> None:
     """Command line above environment above file above default."""
     (tmp_path / "c.toml").write_text(
-        "hidden_size = 9\nembedding_size = 5\nnum_layers = 1\nsteps = 2\n"
+        "[train]\nhidden_size = 9\nembedding_size = 5\nnum_layers = 1\nsteps = 2\n"
     )
     environment = {"CHARLSTM_TRAIN_EMBEDDING_SIZE": "6", "CHARLSTM_TRAIN_NUM_LAYERS": "3"}
     words = ["--config", tmp_path / "c.toml", "--num-layers", 2, "-o", tmp_path / "run"]

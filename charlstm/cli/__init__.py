@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 
 import charlstm
 from charlstm.cli import console, dataset, generate, inspect, models, novelty, reading, train, vocab
+from charlstm.cli.settings_file import add_config_option
 from charlstm.cli.stop import Stop, end_by
 from charlstm.errors import CharLSTMError
 
@@ -83,11 +84,13 @@ def command() -> Any:
     option's help need not.
     """
     tree = typer.main.get_command(app)
+    add_config_option(tree)
     for node in (tree, *tree.commands.values()):  # type: ignore[attr-defined]
         for parameter in node.params:
             parameter.show_envvar = False
     for parameter in tree.params:  # an environment must not install completion, say
-        parameter.allow_from_autoenv = parameter.name == "debug"  # type: ignore[attr-defined]
+        by_name = parameter.name in ("debug", "config")
+        parameter.allow_from_autoenv = by_name  # type: ignore[attr-defined]
     return tree
 
 

@@ -9,6 +9,7 @@ import typer
 
 from charlstm.errors import OptionError
 
+SETTINGS = "charlstm.settings"  # in a context: the source of each setting that is from a file
 CORPUS_HELP = "Files, directories (the *.txt below them; see --glob), or - for standard input."
 
 Corpus = Annotated[list[str], typer.Argument(metavar="CORPUS...", help=CORPUS_HELP)]
@@ -43,15 +44,21 @@ class Source(IntEnum):
     """Where the value of a parameter comes from; of two sources the greater counts."""
 
     DEFAULT = 0
-    DEFAULT_MAP = 1  # a settings file
-    ENVIRONMENT = 2
-    COMMANDLINE = 3
+    USER_FILE = 1
+    CONFIG_FILE = 2  # that of --config
+    ENVIRONMENT = 3
+    COMMANDLINE = 4
 
 
 def source(ctx: typer.Context, name: str) -> Source:
     """The source of a parameter's value in this call."""
     found = ctx.get_parameter_source(name)
-    return Source[found.name] if found else Source.DEFAULT
+    if found is None:
+        return Source.DEFAULT
+    if found.name == "DEFAULT_MAP":
+        which: Source = ctx.meta[SETTINGS][name]
+        return which
+    return Source[found.name]
 
 
 def strongest(ctx: typer.Context, names: Sequence[str]) -> list[str]:

@@ -14,7 +14,6 @@ from typing import Annotated, Any
 import typer
 
 from charlstm.cli import console, options
-from charlstm.cli.settings_file import read_settings
 from charlstm.cli.stop import Stop, end_by, says_if_stopped
 from charlstm.config import TEXT_FILES, TextOptions
 from charlstm.errors import OptionError
@@ -141,16 +140,6 @@ def train(
     ] = None,
     resume: Annotated[
         Path | None, _option("--resume", "Go on with a stopped run, exactly, or longer.", "RUN")
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config",
-            metavar="FILE",
-            callback=read_settings,
-            is_eager=True,
-            help="Settings as TOML; a run keeps its own in config.toml.",
-        ),
     ] = None,
     quiet: options.Quiet = False,
 ) -> None:

@@ -18,7 +18,7 @@ def all_options(config: TrainConfig, dataset: Dataset) -> dict[str, Any]:
 
 
 def write_config(path: Path, config: TrainConfig, dataset: Dataset, places: Sequence[str]) -> None:
-    """Write the resolved options as TOML that ``charlstm train --config`` reads.
+    """Write the resolved options as the table of TOML that ``charlstm train --config`` reads.
 
     Places are made absolute, since a run may be resumed from elsewhere. JSON's strings, numbers
     and booleans are TOML's but for one: DEL must be escaped.
@@ -28,7 +28,7 @@ def write_config(path: Path, config: TrainConfig, dataset: Dataset, places: Sequ
         f"{key} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f")
         for key, value in values.items()
     ]
-    write_atomically(path, ("\n".join(lines) + "\n").encode())
+    write_atomically(path, "\n".join(["[train]", *lines, ""]).encode())
 
 
 def absolute(places: Sequence[str]) -> list[str]:

@@ -1,0 +1,196 @@
+"""Settings from files: that of ``--config`` and the user's own, for every command."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from charlstm.checkpoint import save_model
+from charlstm.cli import command
+
+from .conftest import Run
+from .test_generate import make_model
+from .test_rooms import modules_after
+
+COMMANDS = sorted(command().commands)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A model that writes at once."""
+    save_model(make_model("ab"), tmp_path / "model")
+    return tmp_path / "model"
+
+
+def own_file(tmp_path: Path, text: str, directory: str = "xdg") -> dict[str, str]:
+    """An environment in which this is what the user's own file says."""
+    path = tmp_path / directory / "charlstm/config.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    return {"XDG_CONFIG_HOME": str(tmp_path / directory)}
+
+
+def test_the_order_of_sources(charlstm: Run, model: Path, tmp_path: Path) -> None:
+    """Command line, environment, --config, the user's own file, default."""
+    user = own_file(tmp_path, "[generate]\nlength = 4\n")
+    (tmp_path / "c.toml").write_text("[generate]\nlength = 3\n")
+    words = ["generate", "-m", model, "-q", "--random-seed", 1]
+    environment = {"CHARLSTM_GENERATE_LENGTH": "2"}
+    config = ["--config", tmp_path / "c.toml"]
+    assert len(charlstm(*words, *config, "-n", 1, env={**user, **environment}).stdout) == 1
+    assert len(charlstm(*words, *config, env={**user, **environment}).stdout) == 2
+    assert len(charlstm(*words, *config, env=user).stdout) == 3
+    assert len(charlstm(*words, env=user).stdout) == 4
+    assert len(charlstm(*words).stdout) == 1000
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_reads_both_files(charlstm: Run, tmp_path: Path, name: str) -> None:
+    """Also where the option stands before the command; no error of the one hides the other's."""
+    user = own_file(tmp_path, f"[{name}]\nquite = true\n")
+    (tmp_path / "c.toml").write_text(f"[{name}]\nquiet = 1\n")
+    for words in ((name, "--config", "c.toml"), ("--config", "c.toml", name)):
+        done = charlstm(*words, "x", cwd=tmp_path)
+        assert done.returncode == 2
+        said = f"c.toml: [{name}] quiet is 1; it must be true or false"
+        assert done.stderr.decode() == f"charlstm: error: {said}\n"
+        done = charlstm(*words, "x", cwd=tmp_path, env=user)
+        assert (
+            f"[{name}] quite is no setting of {name}; did you mean quiet?" in done.stderr.decode()
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[trian]\nsteps = 5", "[trian] is no command of charlstm; did you mean [train]?"),
+        ("[xyzzy]", "[xyzzy] is no command of charlstm; remove it"),
+        ("steps = 5", "steps stands in no table; write the name of its command above it"),
+        ("train = 5", "train stands in no table; write a table, [train]"),
+        ("[train]\nconfig = 'a'", "[train] config is no setting of train"),
+        ("[train]\nhidden_size = '9'", "[train] hidden_size is '9'; it must be a whole number"),
+        ("[train]\ndevice = 'gpu'", "[train] device is 'gpu'; it must be one of auto, cpu, cuda"),
+        ("[train]\ntime = true", "[train] time is True; it must be seconds, or a text such as"),
+        ("[generate]\nstop = 'END'", "[generate] stop is 'END'; it must be a list of texts"),
+        ("[generate]\nphrase = 'Once'", "[generate] phrase is no setting of generate"),
+        ("[inspect.json]", "[inspect] json is {}; it must be true or false"),
+    ],
+)
+def test_mistakes_are_named_with_file_table_and_key(
+    charlstm: Run, model: Path, tmp_path: Path, text: str, said: str
+) -> None:
+    """In any table of any of the files, whichever command runs."""
+    user = own_file(tmp_path, text)
+    done = charlstm("generate", "-m", model, env=user)
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
+    assert f"error: {tmp_path}/xdg/charlstm/config.toml: {said}" in done.stderr.decode()
+    again = charlstm("models", "--config", tmp_path / "xdg/charlstm/config.toml")
+    assert said in again.stderr.decode()
+
+
+def test_where_the_users_file_is(charlstm: Run, model: Path, tmp_path: Path) -> None:
+    """Below ~/.config where XDG_CONFIG_HOME is not set, empty or relative."""
+    own_file(tmp_path, "[generate]\nlength = 4\n", "home/.config")
+    words = ["generate", "-m", model, "-q"]
+    for named in ("", "home/.config"):
+        env = {"HOME": str(tmp_path / "home"), "XDG_CONFIG_HOME": named}
+        assert len(charlstm(*words, env=env, cwd=tmp_path).stdout) == 4
+
+
+def test_a_users_file_that_is_absent_or_cannot_be_read(
+    charlstm: Run, model: Path, tmp_path: Path
+) -> None:
+    """Nobody needs one; one that is there is not passed over."""
+    words = ["generate", "-m", model, "-q", "-n", 3]
+    (tmp_path / "file").touch()
+    for absent in ("absent", "file"):
+        done = charlstm(*words, env={"XDG_CONFIG_HOME": str(tmp_path / absent)})
+        assert (done.returncode, done.stderr) == (0, b"")
+    (tmp_path / "xdg/charlstm/config.toml").mkdir(parents=True)
+    done = charlstm(*words, env={"XDG_CONFIG_HOME": str(tmp_path / "xdg")})
+    assert done.returncode == 2
+    assert b"config.toml: cannot be read: Is a directory; mend or remove it" in done.stderr
+
+
+def test_help_does_not_look_at_files(charlstm: Run, tmp_path: Path) -> None:
+    """It is there for who has made a mistake in one, and takes no time to read any."""
+    user = own_file(tmp_path, "nonsense")
+    for words in (["--help"], ["--version"], ["generate", "--help"], ["train", "-h"]):
+        assert charlstm(*words, env=user).returncode == 0
+    code = "from charlstm.cli import main; main(['generate', '--help'])"
+    assert "tomllib" not in modules_after(code)
+
+
+def test_settings_of_each_kind(charlstm: Run, model: Path, tmp_path: Path) -> None:
+    """Numbers, names, switches, lists, times; paths are as on the command line."""
+    (tmp_path / "c.toml").write_text(
+        f"[generate]\nmodel = '{model}'\nlength = 50\ntemperature = 1\necho = false\n"
+        "random_seed = 3\nstop = ['bab', 'aaaa']\nunknown = 'skip'\nquiet = true\n"
+    )
+    done = charlstm("--config", tmp_path / "c.toml", "generate", "abx")
+    assert (done.returncode, done.stderr) == (0, b"")
+    words = ["-n", 50, "-t", 1, "--no-echo", "--random-seed", 3, "--stop", "bab", "--stop", "aaaa"]
+    same = charlstm("generate", "-m", model, "abx", *words, "--unknown", "skip", "-q")
+    assert done.stdout == same.stdout
+
+
+@pytest.mark.parametrize(
+    ("user", "config", "words", "variables", "steps"),
+    [
+        ("epochs = 9.0", "steps = 3", [], {}, 3),
+        ("steps = 3", "", [], {}, 3),
+        ("steps = 9", "epochs = 99.0", ["--steps", "3"], {}, 3),
+        ("time = 90", "save_every = 30.5\nsteps = 3", [], {}, 3),
+        ("steps = 9", "time = '10m'", [], {"CHARLSTM_TRAIN_STEPS": "3"}, 3),
+    ],
+)
+def test_the_strongest_source_of_a_budget_counts(
+    charlstm: Run,
+    play: Path,
+    tmp_path: Path,
+    user: str,
+    config: str,
+    words: list[str],
+    variables: dict[str, str],
+    steps: int,
+) -> None:
+    """Also of two files; a bare number of a time is seconds."""
+    variables = {**variables, **own_file(tmp_path, f"[train]\nhidden_size = 4\n{user}\n")}
+    (tmp_path / "c.toml").write_text(f"[train]\n{config}\n")
+    words = ["--config", str(tmp_path / "c.toml"), "-o", str(tmp_path / "run"), *words]
+    done = charlstm("train", play, *words, env=variables)
+    assert done.returncode == 0, done.stderr
+    kept = tomllib.loads((tmp_path / "run/config.toml").read_text())
+    assert kept.keys() == {"train"}
+    assert (kept["train"]["steps"], kept["train"]["hidden_size"]) == (steps, 4)
+
+
+def test_which_file_counts(charlstm: Run, model: Path, tmp_path: Path) -> None:
+    """The one after the command, and a file of the command line before one of the environment."""
+    names = {}
+    for length in (2, 3, 4, 5):
+        names[length] = str(tmp_path / f"{length}.toml")
+        Path(names[length]).write_text(f"[generate]\nlength = {length}\n")
+    words = ["generate", "-m", model, "-q", "--random-seed", 1]
+    environment = {"CHARLSTM_CONFIG": names[5], "CHARLSTM_GENERATE_CONFIG": names[4]}
+    both = charlstm("--config", names[3], *words, "--config", names[2], env=environment)
+    assert len(both.stdout) == 2
+    assert len(charlstm("--config", names[3], *words, env=environment).stdout) == 3
+    assert len(charlstm(*words, env=environment).stdout) == 4
+    del environment["CHARLSTM_GENERATE_CONFIG"]
+    assert len(charlstm(*words, env=environment).stdout) == 5
+
+
+def test_the_users_file_does_not_change_a_resumed_run(
+    charlstm: Run, play: Path, tmp_path: Path
+) -> None:
+    """No more than the environment does."""
+    run = tmp_path / "run"
+    words = ["--steps", 4, "--hidden-size", 4, "-o", run]
+    assert charlstm("train", play, *words).returncode == 0
+    user = own_file(tmp_path, "[train]\nsteps = 9\nhidden_size = 8\ncorpus = ['absent']\n")
+    done = charlstm("train", "--resume", run, "--steps", 6, env=user)
+    assert done.returncode == 0, done.stderr
+    last = (run / "metrics.jsonl").read_text().splitlines()[-1]
+    assert json.loads(last)["step"] == 6
