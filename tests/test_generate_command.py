@@ -317,7 +317,7 @@ def test_ctrl_c_on_a_terminal_ends_an_endless_text(
 @pytest.mark.parametrize("count", [2, 100])
 def test_ctrl_c_ends_many_texts(environment: dict[str, str], trained: Path, count: int) -> None:
     """At once, though the texts are far from finished; no thread goes on with them."""
-    words = ["-q", "-m", str(trained), "--samples", str(count), "-n", "0", "--stop", "zzz"]
+    words = ["-q", "-m", str(trained), "--samples", str(count), "-n", "0", "--stop", "k" * 16]
     with subprocess.Popen(
         [sys.executable, "-m", "charlstm", "generate", *words],
         env=environment,
