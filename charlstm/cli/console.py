@@ -81,6 +81,17 @@ def say_if_typed(places: Iterable[str | None], *, quiet: bool) -> None:
         say("reading from the keyboard; end with Ctrl-D at the beginning of a line", quiet=quiet)
 
 
+def confirmed(question: str) -> bool:
+    """Whether the person at the terminal says yes to it; where there is none, nobody does."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    _to_stderr(f"{on_one_line(question)} [y/N] ")
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):  # it was ended by Ctrl-D
+        _to_stderr("\n")
+    return answer.strip().lower() in ("y", "yes")
+
+
 def wrapped(line: str, width: int) -> str:
     r"""``line`` broken between words into lines of at most ``width`` columns of a terminal.
 

@@ -2,20 +2,28 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charlstm.cli import console, options, wording
+from charlstm.errors import CharLSTMError, OptionError
 
 if TYPE_CHECKING:
     from charlstm.models import ListedModel
+    from charlstm.training.prune import Candidate
 
+PRUNED = ("file", "size")
 HEADER = ("model", "corpus", "sizes", "loss", "age", "size")
 
 
 def models(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove the states of finished runs, and no model.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it without asking.")] = False,
     quiet: options.Quiet = False,
 ) -> None:
     """List the models that -m can name, the newest last.
@@ -25,6 +33,13 @@ def models(
 
     charlstm models --json | jq -r .model
     """
+    if json and prune:
+        raise OptionError("--json and --prune do not go together; leave one out")
+    if yes and not prune:
+        raise OptionError("--yes needs --prune; see charlstm models --help")
+    if prune:
+        _prune(yes=yes, quiet=quiet)
+        return
     from charlstm.models import list_models
     from charlstm.runs import RUNS
 
@@ -71,3 +86,43 @@ def _row(model: "ListedModel", *, in_words: bool) -> tuple[str, ...]:
     if loss is not None:
         shown = f"{loss:.3f}" if in_words else str(loss)
     return (model.name, card.fingerprint.name, sizes, shown, age, size)
+
+
+def _prune(*, yes: bool, quiet: bool) -> None:
+    """Say what finished runs no longer need, and remove it if that is wanted."""
+    from charlstm.training.prune import candidates, remove
+
+    found = []
+    for run in candidates():
+        if run.needed is None:
+            found.append(run)
+        else:
+            console.say(f"kept: {run.directory}: {run.needed}", quiet=quiet)
+    terminal = console.is_terminal(sys.stdout)
+    shown = wording.size if terminal else str
+    rows = [(str(path), shown(size)) for run in found for path, size in run.files.items()]
+    if rows or not terminal:
+        console.write_rows(PRUNED, rows)
+        sys.stdout.flush()
+    if not rows:
+        console.say("nothing to remove", quiet=quiet)
+        return
+    if not (yes or console.confirmed(f"remove {_amount(found)}?")):
+        console.say("nothing was removed; --yes removes it without a question", quiet=quiet)
+        return
+    removed = []
+    for run in found:
+        try:
+            remove(run)
+            removed.append(run)
+        except CharLSTMError as error:
+            console.say(f"not removed: {error}")
+    console.say(f"removed {_amount(removed)}", quiet=quiet)
+    if len(removed) < len(found):
+        raise typer.Exit(1)
+
+
+def _amount(runs: "Sequence[Candidate]") -> str:
+    """How many files of these runs there are to remove, and how large they are together."""
+    sizes = [size for run in runs for size in run.files.values()]
+    return f"{len(sizes)} file{'' if len(sizes) == 1 else 's'}, {wording.size(sum(sizes))}"

@@ -122,6 +122,10 @@ class Books:
             self.best_train_loss = self.train_loss
         return best
 
+    def out_of_patience(self, patience: int) -> bool:
+        """Whether ``patience`` evaluations, if that is any, have passed without a better one."""
+        return 0 < patience <= self.evaluations_since_best
+
     @property
     def overfitting(self) -> bool:
         """Whether the training loss went on falling after the validation loss was at its best."""

@@ -26,7 +26,7 @@ def check_output(output: Path) -> None:
     """
     try:
         found = set(output.iterdir()) if output.exists() else set()
-        empty = not found - {output / LOCK_FILE, *_leftovers(output)}
+        empty = not found - {output / LOCK_FILE, *leftovers_in(output)}
     except OSError as error:
         raise CharLSTMError(
             f"{output}: cannot be a run directory: {error.strerror}; give another -o"
@@ -101,13 +101,14 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def clear(directory: Path) -> None:
-    """Remove the unfinished files of a training that was killed; the lock must be held."""
-    for path in _leftovers(directory):
+    """Remove ``leftovers_in`` the directory; the lock must be held."""
+    for path in leftovers_in(directory):
         with suppress(OSError):
             path.unlink()
 
 
-def _leftovers(directory: Path) -> list[Path]:
+def leftovers_in(directory: Path) -> list[Path]:
+    """The unfinished files of a training that was killed."""
     return [path for name in FILES for path in leftovers(directory / name)]
 
 

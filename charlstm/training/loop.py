@@ -126,8 +126,8 @@ class Run:
 
     @property
     def out_of_patience(self) -> bool:
-        """Whether as many evaluations as ``patience`` allows have passed without a better one."""
-        return 0 < self.config.patience <= self.books.evaluations_since_best
+        """Whether the run ends early, since validation got no better."""
+        return self.books.out_of_patience(self.config.patience)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up a saved state, and take back lines of metrics that were written after it."""

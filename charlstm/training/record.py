@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from charlstm.dataset import Dataset
-from charlstm.files import write_atomically
+from charlstm.description import MOST_BYTES, check_parts
+from charlstm.files import regular_size, write_atomically
 from charlstm.training.config import TrainConfig
 
 
@@ -29,6 +30,24 @@ def write_config(path: Path, config: TrainConfig, dataset: Dataset, places: Sequ
         for key, value in values.items()
     ]
     write_atomically(path, "\n".join(["[train]", *lines, ""]).encode())
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """What ``write_config`` wrote, read without a reader of TOML, since it may be a stranger's.
+
+    Raises ValueError or RecursionError for what it cannot have written, and OSError.
+    """
+    if regular_size(path, follow=False) > MOST_BYTES:
+        raise ValueError(f"longer than {MOST_BYTES:,} bytes")
+    text = path.read_bytes().decode()
+    check_parts(text.encode())
+    values = {}
+    for line in text.removesuffix("\n").split("\n"):
+        key, _, value = line.partition(" = ")
+        if key in values:
+            raise ValueError(f"{key} stands there twice")
+        values[key] = json.loads(value)
+    return values
 
 
 def absolute(places: Sequence[str]) -> list[str]:

@@ -12,10 +12,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from charlstm.checkpoint import load_model
 from charlstm.config import TextOptions
 from charlstm.dataset import Dataset, load_dataset
 from charlstm.errors import CorpusError, OptionError, TrainingError
-from charlstm.runs import CONFIG_FILE, STATE_FILE, check_recorded, check_run
+from charlstm.runs import CONFIG_FILE, MODEL_FILE, STATE_FILE, check_recorded, check_run
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.device import choose_device, differences, is_there
 from charlstm.training.directory import clear, locked
@@ -61,6 +62,7 @@ def resume(
         if launched().rank == 0 and path.exists():  # the leader's lock is that of all
             held.enter_context(locked(directory))
             clear(directory)
+        _check_state(directory)
         state = load_state(path)
         try:
             recorded = config_in(state)
@@ -75,10 +77,11 @@ def resume(
                 raise _complete(directory, f"all {steps:,} steps of it")
             if run.out_of_patience:
                 raise _complete(directory, "which ended early, out of patience")
-            if run.config != recorded:
-                run.save()
+            # Before the state, or a run that is made longer would look finished for a moment.
             if group.leads and (run.config != recorded or not (directory / CONFIG_FILE).exists()):
                 write_config(directory / CONFIG_FILE, run.config, dataset, run.places)
+            if run.config != recorded:
+                run.save()
             reason = f"resumed at step {done:,} of {recorded.steps:,}"
             if steps != recorded.steps:
                 reason += f", now to step {steps:,}"
@@ -88,6 +91,19 @@ def resume(
             with memory_for(run.config):
                 yield from run.events(reason, should_stop, changes=changes)
             del run
+
+
+def _check_state(directory: Path) -> None:
+    """Raise TrainingError where there is a model and no state; ModelFileError if it is damaged."""
+    model = directory / MODEL_FILE
+    if model.exists() and not (directory / STATE_FILE).exists():
+        load_model(model)
+        raise TrainingError(
+            f"{directory}: no {STATE_FILE} to go on from; charlstm models --prune removes it when "
+            f"a run is finished; its model is sound: use it with charlstm generate -m "
+            f"{directory}, or begin a new run with it: charlstm train CORPUS --init-from "
+            f"{directory}"
+        )
 
 
 def _on_this_machine(config: TrainConfig, asked: Settings) -> TrainConfig:
