@@ -115,7 +115,7 @@ def model_file(place: Path) -> Target:
 def state_file(place: Path) -> Target:
     """A run of six steps, stopped after three, goes on from it."""
     run, text, trap = place / "run", place / "verse.txt", place / "sprung"
-    os.environ["CHARLSTM_TRAP"] = str(trap)
+    os.environ["TRAP_OF_CHARLSTM"] = str(trap)
     text.write_text(VERSE)
     asked = Settings(
         steps=6, eval_every=2, hidden_size=4, embedding_size=3, seq_length=8, batch_size=2,

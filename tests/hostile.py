@@ -151,7 +151,7 @@ class Trap:
     """What runs a command when it is unpickled."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (os.environ["CHARLSTM_TRAP"],)
+        return os.mkdir, (os.environ["TRAP_OF_CHARLSTM"],)
 
 
 def laughs() -> list[Any]:

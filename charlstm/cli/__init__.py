@@ -18,6 +18,7 @@ import charlstm
 from charlstm.cli import console, dataset, generate, inspect, models, novelty, reading, train, vocab
 from charlstm.cli.settings_file import add_config_option
 from charlstm.cli.stop import Stop, end_by
+from charlstm.cli.variables import name_misspelt_variables
 from charlstm.errors import CharLSTMError
 
 DEBUG_VARIABLE = "CHARLSTM_DEBUG"
@@ -91,6 +92,7 @@ def command() -> Any:
     for parameter in tree.params:  # an environment must not install completion, say
         by_name = parameter.name in ("debug", "config")
         parameter.allow_from_autoenv = by_name  # type: ignore[attr-defined]
+    name_misspelt_variables(tree)
     return tree
 
 
