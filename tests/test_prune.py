@@ -165,6 +165,7 @@ def test_nothing_is_removed_through_a_link(charlstm: Run, finished: Path, link: 
         ("config.toml", b""),
         ("config.toml", None),
         ("config.toml", b"steps = 60\n"),
+        ("config.toml", b"[other]\nsteps = 60\npatience = 0\n"),
         ("config.toml", b"steps = 60 # or more\npatience = 0\n"),
         ("config.toml", b"steps = 0\npatience = 0\n"),
         ("config.toml", b"steps = true\npatience = 0\n"),

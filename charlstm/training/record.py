@@ -12,6 +12,8 @@ from charlstm.description import MOST_BYTES, check_parts
 from charlstm.files import regular_size, write_atomically
 from charlstm.training.config import TrainConfig
 
+TABLE = "[train]"  # runs of before there were tables have none
+
 
 def all_options(config: TrainConfig, dataset: Dataset) -> dict[str, Any]:
     """Every resolved option of ``charlstm train``, under its name with underscores."""
@@ -29,7 +31,7 @@ def write_config(path: Path, config: TrainConfig, dataset: Dataset, places: Sequ
         f"{key} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f")
         for key, value in values.items()
     ]
-    write_atomically(path, "\n".join(["[train]", *lines, ""]).encode())
+    write_atomically(path, "\n".join([TABLE, *lines, ""]).encode())
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -42,7 +44,7 @@ def read_config(path: Path) -> dict[str, Any]:
     text = path.read_bytes().decode()
     check_parts(text.encode())
     values = {}
-    for line in text.removesuffix("\n").split("\n"):
+    for line in text.removeprefix(f"{TABLE}\n").removesuffix("\n").split("\n"):
         key, _, value = line.partition(" = ")
         if key in values:
             raise ValueError(f"{key} stands there twice")
