@@ -44,8 +44,7 @@ def inspect(
     from charlstm.runs import find_model
 
     if named is not None:
-        source = ctx.get_parameter_source("model")
-        if source is not None and source.name == "COMMANDLINE":
+        if options.source(ctx, "model") == options.Source.COMMANDLINE:
             raise OptionError(f"two models are named, {named} and -m {model}; leave one out")
         model = named
     path = find_model(model)
