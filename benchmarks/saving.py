@@ -41,7 +41,7 @@ def seconds_of_a_state(text: str, num_layers: int, hidden_size: int) -> tuple[fl
             run.save()
             times.append(time.perf_counter() - before)
         events.close()
-        return median(times), max(times), (output / "state.pt").stat().st_size
+        return median(times), max(times), (output / "state.safetensors").stat().st_size
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from charlstm.files import regular_size
 
 RUNS = Path("runs")
 MODEL_FILE = "model.safetensors"
-STATE_FILE = "state.pt"
+STATE_FILE = "state.safetensors"
 METRICS_FILE = "metrics.jsonl"
 CONFIG_FILE = "config.toml"
 

@@ -4,15 +4,17 @@ Which files are made of them, and what is done with those, is the business of ``
 """
 
 import copy
-import io
 import json
-import os
-import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.torch import save
+
+from charlstm.training.state import METADATA_KEY, digest
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
@@ -147,34 +149,17 @@ def damaged(draw: Draw, sound: bytes) -> bytes:
 SUMMARY = st.dictionaries(st.text(st.characters(), max_size=9), plain, max_size=9)
 
 
-class Trap:
-    """What runs a command when it is unpickled."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (os.environ["TRAP_OF_CHARLSTM"],)
-
-
-def laughs() -> list[Any]:
-    """A list of two lists of two lists and so on: 2**40 lists to whoever walks through them."""
-    part: list[Any] = []
-    for _ in range(40):
-        part = [part, part]
-    return part
+def read_state(path: Path) -> dict[str, Any]:
+    """The parts of a training state: what its header holds, and its ``tensors``."""
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        header = json.loads(file.metadata()[METADATA_KEY])
+    del header["tensors_sha256"]
+    return {**header, "tensors": tensors}
 
 
-def with_laughs(value: Any) -> Any:
-    """``value`` with the string that stands for it replaced; no repr would ever end."""
-    if isinstance(value, dict):
-        return type(value)((key, with_laughs(part)) for key, part in value.items())
-    if type(value) in (list, tuple):
-        return type(value)(map(with_laughs, value))
-    return laughs() if isinstance(value, str) and value == "@laughs@" else value
-
-
-def archive(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
-    """A zip archive with right checksums."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", compression) as made:
-        for name, data in members.items():
-            made.writestr(name, data)
-    return file.getvalue()
+def state_bytes(state: dict[str, Any]) -> bytes:
+    """A training state of any parts, with the right SHA-256 of its tensors unless it has one."""
+    header = {"tensors_sha256": digest(state["tensors"]), **state}
+    del header["tensors"]
+    return save(state["tensors"], metadata={METADATA_KEY: dumped(header).decode()})

@@ -40,7 +40,7 @@ def test_an_output_that_holds_anything_is_refused() -> None:
     Path("mine/model.safetensors").touch()
     with pytest.raises(OptionError, match=r"give another -o$"):
         made(Path("mine"), "x")
-    Path("mine/state.pt").touch()
+    Path("mine/state.safetensors").touch()
     with pytest.raises(OptionError, match="--resume mine"):
         made(Path("mine"), "x")
 
@@ -93,7 +93,7 @@ def test_a_beginning_that_fails_leaves_no_trace(there: bool) -> None:
 def test_what_a_killed_training_left_is_cleared() -> None:
     """Its unfinished files, and nothing else; before it had a state, its directory is as new."""
     Path("mine").mkdir()
-    for name in (".lock", ".state.pt.k1ll_ed0.tmp", ".model.safetensors.x.tmp"):
+    for name in (".lock", ".state.safetensors.k1ll_ed0.tmp", ".model.safetensors.x.tmp"):
         Path("mine", name).touch()
     check_output(Path("mine"))
     Path("mine/.other.x.tmp").touch()

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from charlstm.checkpoint import load_model
+from charlstm.training.state import load_state
 from tests.conftest import Run
 
 OPTIONS = (
@@ -51,11 +52,9 @@ def assert_same(one: Path, other: Path) -> None:
     for key in ("step", "loss", "val_loss", "learning_rate"):
         found = [[line.get(key) or 0 for line in run] for run in lines]
         np.testing.assert_allclose(found[0], found[1], atol=1e-5, err_msg=key)
-    carried = [
-        torch.load(run / "state.pt", weights_only=True)["learner"]["carried"]
-        for run in (one, other)
-    ]
-    torch.testing.assert_close(carried[0], carried[1], atol=1e-4, rtol=1e-3)
+    tensors = [load_state(run / "state.safetensors")["tensors"] for run in (one, other)]
+    for name in ("hidden.0", "cell.0"):
+        torch.testing.assert_close(tensors[0][name], tensors[1][name], atol=1e-4, rtol=1e-3)
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +120,9 @@ def test_a_signal_stops_all_and_nothing_is_lost(
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     assert b"go on with: charlstm train --resume" in errors
-    state = torch.load(run / "state.pt", weights_only=True)
+    state = load_state(run / "state.safetensors")
     assert state["learner"]["steps_done"] >= 500
-    assert state["learner"]["carried"][0][0].shape == (1, 6, 24)
+    assert state["tensors"]["hidden.0"].shape == (1, 6, 24)
 
 
 def test_a_run_of_one_goes_on_in_two(

@@ -96,7 +96,7 @@ def assert_same(run: Path, whole: Path) -> None:
 def assert_sound(run: Path) -> None:
     """What is there can be read: the last model, and the last state."""
     load_model(run / "model.safetensors")
-    load_state(run / "state.pt")
+    load_state(run / "state.safetensors")
 
 
 def limit(training: Training, size: int) -> None:
@@ -151,8 +151,8 @@ def test_a_disk_that_is_full_from_the_start(charlstm: Run, play: Path, tmp_path:
     done = charlstm("train", play, *LONG, "-o", tmp_path / "run", preexec_fn=no_room)
     assert done.returncode == 1
     assert done.stderr.decode().splitlines() == [
-        f"charlstm: error: {tmp_path}/run/state.pt: File too large; free some space or choose "
-        f"another place"
+        f"charlstm: error: {tmp_path}/run/state.safetensors: File too large; free some space or "
+        f"choose another place"
     ]
     assert not list(tmp_path.iterdir())
 

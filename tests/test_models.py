@@ -57,7 +57,7 @@ def test_models_are_listed_the_newest_last(charlstm: Run) -> None:
     """With corpus, sizes, loss, age in seconds and size in bytes; a run without model is none."""
     run("new", 7300, made("verse", None))
     old = run("old", 90_000, made("play", 1.436))
-    (old / "state.pt").write_bytes(b"x" * 1000)
+    (old / "state.safetensors").write_bytes(b"x" * 1000)
     Path("runs/empty").mkdir()
     done = charlstm("models")
     assert (done.returncode, done.stderr) == (0, b"")

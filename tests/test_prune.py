@@ -50,8 +50,8 @@ def test_off_a_terminal_it_is_only_said_what_would_go(charlstm: Run, finished: P
     """Files and bytes on stdout; how to remove them on stderr."""
     before = files(finished)
     done = charlstm("models", "--prune")
-    size = len(before["state.pt"])
-    assert rows(done.stdout) == [["file", "size"], ["runs/done/state.pt", str(size)]]
+    size = len(before["state.safetensors"])
+    assert rows(done.stdout) == [["file", "size"], ["runs/done/state.safetensors", str(size)]]
     assert done.returncode == 0
     assert b"nothing was removed" in done.stderr
     assert b"--yes" in done.stderr
@@ -63,15 +63,15 @@ def test_the_state_of_a_finished_run_is_removed_and_nothing_else(
 ) -> None:
     """The model is as it was and writes as before."""
     before = files(finished)
-    (finished / ".state.pt.k1lled.tmp").write_bytes(b"x" * 99)
+    (finished / ".state.safetensors.k1lled.tmp").write_bytes(b"x" * 99)
     done = pruned(charlstm)
     assert done.returncode == 0
     assert [row[0] for row in rows(done.stdout)[1:]] == [
-        "runs/done/state.pt",
-        "runs/done/.state.pt.k1lled.tmp",
+        "runs/done/state.safetensors",
+        "runs/done/.state.safetensors.k1lled.tmp",
     ]
     assert b"removed 2 files" in done.stderr
-    del before["state.pt"]
+    del before["state.safetensors"]
     assert files(finished) == before
     assert charlstm("generate", "-m", finished, "-n", 9).returncode == 0
     again = pruned(charlstm)
@@ -85,7 +85,7 @@ def test_a_pruned_run_says_what_it_lacks(charlstm: Run, finished: Path) -> None:
     done = charlstm("train", "--resume", finished)
     assert (done.returncode, done.stdout) == (1, b"")
     said = done.stderr.decode()
-    for words in ("state.pt", "--prune", "its model is sound", "generate -m runs/done"):
+    for words in ("state.safetensors", "--prune", "its model is sound", "generate -m runs/done"):
         assert words in said
     (finished / "model.safetensors").write_bytes(b"")
     assert b"it is empty" in charlstm("train", "--resume", finished).stderr
@@ -97,7 +97,7 @@ def test_a_run_that_was_stopped_or_made_longer_is_kept(
     """Its state is all that it can go on from."""
     stopped = Path("runs/stopped")
     charlstm("train", play, "-o", stopped, "--steps", 8, "--eval-every", 4, *SMALL)
-    state = (stopped / "state.pt").read_bytes()
+    state = (stopped / "state.safetensors").read_bytes()
     lines = (stopped / "metrics.jsonl").read_text().splitlines(keepends=True)
     (stopped / "metrics.jsonl").write_text("".join(lines[:-1]))
     config = finished / "config.toml"
@@ -106,9 +106,9 @@ def test_a_run_that_was_stopped_or_made_longer_is_kept(
     assert rows(done.stdout) == [["file", "size"]]
     assert b"kept: runs/stopped: step 7 of 8" in done.stderr
     assert b"kept: runs/done: step 60 of 90" in done.stderr
-    assert (stopped / "state.pt").read_bytes() == state
+    assert (stopped / "state.safetensors").read_bytes() == state
     assert charlstm("train", "--resume", finished, "--steps", 62).returncode == 0
-    assert b"state.pt" in pruned(charlstm).stdout
+    assert b"state.safetensors" in pruned(charlstm).stdout
 
 
 def test_a_run_that_lost_its_patience_is_finished(charlstm: Run, play: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_run_that_lost_its_patience_is_finished(charlstm: Run, play: Path) -> 
     config.write_text(patient)
     assert rows(pruned(charlstm).stdout) == [["file", "size"]]
     config.write_text(impatient)
-    assert rows(pruned(charlstm).stdout)[1][0] == "runs/impatient/state.pt"
+    assert rows(pruned(charlstm).stdout)[1][0] == "runs/impatient/state.safetensors"
 
 
 def test_a_run_that_is_being_trained_is_kept(charlstm: Run, finished: Path) -> None:
@@ -132,10 +132,10 @@ def test_a_run_that_is_being_trained_is_kept(charlstm: Run, finished: Path) -> N
         done = pruned(charlstm)
     assert rows(done.stdout) == [["file", "size"]]
     assert b"kept: runs/done: a training is at work in it" in done.stderr
-    assert (finished / "state.pt").exists()
+    assert (finished / "state.safetensors").exists()
 
 
-@pytest.mark.parametrize("link", ["runs", "runs/done", "runs/done/state.pt"])
+@pytest.mark.parametrize("link", ["runs", "runs/done", "runs/done/state.safetensors"])
 def test_nothing_is_removed_through_a_link(charlstm: Run, finished: Path, link: str) -> None:
     """It may lead anywhere; neither the link goes nor what it leads to."""
     Path(link).rename("elsewhere")
@@ -144,7 +144,7 @@ def test_nothing_is_removed_through_a_link(charlstm: Run, finished: Path, link: 
     assert rows(done.stdout) == [["file", "size"]]
     assert f"kept: {link.replace('done/', 'done: ')}: ".encode() in done.stderr
     assert b"symbolic link" in done.stderr
-    assert Path("runs/done/state.pt").exists()
+    assert Path("runs/done/state.safetensors").exists()
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_where_files_do_not_say_that_a_run_is_finished_it_is_kept(
     assert (done.returncode, rows(done.stdout)) == (0, [["file", "size"]])
     assert done.stderr.startswith(b"kept: runs/done: ")
     assert name.encode() in done.stderr
-    assert (finished / "state.pt").exists()
+    assert (finished / "state.safetensors").exists()
 
 
 @pytest.mark.parametrize(
@@ -196,14 +196,14 @@ def test_on_a_terminal_it_asks(
 ) -> None:
     """After it has said what and how much; only yes is yes."""
     child = terminal("models --prune", environment)
-    child.expect("runs/done/state.pt")
+    child.expect("runs/done/state.safetensors")
     child.expect(r"remove 1 file, [\d.]+ kB\? \[y/N\] ")
     child.sendline(answer) if answer != "\x04" else child.sendeof()
     child.expect("removed 1 file" if goes else "nothing was removed")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0
-    assert (finished / "state.pt").exists() is not goes
+    assert (finished / "state.safetensors").exists() is not goes
 
 
 def test_what_cannot_be_removed_is_said(
@@ -215,16 +215,16 @@ def test_what_cannot_be_removed_is_said(
     unlink = Path.unlink
 
     def refusing(path: Path) -> None:
-        if path == Path("runs/a/state.pt"):
+        if path == Path("runs/a/state.safetensors"):
             raise PermissionError(13, "Permission denied", str(path))
         unlink(path)
 
     monkeypatch.setattr(Path, "unlink", refusing)
     assert main(["models", "--prune", "--yes"]) == 1
     said = capfd.readouterr().err
-    assert "runs/a/state.pt: Permission denied" in said
+    assert "runs/a/state.safetensors: Permission denied" in said
     assert "removed 1 file" in said
-    assert not Path("runs/b/state.pt").exists()
+    assert not Path("runs/b/state.safetensors").exists()
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_pruning_loads_no_torch(finished: Path) -> None:
     loaded = modules_after("from charlstm.cli import main; main(['models', '--prune', '--yes'])")
     assert "numpy" in loaded
     assert not HEAVY & loaded
-    assert not (finished / "state.pt").exists()
+    assert not (finished / "state.safetensors").exists()
 
 
 def test_a_resumed_run_tells_its_new_length_before_its_state_does(

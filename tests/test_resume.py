@@ -4,13 +4,12 @@ import copy
 import json
 import math
 import shutil
-import struct
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -28,9 +27,13 @@ from charlstm.errors import (
 from charlstm.training import loop
 from charlstm.training.config import Settings
 from charlstm.training.events import Evaluation, Event, Finished, Mended, Started, Step
+from charlstm.training.lanes import Lanes
 from charlstm.training.learner import Learner
 from charlstm.training.resume import resume
 from charlstm.training.run import train
+from charlstm.training.state import config_in, load_state, tensors_of
+
+from .hostile import read_state, state_bytes
 
 SETTINGS = Settings(
     steps=30,
@@ -82,7 +85,7 @@ def test_events_come_in_order(whole: Path, play: Path, tmp_path: Path) -> None:
 
 def test_a_run_that_vanished_goes_on_from_its_last_state(whole: Path, cut: Path) -> None:
     """Same weights, same metrics, though lines were written after the state was."""
-    state = torch.load(cut / "state.pt", weights_only=True)
+    state = read_state(cut / "state.safetensors")
     assert state["learner"]["steps_done"] == 19
     with (cut / "metrics.jsonl").open("a") as file:
         file.write('{"step": 29, "loss": 1.0}\n{"step": 30, "lo')
@@ -225,7 +228,7 @@ def test_a_complete_run_can_be_given_more_time(play: Path, tmp_path: Path) -> No
         list(resume(run, Settings(time=0.01)))
     with pytest.raises(OptionError, match="has done 30"):
         list(resume(run, Settings(steps=30)))
-    before = torch.load(run / "state.pt", weights_only=True)["books"]
+    before = read_state(run / "state.safetensors")["books"]
     finished = list(resume(run, Settings(time=before["seconds"] + 2)))[-1]
     assert isinstance(finished, Finished)
     assert finished.step > 30
@@ -254,9 +257,9 @@ def test_what_was_settled_cannot_change(cut: Path) -> None:
 
 def test_another_environment_is_allowed_and_said(cut: Path) -> None:
     """Threads, precision, torch and processor: the run goes on, and promises no bits."""
-    state = torch.load(cut / "state.pt", weights_only=True)
+    state = read_state(cut / "state.safetensors")
     state["environment"].update(torch="1.0", processor="abacus")
-    torch.save(state, cut / "state.pt")
+    (cut / "state.safetensors").write_bytes(state_bytes(state))
     other = "fp32" if state["config"]["precision"] == "bf16" else "bf16"
     started, *_, finished = resume(cut, Settings(threads=2, precision=other))
     assert isinstance(started, Started)
@@ -278,10 +281,10 @@ def test_the_same_environment_is_not_remarked_on(cut: Path) -> None:
 
 def test_a_device_that_is_gone_is_replaced(cut: Path) -> None:
     """A run of a GPU goes on where there is none."""
-    state = torch.load(cut / "state.pt", weights_only=True)
+    state = read_state(cut / "state.safetensors")
     gone = "cuda" if not torch.cuda.is_available() else "mps"
     state["config"]["device"] = state["environment"]["device"] = gone
-    torch.save(state, cut / "state.pt")
+    (cut / "state.safetensors").write_bytes(state_bytes(state))
     started, *_, finished = resume(cut)
     assert isinstance(started, Started)
     assert f"device {gone} -> {started.config.device}" in started.changes
@@ -290,9 +293,9 @@ def test_a_device_that_is_gone_is_replaced(cut: Path) -> None:
 
 def test_a_text_from_a_pipe_must_be_given_again(cut: Path, play: Path) -> None:
     """Whoever resumes is not left waiting at a terminal."""
-    state = torch.load(cut / "state.pt", weights_only=True)
+    state = read_state(cut / "state.safetensors")
     state["places"] = state["places_given"] = ["-"]
-    torch.save(state, cut / "state.pt")
+    (cut / "state.safetensors").write_bytes(state_bytes(state))
     with pytest.raises(CorpusError, match="give it again"):
         list(resume(cut))
     assert isinstance(list(resume(cut, places=[str(play)]))[-1], Finished)
@@ -325,18 +328,16 @@ def test_metrics_that_a_crash_cut_short(cut: Path, whole: Path, end: str) -> Non
         ("steps_done", math.inf),
         ("steps_done", "5"),
         ("rate_scale", math.nan),
-        ("carried", []),
-        ("sound", {}),
-        ("averaged", {}),
-        ("losses", torch.zeros(2)),
+        ("rolled_back_at", -1),
+        ("rolled_back_at", 31),
     ],
 )
 def test_a_learner_that_none_saved_is_refused(cut: Path, name: str, value: Any) -> None:
     """Before the first step, in one line."""
-    state = torch.load(cut / "state.pt", weights_only=True)
+    state = read_state(cut / "state.safetensors")
     state["learner"][name] = value
-    torch.save(state, cut / "state.pt")
-    with pytest.raises(CharLSTMError, match=r"state\.pt"):
+    (cut / "state.safetensors").write_bytes(state_bytes(state))
+    with pytest.raises(CharLSTMError, match=r"state\.safetensors"):
         list(resume(cut))
 
 
@@ -353,9 +354,9 @@ CHANGES: list[tuple[str, Any]] = [
 @pytest.mark.parametrize(("key", "value"), CHANGES, ids=[key for key, _ in CHANGES])
 def test_a_state_with_a_part_that_is_none_is_refused(cut: Path, key: str, value: Any) -> None:
     """In one line, before anything is changed."""
-    state = torch.load(cut / "state.pt", weights_only=True)
-    torch.save({**state, key: value}, cut / "state.pt")
-    with pytest.raises(CharLSTMError, match=r"state\.pt"):
+    state = read_state(cut / "state.safetensors")
+    (cut / "state.safetensors").write_bytes(state_bytes({**state, key: value}))
+    with pytest.raises(CharLSTMError, match=r"state\.safetensors"):
         list(resume(cut))
 
 
@@ -364,19 +365,19 @@ def test_a_state_with_a_part_that_is_none_is_refused(cut: Path, key: str, value:
 )
 def test_a_state_that_promises_other_sizes_is_refused(cut: Path, change: dict[str, int]) -> None:
     """Before memory is asked for."""
-    state = torch.load(cut / "state.pt", weights_only=True)
+    state = read_state(cut / "state.safetensors")
     changed = copy.deepcopy(state)
     changed["config"]["model"].update(change)
-    torch.save(changed, cut / "state.pt")
-    with pytest.raises(TrainingError, match="other sizes"):
+    (cut / "state.safetensors").write_bytes(state_bytes(changed))
+    with pytest.raises(TrainingError, match=r"layers|is torch\.float32 of shape"):
         list(resume(cut))
 
 
 @pytest.mark.parametrize("keep", [0, 10, 1000, 5000])
 def test_a_state_cut_short_is_refused(cut: Path, keep: int) -> None:
     """The model beside it can still be used."""
-    data = (cut / "state.pt").read_bytes()
-    (cut / "state.pt").write_bytes(data[:keep])
+    data = (cut / "state.safetensors").read_bytes()
+    (cut / "state.safetensors").write_bytes(data[:keep])
     with pytest.raises(TrainingError, match="can still be used"):
         list(resume(cut))
     try:
@@ -392,17 +393,17 @@ def test_no_pickle_is_executed(cut: Path, tmp_path: Path) -> None:
         def __reduce__(self) -> tuple[Any, ...]:
             return (Path.touch, (tmp_path / "sprung",))
 
-    torch.save({"format": 1, "trap": Trap()}, cut / "state.pt")
-    with pytest.raises(TrainingError):
+    torch.save({"format": 1, "trap": Trap()}, cut / "state.safetensors")
+    with pytest.raises(TrainingError, match="a zip archive"):
         list(resume(cut))
     assert not (tmp_path / "sprung").exists()
 
 
 def rewrite(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change a state and save it as torch would."""
-    state = torch.load(path, weights_only=True)
+    """Change a state and save it with the SHA-256 of what it holds then."""
+    state = read_state(path)
     change(state)
-    torch.save(state, path)
+    path.write_bytes(state_bytes(state))
 
 
 def put(*keys: Any) -> Callable[[dict[str, Any]], None]:
@@ -417,22 +418,14 @@ def put(*keys: Any) -> Callable[[dict[str, Any]], None]:
     return change
 
 
-def laughs() -> list[Any]:
-    """Forty lists that hold each other twice: 2**40 of them to whoever walks through all."""
-    part: list[Any] = []
-    for _ in range(40):
-        part = [part, part]
-    return part
-
-
-GIANT = torch.zeros(1).expand(1 << 40)
-FIRST = ("learner", "optimizer", "state", 0)
-GROUP = ("learner", "optimizer", "param_groups", 0)
+DEEP: list[Any] = []
+for _ in range(400):
+    DEEP = [DEEP]
 MALFORMED: list[tuple[Any, ...]] = [
-    ("format", torch.ones(2)),
-    ("format", laughs()),
+    ("format", None),
+    ("format", DEEP),
     ("config", "steps", None),
-    ("config", "steps", laughs()),
+    ("config", "steps", DEEP),
     ("config", "device", "auto"),
     ("config", "precision", "fp16"),
     ("config", "seq_length", 1 << 20),
@@ -441,40 +434,35 @@ MALFORMED: list[tuple[Any, ...]] = [
     ("places", ["a\0b"]),
     ("places", ["\ud800"]),
     ("places", [7]),
-    ("places_given", laughs()),
+    ("places_given", DEEP),
+    ("glob", None),
     ("fingerprint", "name", "\ud800"),
     ("books", "seconds", math.nan),
+    ("books", "seconds", "nan"),
     ("books", "best_step", -1),
     ("books", "best_loss", math.nan),
-    ("books", "train_loss", GIANT),
+    ("books", "best_loss", "nan"),
+    ("books", "train_loss", "0x1"),
+    ("books", "train_loss", DEEP),
     ("learner", "steps_done", 31),
-    ("learner", "carried", GIANT),
-    ("learner", "losses", GIANT),
-    ("learner", "losses", torch.full((3,), torch.nan)),
-    ("learner", "losses", torch.nn.Parameter(torch.zeros(3))),
-    ("learner", "losses", torch._neg_view(torch.zeros(3))),
-    ("learner", "rng", torch.zeros(5056)),
-    ("learner", "rng", torch.zeros(16, dtype=torch.uint8)),
-    ("learner", "cuda_rng", GIANT),
-    ("learner", "model", GIANT),
-    ("learner", "averaged", "output.bias", torch.zeros(31, dtype=torch.float64)),
-    ("learner", "sound", "output.bias", torch.full((31,), torch.nan)),
-    ("learner", "sound", "output.bias", torch.zeros(1).expand(31)),
-    ("learner", "optimizer", "state", {0: {}}),
-    ("learner", "optimizer", "param_groups", []),
-    (*FIRST, "step", torch.tensor(-1.0)),
-    (*FIRST, "step", torch.tensor(1e30)),
-    (*FIRST, "step", 3.0),
-    (*FIRST, "exp_avg", torch.zeros(31, 4, dtype=torch.float64)),
-    (*FIRST, "max_exp_avg_sq", torch.zeros(31, 4)),
-    (*GROUP, "params", GIANT),
-    (*GROUP, "params", torch.zeros(2)),
-    (*GROUP, "betas", (2.0, 2.0)),
-    (*GROUP, "betas", (torch.zeros(2), 0.9)),
-    (*GROUP, "fused", False),
-    (*GROUP, "differentiable", True),
-    (*GROUP, "lr", GIANT),
-    (*GROUP, "weight_decay", math.nan),
+    ("tensors_sha256", None),
+    ("tensors", "losses", torch.zeros(2)),
+    ("tensors", "losses", torch.full((3,), torch.nan)),
+    ("tensors", "losses", torch.full((3,), 1e30)),
+    ("tensors", "rng", torch.zeros(5056)),
+    ("tensors", "rng", torch.zeros(16, dtype=torch.uint8)),
+    ("tensors", "cuda_rng", torch.zeros(3)),
+    ("tensors", "hidden.0", torch.zeros(1)),
+    ("tensors", "hidden.0", torch.zeros(1, 8, 12, dtype=torch.bfloat16)),
+    ("tensors", "cell.7", torch.zeros(1, 8, 12)),
+    ("tensors", "model.output.bias", torch.zeros(30)),
+    ("tensors", "averaged.output.bias", torch.zeros(31, dtype=torch.float64)),
+    ("tensors", "sound.output.bias", torch.full((31,), torch.nan)),
+    ("tensors", "step.output.bias", torch.tensor(-1.0)),
+    ("tensors", "step.output.bias", torch.tensor(1e30)),
+    ("tensors", "step.output.bias", torch.tensor(3)),
+    ("tensors", "exp_avg.output.bias", torch.zeros(31, dtype=torch.float64)),
+    ("tensors", "max_exp_avg_sq.output.bias", torch.zeros(31)),
 ]
 
 
@@ -484,92 +472,49 @@ MALFORMED: list[tuple[Any, ...]] = [
 def test_a_state_with_a_part_of_another_kind_is_refused(cut: Path, keys: tuple[Any, ...]) -> None:
     """Before anything is begun: in no part may a wrong type, shape or number come later."""
     before = (cut / "metrics.jsonl").read_bytes()
-    rewrite(cut / "state.pt", put(*keys))
-    with pytest.raises(TrainingError, match=r"state\.pt") as caught:
+    rewrite(cut / "state.safetensors", put(*keys))
+    with pytest.raises(TrainingError, match=r"state\.safetensors") as caught:
         list(resume(cut))
     assert len(str(caught.value)) < 500
     assert (cut / "metrics.jsonl").read_bytes() == before
 
 
-def test_carried_state_of_another_precision_is_refused(cut: Path) -> None:
-    """The layers cannot compute with it."""
-
-    def change(state: dict[str, Any]) -> None:
-        state["config"]["precision"] = "fp32"
-        carried = state["learner"]["carried"]
-        state["learner"]["carried"] = [(h.bfloat16(), c.bfloat16()) for h, c in carried]
-
-    rewrite(cut / "state.pt", change)
-    with pytest.raises(TrainingError, match="carried state"):
+@pytest.mark.parametrize("part", ["losses", "rng", "cell.1", "exp_avg.output.bias"])
+def test_a_state_without_a_tensor_is_refused(cut: Path, part: str) -> None:
+    """It is named."""
+    rewrite(cut / "state.safetensors", lambda state: state["tensors"].pop(part))
+    with pytest.raises(TrainingError, match=part):
         list(resume(cut))
 
 
-def members_of(path: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def archived(path: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> None:
-    with zipfile.ZipFile(path, "w", compression) as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-
-
-PICKLE = "archive/data.pkl"
-PICKLES = [
-    (b"\x80\2cbuiltins\nbytearray\n\x8a\5\0\0\0\0\x7f\x85R.", "calls upon builtins.bytearray"),
-    (b"\x80\2cposix\nsystem\nX\4\0\0\0true\x85R.", "calls upon posix.system"),
-    (b"\x80\2(" + b"]" * (1 << 20) + b"t.", "more than 1,048,576 operations"),
-    (b"\x80\2X" + struct.pack("<I", 17 << 20) + bytes(17 << 20) + b".", "a pickle of 17,825,8"),
-    (b"\x80\2]" * 40, "exhausted"),
-]
-
-
-@pytest.mark.parametrize(("pickled", "said"), PICKLES, ids=[said for _, said in PICKLES])
-def test_a_pickle_that_is_no_state_is_refused(cut: Path, pickled: bytes, said: str) -> None:
-    """Before torch reads it: calls that would fill the memory, and pickles too long."""
-    archived(cut / "state.pt", {**members_of(cut / "state.pt"), PICKLE: pickled})
-    with pytest.raises(TrainingError, match=said):
+def test_a_state_with_a_changed_bit_is_refused(cut: Path) -> None:
+    """It would go on to another model."""
+    path = cut / "state.safetensors"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(TrainingError, match="not those that were saved"):
         list(resume(cut))
 
 
-def test_an_archive_that_torch_would_not_write_is_refused(cut: Path) -> None:
-    """Compressed, doubled in another case, crowded, damaged, of the old kind without an archive."""
-    path = cut / "state.pt"
-    whole, members = path.read_bytes(), members_of(path)
-    assert PICKLE in members
-
-    archived(path, {**members, "archive/zeros": bytes(1 << 28)}, zipfile.ZIP_DEFLATED)
-    with pytest.raises(TrainingError, match="members larger than the file"):
-        list(resume(cut))
-    archived(path, members, zipfile.ZIP_DEFLATED)
-    with pytest.raises(TrainingError, match=r"compressed member|larger than the file"):
-        list(resume(cut))
-    archived(path, {**members, PICKLE.upper(): b"x"})
-    with pytest.raises(TrainingError, match="two members of one name"):
-        list(resume(cut))
-    archived(path, {**members, **{f"archive/{i}": b"" for i in range(33_000)}})
-    with pytest.raises(TrainingError, match=r"33,\d+ members"):
-        list(resume(cut))
-    _, data = max(members.items(), key=lambda member: len(member[1]))
-    at = whole.index(data)
-    path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-    with pytest.raises(TrainingError, match="CRC"):
-        list(resume(cut))
-    path.write_bytes(whole)
-    torch.save(torch.load(path, weights_only=True), path, _use_new_zipfile_serialization=False)
-    with pytest.raises(TrainingError, match="not an archive"):
-        list(resume(cut))
+def test_what_is_saved_is_what_the_configuration_promises(cut: Path) -> None:
+    """Names, types and shapes, those of a learner that has not begun and of one that has."""
+    state = load_state(cut / "state.safetensors")
+    config = config_in(state)
+    lanes = Lanes(np.zeros(500, np.uint8), config.batch_size, config.seq_length, 0)
+    for tensors in (state["tensors"], Learner(config, lanes).state_dict()):
+        kinds = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in tensors.items()}
+        assert kinds == tensors_of(config)
 
 
 def test_a_text_without_end_that_a_state_names_is_not_read(cut: Path) -> None:
     """A state from a stranger may name a device."""
-    rewrite(cut / "state.pt", put("places", ["/dev/zero"]))
+    rewrite(cut / "state.safetensors", put("places", ["/dev/zero"]))
     with pytest.raises(CorpusError, match="/dev/zero: is a pipe or a device"):
         list(resume(cut))
 
 
-@pytest.mark.parametrize("name", ["state.pt", "metrics.jsonl", "model.safetensors"])
+@pytest.mark.parametrize("name", ["state.safetensors", "metrics.jsonl", "model.safetensors"])
 def test_a_run_with_a_link_in_it_is_not_resumed(cut: Path, tmp_path: Path, name: str) -> None:
     """What it leads to stays as it is."""
     kept = (cut / name).read_bytes()

@@ -53,7 +53,7 @@ def test_a_linked_model_in_a_run_is_refused() -> None:
     assert find_model("runs/linked/model.safetensors").is_file()
 
 
-@pytest.mark.parametrize("name", ["state.pt", "metrics.jsonl", "model.safetensors"])
+@pytest.mark.parametrize("name", ["state.safetensors", "metrics.jsonl", "model.safetensors"])
 def test_a_run_with_a_link_or_a_pipe_is_not_resumed(name: str) -> None:
     """Lines would be appended to whatever a link leads to."""
     Path("precious").touch()

@@ -87,7 +87,13 @@ def test_directories_that_meet_again_and_again_are_read_in_no_time() -> None:
 
 def test_runs_below_a_directory_are_no_corpus() -> None:
     """What a run writes of itself must not be part of the text when it goes on."""
-    write("a.json", "runs/x/metrics.json", "runs/x/state.pt", "runs/y/b.json", "runs/note.json")
+    write(
+        "a.json",
+        "runs/x/metrics.json",
+        "runs/x/state.safetensors",
+        "runs/y/b.json",
+        "runs/note.json",
+    )
     write("runs/y/model.safetensors")
     assert read(".", glob="*.json") == ["a.json", "runs/note.json"]
     assert read("runs/x", glob="*.json") == ["runs/x/metrics.json"]

@@ -62,7 +62,13 @@ def test_off_a_terminal_progress_is_plain_lines(
 def test_the_run_directory_is_complete(trained: Path) -> None:
     """Model, state, metrics and settings, under the names that the manual gives."""
     names = {path.name for path in trained.iterdir()}
-    assert names == {"model.safetensors", "state.pt", "metrics.jsonl", "config.toml", ".lock"}
+    assert names == {
+        "model.safetensors",
+        "state.safetensors",
+        "metrics.jsonl",
+        "config.toml",
+        ".lock",
+    }
     rows = metrics(trained)
     assert [row["step"] for row in rows] == list(range(1, 61))
     keys = {"step", "epoch", "loss", "learning_rate", "characters_per_second", "seconds"}

@@ -81,8 +81,8 @@ def inspect(run: Path) -> None:
     """Raise an error if a file of the run cannot be read, or only in part."""
     if (run / "model.safetensors").exists():
         load_model(run / "model.safetensors")
-    if (run / "state.pt").exists():
-        load_state(run / "state.pt")
+    if (run / "state.safetensors").exists():
+        load_state(run / "state.safetensors")
 
 
 def summary(run: Path) -> dict[str, Any]:
@@ -91,7 +91,8 @@ def summary(run: Path) -> dict[str, Any]:
     for name, weight in sorted(load_model(run / "model.safetensors").weights.items()):
         weights.update(name.encode() + weight.tobytes())
     state = hashlib.sha256()
-    for name, value in flat(load_state(run / "state.pt")["learner"]):
+    saved = load_state(run / "state.safetensors")
+    for name, value in flat({part: saved[part] for part in ("learner", "tensors")}):
         state.update(f"{name}{value.tolist() if hasattr(value, 'tolist') else value}".encode())
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     kept = ("step", "epoch", "loss", "val_loss", "learning_rate")
@@ -148,7 +149,7 @@ def torture(directory: Path, kills: int, random_seed: int) -> dict[str, Any]:
         while True:
             enough = sum(deaths.values()) >= kills
             way = None if enough else WAYS[sum(deaths.values()) % len(WAYS)]
-            goes_on = (run / "state.pt").exists()
+            goes_on = (run / "state.safetensors").exists()
             words = ["train", "--quiet", "--resume", str(run)] if goes_on else [*new, str(run)]
             resumed += goes_on
             begun_again += run.exists() and not goes_on

@@ -1,5 +1,5 @@
 """Training: the only room that imports torch, and only in the modules that compute.
 
-``archive``, ``books``, ``config``, ``events``, ``lanes``, ``launch``, ``plan``, ``prune``,
-``recipe``, ``record`` and ``transfer`` are free of it.
+``books``, ``config``, ``events``, ``lanes``, ``launch``, ``plan``, ``prune``, ``recipe``,
+``record`` and ``transfer`` are free of it.
 """

@@ -32,6 +32,9 @@ FINAL_RATE = 0.01  # of the peak
 BETAS = (0.9, 0.99)  # the second below Adam's 0.999: runs of a few thousand steps are short
 AVERAGE_EVERY = 4  # steps, in a run of thousands: often enough, and a quarter of the cost
 RATE_AFTER_ROLLBACK = 0.5
+# The parts of a state that have a tensor for each weight. ``sound`` is for ``roll_back``.
+WEIGHTS = ("model", "averaged", "sound")
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 WARM_UP_AFTER_ROLLBACK = 50  # steps; the optimizer's moments are empty again
 
 
@@ -45,6 +48,12 @@ def learning_rate(step: int, steps: int, peak: float) -> float:
         return peak * (step + 1) / warm_up
     done = (step - warm_up) / max(1, steps - warm_up)
     return peak * (FINAL_RATE + (1 - FINAL_RATE) * (1 + math.cos(math.pi * done)) / 2)
+
+
+def no_moments(parameter: Tensor) -> dict[str, Tensor]:
+    """What AdamW has of a parameter before its first step, under torch's names."""
+    zeros = torch.zeros_like(parameter)
+    return {"step": torch.zeros(()), "exp_avg": zeros, "exp_avg_sq": zeros.clone()}
 
 
 @dataclass(frozen=True)
@@ -199,46 +208,66 @@ class Learner:
         self.rate_scale *= RATE_AFTER_ROLLBACK
         self.rolled_back_at = self.steps_done
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that changes as the learner learns; in a group all must ask at once."""
-        state = {
-            "model": self.model.state_dict(),
-            "averaged": self.averaged.state_dict(),
-            "sound": self.sound,
-            "optimizer": self.optimizer.state_dict(),
-            "carried": [
-                (self.group.whole(h).contiguous(), self.group.whole(c).contiguous())
-                for h, c in self.carried
-            ],
+    def state_dict(self) -> dict[str, Tensor]:
+        """Every tensor that changes as the learner learns; in a group all must ask at once.
+
+        Names are the weights' own behind that of their part: of WEIGHTS, and of MOMENTS, which
+        are AdamW's.
+        """
+        weights = (self.model.state_dict(), self.averaged.state_dict(), self.sound)
+        tensors = {
+            f"{part}.{name}": weight
+            for part, of_part in zip(WEIGHTS, weights, strict=True)
+            for name, weight in of_part.items()
+        }
+        for name, parameter in self.model.named_parameters():
+            moments = self.optimizer.state.get(parameter) or no_moments(parameter)
+            tensors |= {f"{part}.{name}": moments[part] for part in MOMENTS}
+        for layer, (h, c) in enumerate(self.carried):
+            tensors[f"hidden.{layer}"] = self.group.whole(h).float()
+            tensors[f"cell.{layer}"] = self.group.whole(c).float()
+        tensors |= {"losses": self.losses, "rng": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            tensors["cuda_rng"] = torch.cuda.get_rng_state()
+        return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+    def progress(self) -> dict[str, Any]:
+        """Every plain value that changes as the learner learns."""
+        return {
             "steps_done": self.steps_done,
             "rate_scale": self.rate_scale,
             "rolled_back_at": self.rolled_back_at,
-            "losses": self.losses,
-            "rng": torch.get_rng_state(),
         }
-        if self.device.type == "cuda":
-            state["cuda_rng"] = torch.cuda.get_rng_state()
-        return state
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what ``state_dict`` of a learner with the same configuration gave."""
-        self.model.load_state_dict(state["model"])
-        self.averaged.load_state_dict(state["averaged"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.sound = state["sound"]
+    def load_state_dict(self, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
+        """Take up what a learner with the same configuration gave."""
+
+        def part(which: str) -> dict[str, Tensor]:
+            named = [(name.partition(".")[2], name) for name in tensors if name.startswith(which)]
+            return {short: tensors[name].to(self.device) for short, name in named}
+
+        self.model.load_state_dict(part("model."))
+        self.averaged.load_state_dict(part("averaged."))
+        self.sound = part("sound.")
+        for name, parameter in self.model.named_parameters():
+            self.optimizer.state[parameter] = {
+                moment: tensors[f"{moment}.{name}"].to(self.device) for moment in MOMENTS
+            }
         # In bf16 the state comes out of the layers as such, and fp32 does not take it.
-        kind = None if self.bf16 else torch.float32
+        kind = torch.bfloat16 if self.bf16 else torch.float32
         self.carried = [
-            (self.group.share(h).to(self.device, kind), self.group.share(c).to(self.device, kind))
-            for h, c in state["carried"]
+            (
+                self.group.share(tensors[f"hidden.{layer}"]).to(self.device, kind),
+                self.group.share(tensors[f"cell.{layer}"]).to(self.device, kind),
+            )
+            for layer in range(self.config.model.num_layers)
         ]
-        self.steps_done = state["steps_done"]
-        self.rate_scale = state["rate_scale"]
-        self.rolled_back_at = state["rolled_back_at"]
-        self.losses = state["losses"].to(self.device)
-        torch.set_rng_state(state["rng"])
-        if self.device.type == "cuda" and "cuda_rng" in state:
-            torch.cuda.set_rng_state(state["cuda_rng"])
+        self.losses = tensors["losses"].to(self.device)
+        torch.set_rng_state(tensors["rng"])
+        if self.device.type == "cuda" and "cuda_rng" in tensors:
+            torch.cuda.set_rng_state(tensors["cuda_rng"])
+        for name in self.progress():
+            setattr(self, name, progress[name])
 
     @torch.no_grad()
     def _average(self) -> None:

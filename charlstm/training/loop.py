@@ -131,7 +131,7 @@ class Run:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up a saved state, and take back lines of metrics that were written after it."""
-        self.learner.load_state_dict(state["learner"])
+        self.learner.load_state_dict(state["tensors"], state["learner"])
         books = state["books"]
         self.books = Books(
             **{name: type(value)(books[name]) for name, value in asdict(Books()).items()}
@@ -145,7 +145,8 @@ class Run:
         """All that the run needs to go on; in a group all must ask at once."""
         config = {f.name: getattr(self.config, f.name) for f in fields(self.config)}
         return {
-            "learner": self.learner.state_dict(),
+            "tensors": self.learner.state_dict(),
+            "learner": self.learner.progress(),
             "config": {**config, "model": asdict(self.config.model)},
             "books": {**asdict(self.books), "seconds": self._seconds()},
             "fingerprint": asdict(self.dataset.fingerprint),

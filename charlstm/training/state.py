@@ -1,22 +1,22 @@
-"""``state.pt``: all that a stopped run needs to go on exactly where it was.
+"""``state.safetensors``: all that a stopped run needs to go on exactly where it was.
 
-Written atomically by ``torch.save``, read with ``weights_only=True`` from an archive that was
-looked through: a file from a stranger can be refused, but not executed. ``config_in`` makes sure
-of every part before a run takes it up.
+Tensors by name, and one metadata entry, ``charlstm-training``, of sorted JSON for the rest. No file
+is ever executed. ``config_in`` makes sure of every part before a run takes it up.
 """
 
-import io
+import hashlib
+import json
 import math
-import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 
 from charlstm.config import (
-    TEXT_FILES,
     Fingerprint,
     ModelConfig,
     TextOptions,
@@ -24,33 +24,64 @@ from charlstm.config import (
     require_number,
     shown,
 )
-from charlstm.description import reason
+from charlstm.description import check_header, read_description, reason
 from charlstm.errors import TrainingError
-from charlstm.files import regular_size, write_atomically
+from charlstm.files import write_atomically
 from charlstm.sources import check_glob
-from charlstm.training.archive import looked_through
 from charlstm.training.books import Books
 from charlstm.training.config import TrainConfig
-from charlstm.training.learner import BETAS
+from charlstm.training.learner import MOMENTS, WEIGHTS
 
-FORMAT = 2
+FORMAT = 1
+METADATA_KEY = "charlstm-training"
 UNSOUND = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RuntimeError)
-MOMENTS = ("exp_avg", "exp_avg_sq")
-CUDA_RNG_BYTES = 16
+RNG_BYTES, CUDA_RNG_BYTES = 5056, 16  # of torch's generators
+
+Kind = tuple[torch.dtype, tuple[int, ...]]
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write ``state``, made of tensors and plain values, to ``path``."""
-    buffer = io.BytesIO()
-    torch.save({"format": FORMAT, **state}, buffer)
-    write_atomically(path, buffer.getbuffer())
+    """Write ``state`` to ``path``: its ``tensors``, and plain values that JSON can hold.
+
+    Losses that are not finite, which JSON has no numbers for, are written as texts.
+    """
+    plain = {name: value for name, value in state.items() if name != "tensors"}
+    books = {
+        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in state["books"].items()
+    }
+    tensors = state["tensors"]
+    description = {
+        "format": FORMAT,
+        **plain,
+        "books": books,
+        "tensors_sha256": digest(tensors),
+    }
+    metadata = {METADATA_KEY: json.dumps(description, sort_keys=True)}
+    write_atomically(path, save(tensors, metadata=metadata))
+
+
+def digest(tensors: dict[str, Tensor]) -> str:
+    """The SHA-256 of all values, by name: a state that was damaged goes on to another model."""
+    found = hashlib.sha256()
+    for _, tensor in sorted(tensors.items()):
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 def load_state(path: Path) -> dict[str, Any]:
     """Read what ``save_state`` wrote; TrainingError for anything else."""
     try:
-        size = regular_size(path, follow=False)
-        file = path.open("rb")
+        check_header(path, follow=False)
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(METADATA_KEY)
+            if text is None:
+                raise ValueError("a safetensors file of another kind")
+            state = read_description(text)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if state.get("tensors_sha256") != digest(tensors):
+            raise ValueError("its values are not those that were saved")
+        state["tensors"] = tensors
     except FileNotFoundError as error:
         raise TrainingError(
             f"{path}: no such file, so there is no run to go on with here; name a run directory"
@@ -58,19 +89,15 @@ def load_state(path: Path) -> dict[str, Any]:
     except NotADirectoryError as error:
         raise TrainingError(f"{path.parent}: not a run directory; name the directory") from error
     except OSError as error:
-        raise TrainingError(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        with file, warnings.catch_warnings(action="ignore"):
-            state = torch.load(looked_through(file, size), map_location="cpu", weights_only=True)
-    except Exception as error:  # the readers fail in many ways on what torch did not write
+        raise TrainingError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (SafetensorError, RecursionError, *UNSOUND) as error:
         raise damaged(path, error) from error
-    found = state.get("format") if isinstance(state, dict) else None
+    found = state.get("format")
     if type(found) is not int or found != FORMAT:
         words = shown(found) if isinstance(found, int | float | str) else "none"
         raise TrainingError(
             f"{path}: state format {words}, but this charlstm reads {FORMAT}; start a new run"
         )
-    assert isinstance(state, dict)
     return state
 
 
@@ -100,21 +127,7 @@ def config_in(state: dict[str, Any]) -> TrainConfig:
     require_number("rate scale", learner["rate_scale"], least=0, open_below=True)
     if learner["rolled_back_at"] is not None:
         require_integer("rolled back at", learner["rolled_back_at"], least=0, most=done)
-    _check_weights(learner, config)
-    _check_optimizer(learner["optimizer"], config, done)
-    carried = (1, config.batch_size, config.model.hidden_size)
-    types = (torch.float32, *[torch.bfloat16] * (config.precision == "bf16"))
-    if len(learner["carried"]) != config.model.num_layers:
-        raise ValueError("carried state of another size than the configuration's")
-    for hidden, cell in learner["carried"]:
-        for part in (hidden, cell):
-            _check_tensor("carried state", part, carried, *types)
-    _check_tensor("losses", learner["losses"], (3,), torch.float32)
-    for count in learner["losses"][1:].tolist():
-        require_number("number of losses", count, least=0, below=done + 1)
-    _check_tensor("rng", learner["rng"], tuple(torch.get_rng_state().shape), torch.uint8)
-    if "cuda_rng" in learner:
-        _check_tensor("cuda_rng", learner["cuda_rng"], (CUDA_RNG_BYTES,), torch.uint8)
+    _check_tensors(state["tensors"], config, done)
     _check_books(state["books"])
     _plain(state["fingerprint"])
     Fingerprint(**state["fingerprint"])
@@ -124,8 +137,7 @@ def config_in(state: dict[str, Any]) -> TrainConfig:
     for places in (state["places"], state["places_given"]):
         if not (isinstance(places, list) and places and all(map(_is_place, places))):
             raise ValueError("places that are no file names")
-    check_glob(state.setdefault("glob", TEXT_FILES))  # a state from before there were patterns
-    state["glob"].encode()
+    check_glob(state["glob"])
     return config
 
 
@@ -143,48 +155,45 @@ def _plain(values: dict[str, Any], none: tuple[str, ...] = ()) -> None:
             value.encode()  # refuses lone surrogates
 
 
-def _check_weights(learner: dict[str, Any], config: TrainConfig) -> None:
-    """Raise ValueError unless the three sets of weights are the configuration's."""
-    for part in ("model", "averaged", "sound"):
-        weights = learner[part]
-        # Counted first: a configuration may promise a billion layers.
-        if len(weights) != 4 * config.model.num_layers + 3:
-            raise ValueError("weights of other sizes than the configuration's")
-        for name, shape in config.model.parameter_shapes().items():
-            _check_tensor("weights", weights[name], shape, torch.float32)
-            if part == "sound" and not weights[name].isfinite().all():
-                raise ValueError(f"{name} holds values that are not finite")
+def tensors_of(config: TrainConfig) -> dict[str, Kind]:
+    """The type and shape of each tensor in the state of such a run, but for a GPU's own."""
+    weights = config.model.parameter_shapes()
+    kinds: dict[str, Kind] = {}
+    for part in (*WEIGHTS, *MOMENTS):
+        for name, shape in weights.items():
+            kinds[f"{part}.{name}"] = torch.float32, () if part == "step" else shape
+    carried = (1, config.batch_size, config.model.hidden_size)
+    for layer in range(config.model.num_layers):
+        kinds |= {f"{part}.{layer}": (torch.float32, carried) for part in ("hidden", "cell")}
+    return kinds | {"losses": (torch.float32, (3,)), "rng": (torch.uint8, (RNG_BYTES,))}
 
 
-def _check_optimizer(optimizer: dict[str, Any], config: TrainConfig, done: int) -> None:
-    """Raise ValueError unless moments and options are those of this run's AdamW."""
-    shapes = list(config.model.parameter_shapes().values())
-    states, groups = optimizer["state"], optimizer["param_groups"]
-    if states and states.keys() != set(range(len(shapes))):
-        raise ValueError("moments of other weights")
-    for number, moments in states.items():
-        if len(moments) != 1 + len(MOMENTS):
-            raise ValueError("moments of another optimizer")
-        _check_tensor("step", moments["step"], (), torch.float32)
-        require_number("step", moments["step"].item(), least=0, below=done + 1)
-        for name in MOMENTS:
-            _check_tensor("moments", moments[name], shapes[number], torch.float32)
-    # What AdamW makes of the configuration, to compare with: torch's versions differ.
-    reference = torch.optim.AdamW(
-        [torch.zeros(1)], betas=BETAS, weight_decay=config.weight_decay, fused=True
-    ).param_groups[0]
-    options = dict(groups[0])
-    if len(groups) != 1 or options.pop("params") != list(range(len(shapes))):
-        raise ValueError("options of other weights")
-    require_number("learning rate", options.pop("lr"), least=0)
-    for name, value in options.items():
-        like = type(value) in (bool, int, float, tuple, type(None))
-        if not like or value != reference.get(name, value):
-            raise ValueError(f"{name} of the optimizer is another")
+def _check_tensors(tensors: dict[str, Tensor], config: TrainConfig, done: int) -> None:
+    """Raise ValueError unless tensors are those of the configuration after ``done`` steps."""
+    # Counted first: a configuration may promise a billion layers.
+    if len(tensors) < config.model.num_layers:
+        raise ValueError(f"{len(tensors)} tensors for {config.model.num_layers} layers")
+    expected = tensors_of(config)
+    if "cuda_rng" in tensors:
+        expected["cuda_rng"] = torch.uint8, (CUDA_RNG_BYTES,)
+    if tensors.keys() != expected.keys():
+        other = sorted(tensors.keys() ^ expected.keys())[0]
+        raise ValueError(f"{shown(other)} is missing, or is one too many")
+    for name, tensor in tensors.items():
+        dtype, shape = expected[name]
+        if tensor.dtype != dtype or tuple(tensor.shape) != shape:
+            raise ValueError(f"{name} is {tensor.dtype} of shape {tuple(tensor.shape)}")
+        part = name.partition(".")[0]
+        if part == "sound" and not tensor.isfinite().all():
+            raise ValueError(f"{name} holds values that are not finite")
+        if part == "step":
+            require_number(name, tensor.item(), least=0, below=done + 1)
+    for count in tensors["losses"][1:].tolist():
+        require_number("number of losses", count, least=0, below=done + 1)
 
 
 def _check_books(books: dict[str, Any]) -> None:
-    """Raise OptionError unless the books hold numbers such as are entered there."""
+    """Raise OptionError or ValueError unless the books hold numbers such as are entered there."""
     for name, usual in asdict(Books()).items():
         label, value = name.replace("_", " "), books[name]
         if isinstance(usual, list):
@@ -196,22 +205,13 @@ def _check_books(books: dict[str, Any]) -> None:
             require_integer(label, value, least=0)
         elif name == "seconds":
             require_number(label, value, least=0)
-        elif type(value) is not float or (name == "best_loss" and math.isnan(value)):
-            raise ValueError(f"{label} is no loss")
+        else:
+            _check_loss(label, value, unknown=name != "best_loss")
 
 
-def _check_tensor(what: str, value: Any, shape: tuple[int, ...], *dtypes: torch.dtype) -> None:
-    """Raise ValueError unless ``value`` is a dense tensor of this shape and one of these types.
-
-    Dense: a tensor may be a view that repeats one number a billion times.
-    """
-    if not (
-        type(value) is Tensor
-        and value.layout == torch.strided
-        and value.dtype in dtypes
-        and tuple(value.shape) == shape
-        and value.is_contiguous()
-        and not value.requires_grad
-        and not value.is_neg()
-    ):
-        raise ValueError(f"{what} of other sizes than the configuration's, or of another type")
+def _check_loss(label: str, value: object, *, unknown: bool) -> None:
+    """Raise ValueError unless ``value`` is a loss as ``save_state`` writes it, or ``unknown``."""
+    if not isinstance(value, float) and value not in ("inf", "-inf", "nan"):
+        raise ValueError(f"{label} is no loss")
+    if value == "nan" and not unknown:
+        raise ValueError(f"{label} is no number")
