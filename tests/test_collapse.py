@@ -108,7 +108,7 @@ def test_the_rate_rises_again_after_a_roll_back() -> None:
     learner.steps_done = 200
     learner.roll_back()
     resumed = Learner(config(steps=1000), lanes)
-    resumed.load_state_dict(copy.deepcopy(learner.state_dict()))
+    resumed.load_state_dict(copy.deepcopy(learner.state_dict()), learner.progress())
     for one in (learner, resumed):
         for done, share in ((0, 1 / WARM_UP_AFTER_ROLLBACK), (24, 0.5), (49, 1.0), (400, 1.0)):
             step = 200 + done
