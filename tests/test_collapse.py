@@ -17,8 +17,9 @@ from charlstm.dataset import load_dataset
 from charlstm.training.config import Settings
 from charlstm.training.events import Evaluation, Event, Finished, Mended, Step
 from charlstm.training.lanes import Lanes
-from charlstm.training.learner import WARM_UP_AFTER_ROLLBACK, Learner, learning_rate
+from charlstm.training.learner import Learner
 from charlstm.training.loop import Run
+from charlstm.training.optimizer import WARM_UP_AFTER_ROLLBACK, learning_rate
 from charlstm.training.resume import resume
 from charlstm.training.run import train
 from charlstm.training.setup import levels
@@ -105,15 +106,15 @@ def test_the_rate_rises_again_after_a_roll_back() -> None:
     """In a straight line to half of what it was; a state that was saved meanwhile knows it."""
     lanes = Lanes(np.tile(np.array([0, 1, 2, 3, 4], np.uint8), 90), 4, 8, 3)
     learner = Learner(config(steps=1000), lanes)
-    learner.steps_done = 200
+    learner.optimizer.steps_done = 200
     learner.roll_back()
     resumed = Learner(config(steps=1000), lanes)
-    resumed.load_state_dict(copy.deepcopy(learner.state_dict()), learner.progress())
+    resumed.load_state_dict(copy.deepcopy(learner.state_dict()), learner.optimizer.progress())
     for one in (learner, resumed):
         for done, share in ((0, 1 / WARM_UP_AFTER_ROLLBACK), (24, 0.5), (49, 1.0), (400, 1.0)):
             step = 200 + done
             expected = 0.5 * share * learning_rate(step, 1000, 0.01)
-            assert one.rate(step) == pytest.approx(expected)
+            assert one.optimizer.rate(step) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,9 @@ from charlstm.training.evaluate import evaluate
 from charlstm.training.events import Finished
 from charlstm.training.group import Group
 from charlstm.training.lanes import Lanes
-from charlstm.training.learner import Learner, learning_rate
+from charlstm.training.learner import Learner
 from charlstm.training.model import CharLSTM, dropout_mask
+from charlstm.training.optimizer import learning_rate
 from charlstm.training.run import train
 
 CPU = torch.device("cpu")
@@ -201,18 +202,24 @@ def test_a_learner_goes_on_from_its_state_to_the_bit() -> None:
     lanes = Lanes(ids, 4, 8, 3)
     whole = Learner(config(), lanes)
     losses(whole, 11)
-    state = copy.deepcopy(whole.state_dict())
+    state, progress = copy.deepcopy(whole.state_dict()), whole.optimizer.progress()
     expected = losses(whole, 20)
     resumed = Learner(config(random_seed=3), lanes)
-    resumed.load_state_dict(state)
+    resumed.load_state_dict(state, progress)
     assert losses(resumed, 20) == expected
-    for one, other in zip(whole.weights().values(), resumed.weights().values(), strict=True):
-        assert (one == other).all()
+    again = resumed.optimizer.weights()
+    assert all((weight == again[name]).all() for name, weight in whole.optimizer.weights().items())
 
 
 def poison(learner: Learner) -> None:
     """Make the next gradient not finite."""
     learner.carried[0][0][0, 0, 0] = torch.inf
+
+
+def counts_of(learner: Learner) -> set[float]:
+    """How many steps AdamW has taken, of each weight."""
+    tensors = learner.state_dict()
+    return {float(tensor) for name, tensor in tensors.items() if name.startswith("step.")}
 
 
 def test_a_step_that_is_not_finite_is_skipped() -> None:
@@ -221,12 +228,12 @@ def test_a_step_that_is_not_finite_is_skipped() -> None:
     learner = Learner(config(), Lanes(ids, 4, 8, 3))
     losses(learner, 5)
     before = copy.deepcopy(learner.model.state_dict())
-    counts = {float(s["step"]) for s in learner.optimizer.state_dict()["state"].values()}
+    counts = counts_of(learner)
     poison(learner)
     learner.step()
     assert learner.take_losses().skipped == 1
     assert all(torch.equal(w, before[name]) for name, w in learner.model.state_dict().items())
-    assert {float(s["step"]) for s in learner.optimizer.state_dict()["state"].values()} == counts
+    assert counts_of(learner) == counts
     assert all(not h.any() and not c.any() for h, c in learner.carried)
     assert np.isfinite(losses(learner, 3)).all()
 
@@ -236,14 +243,16 @@ def test_rolling_back_restores_the_snapshot_at_a_lower_rate() -> None:
     ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], np.uint8), 60)
     learner = Learner(config(), Lanes(ids, 4, 8, 3))
     losses(learner, 5)
-    learner.snapshot()
-    expected = learner.weights()
+    learner.optimizer.snapshot()
+    expected = learner.optimizer.weights()
     for times in (1, 2):
         losses(learner, 3)
         learner.roll_back()
-        for weights in (learner.weights(), learner.model.state_dict()):
+        for weights in (learner.optimizer.weights(), learner.model.state_dict()):
             assert all((np.asarray(w) == expected[name]).all() for name, w in weights.items())
-        assert learner.rate(100) == pytest.approx(learning_rate(100, 40, 0.01) * 0.5**times)
+        assert learner.optimizer.rate(100) == pytest.approx(
+            learning_rate(100, 40, 0.01) * 0.5**times
+        )
 
 
 def test_clipping_is_that_of_torch() -> None:
@@ -254,7 +263,7 @@ def test_clipping_is_that_of_torch() -> None:
     learner = Learner(chosen, Lanes(ids, 4, 8, 3))
     model = copy.deepcopy(learner.model)
     plain = torch.optim.AdamW(
-        model.parameters(), lr=learner.rate(0), betas=(0.9, 0.99), weight_decay=0.01
+        model.parameters(), lr=learner.optimizer.rate(0), betas=(0.9, 0.99), weight_decay=0.01
     )
     learner.step()
     window = torch.from_numpy(ids[learner.lanes.places(0)].astype("int64"))
@@ -301,7 +310,7 @@ def test_the_kept_weights_are_an_average() -> None:
         learner = Learner(config(averaging=averaging), Lanes(ids, 4, 8, 3))
         losses(learner, 21)
         last = learner.model.state_dict()
-        equal = [(last[name].numpy() == w).all() for name, w in learner.weights().items()]
+        equal = [(last[name].numpy() == w).all() for name, w in learner.optimizer.weights().items()]
         assert all(equal) is same
 
 
@@ -436,8 +445,8 @@ def test_a_run_on_the_cpu_never_touches_cuda(monkeypatch: pytest.MonkeyPatch) ->
     ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], np.uint8), 60)
     learner = Learner(config(), Lanes(ids, 4, 8, 3))
     losses(learner, 2)
-    learner.load_state_dict(copy.deepcopy(learner.state_dict()))
-    evaluate(learner.averaged, ids, device=CPU, bf16=False)
+    learner.load_state_dict(copy.deepcopy(learner.state_dict()), learner.optimizer.progress())
+    evaluate(learner.optimizer.averaged, ids, device=CPU, bf16=False)
 
 
 def test_settings_are_checked_without_torch() -> None:

@@ -146,7 +146,7 @@ class Run:
         config = {f.name: getattr(self.config, f.name) for f in fields(self.config)}
         return {
             "tensors": self.learner.state_dict(),
-            "learner": self.learner.progress(),
+            "learner": self.learner.optimizer.progress(),
             "config": {**config, "model": asdict(self.config.model)},
             "books": {**asdict(self.books), "seconds": self._seconds()},
             "fingerprint": asdict(self.dataset.fingerprint),
@@ -177,7 +177,7 @@ class Run:
     def _logged(self, evaluating: bool) -> Iterator[Event]:
         """A point where losses are looked at and written down; mend what went wrong since."""
         losses, bad = self._look()
-        rate = self.learner.rate(self.learner.steps_done - 1)
+        rate = self.learner.optimizer.rate(self.learner.steps_done - 1)
         if losses.skipped or bad:
             yield self._mend(losses.skipped, roll_back=bad)
         if not evaluating:
@@ -191,7 +191,7 @@ class Run:
             yield self._mend(0, roll_back=True)
         best = self.books.evaluated(self.learner.steps_done, val_loss)
         if best and not bad and not self.books.collapsed(losses.mean, self.levels):
-            self.learner.snapshot()
+            self.learner.optimizer.snapshot()
         kept = self._is_to_be_kept(val_loss)
         if kept:
             self._keep_model(val_loss, self.books.train_loss)
@@ -221,7 +221,7 @@ class Run:
             step=self.learner.steps_done,
             skipped=skipped,
             rolled_back=roll_back,
-            learning_rate=self.config.learning_rate * self.learner.rate_scale,
+            learning_rate=self.config.learning_rate * self.learner.optimizer.rate_scale,
         )
 
     def _append_line(self, *, loss: float, rate: float, val_loss: float | None = None) -> None:
@@ -246,7 +246,7 @@ class Run:
         loss = math.nan
         if self.group.leads:
             loss = evaluate(
-                learner.averaged, self.val_ids, device=learner.device, bf16=learner.bf16
+                learner.optimizer.averaged, self.val_ids, device=learner.device, bf16=learner.bf16
             )
         agreed: float = self.group.agree(loss)
         return agreed
@@ -278,7 +278,7 @@ class Run:
             options.pop(name, None)
         model = Model(
             config=config.model,
-            weights=self.learner.weights(),
+            weights=self.learner.optimizer.weights(),
             vocabulary=self.dataset.vocabulary,
             fingerprint=self.dataset.fingerprint,
             text=self.dataset.text,

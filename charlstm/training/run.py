@@ -100,8 +100,8 @@ def _begun(
     learner = new_learner(choice.config, train_ids, group, text)
     transfer = None
     if initial is not None:
-        weights, transfer = transferred(initial, dataset.vocabulary, learner.weights())
-        learner.load_weights(weights)
+        weights, transfer = transferred(initial, dataset.vocabulary, learner.optimizer.weights())
+        learner.optimizer.load_weights(weights)
     directory = None
     if group.leads:
         directory = held.enter_context(new_run(output, dataset.fingerprint.name))

@@ -134,7 +134,7 @@ def _measure(learner: Learner, val_ids: Ids, budget: float | None) -> Speed:
     evaluation = 0.0
     if len(sample) > 1:
         before = time.monotonic()
-        evaluate(learner.averaged, sample, device=learner.device, bf16=learner.bf16)
+        evaluate(learner.optimizer.averaged, sample, device=learner.device, bf16=learner.bf16)
         elapsed = time.monotonic() - before
         evaluation = elapsed * walk_length(len(val_ids)) / walk_length(len(sample))
     return Speed(step=step, evaluation=group.agree(evaluation))

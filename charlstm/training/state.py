@@ -30,7 +30,7 @@ from charlstm.files import write_atomically
 from charlstm.sources import check_glob
 from charlstm.training.books import Books
 from charlstm.training.config import TrainConfig
-from charlstm.training.learner import MOMENTS, WEIGHTS
+from charlstm.training.optimizer import MOMENTS, WEIGHTS
 
 FORMAT = 1
 METADATA_KEY = "charlstm-training"
@@ -78,7 +78,7 @@ def load_state(path: Path) -> dict[str, Any]:
             if text is None:
                 raise ValueError("a safetensors file of another kind")
             state = read_description(text)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         if state.get("tensors_sha256") != digest(tensors):
             raise ValueError("its values are not those that were saved")
         state["tensors"] = tensors

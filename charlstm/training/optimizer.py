@@ -1,0 +1,197 @@
+"""From gradients to weights: the schedule, clipping, skipped steps, AdamW and averaged weights.
+
+All that changes here with a step is in one state. Nothing waits for a CUDA device.
+"""
+
+import copy
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils import get_total_norm
+
+from charlstm.lstm import Array
+from charlstm.training.config import TrainConfig
+from charlstm.training.model import CharLSTM
+
+WARM_UP_FRACTION = 0.05
+FINAL_RATE = 0.01  # of the peak
+BETAS = (0.9, 0.99)  # the second below Adam's 0.999: runs of a few thousand steps are short
+AVERAGE_EVERY = 4  # steps, in a run of thousands: often enough, and a quarter of the cost
+RATE_AFTER_ROLLBACK = 0.5
+WARM_UP_AFTER_ROLLBACK = 50  # steps; the optimizer's moments are empty again
+# The parts of a state that have a tensor for each weight; ``sound`` is what is rolled back to.
+WEIGHTS = ("model", "averaged", "sound")
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # torch's names
+
+
+def learning_rate(step: int, steps: int, peak: float) -> float:
+    """The rate of ``step`` (from 0) of ``steps``: a linear warm-up, then a half cosine.
+
+    Loshchilov and Hutter 2017, arXiv 1608.03983, without restarts.
+    """
+    warm_up = max(1, round(WARM_UP_FRACTION * steps))
+    if step < warm_up:
+        return peak * (step + 1) / warm_up
+    done = (step - warm_up) / max(1, steps - warm_up)
+    return peak * (FINAL_RATE + (1 - FINAL_RATE) * (1 + math.cos(math.pi * done)) / 2)
+
+
+class Optimizer:
+    """Changes the weights of ``model`` by their gradients; ``averaged`` is the model to keep."""
+
+    def __init__(self, model: CharLSTM, config: TrainConfig) -> None:
+        self.config = config
+        self.model = model
+        self.averaged = copy.deepcopy(model)
+        self.device = model.output.weight.device
+        if self.device.type == "cuda":
+            for layer in self.averaged.layers:
+                if isinstance(layer, torch.nn.LSTM):
+                    layer.flatten_parameters()
+            # Dropped weights are no part of one buffer, which cuDNN remarks on at every step.
+            warnings.filterwarnings("ignore", message="RNN module weights are not part")
+        self.average_every = 1
+        if config.averaging:
+            self.average_every = max(1, min(AVERAGE_EVERY, config.steps // 500))
+        self.steps_done = 0
+        self.rate_scale = 1.0
+        self.rolled_back_at: int | None = None  # the step after which that was done last
+        self._parameters: list[Tensor] = list(model.parameters())
+        self._adamw = self._fresh_adamw()
+        self.snapshot()
+
+    def rate(self, step: int) -> float:
+        """The learning rate of ``step``, from 0."""
+        scale = self.rate_scale
+        if self.rolled_back_at is not None:
+            scale *= min(1.0, (step + 1 - self.rolled_back_at) / WARM_UP_AFTER_ROLLBACK)
+        return learning_rate(step, self.config.steps, self.config.learning_rate * scale)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        self._adamw.zero_grad(set_to_none=True)
+
+    def step(self) -> Tensor:
+        """One step along the clipped gradient, if that is finite; whether it is, a bool tensor ().
+
+        On CUDA the fused kernel itself divides the gradient by ``grad_scale`` and does nothing
+        for ``found_inf``, so that nobody waits; elsewhere to look is cheaper.
+        """
+        for group in self._adamw.param_groups:
+            group["lr"] = self.rate(self.steps_done)
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        norm = get_total_norm(gradients)
+        finite = torch.isfinite(norm)
+        scale = norm / self.config.grad_clip
+        if self.device.type == "cuda":
+            self._adamw.grad_scale = scale.clamp(min=1.0)  # type: ignore[attr-defined]
+            self._adamw.found_inf = (~finite).float()  # type: ignore[attr-defined]
+            self._adamw.step()
+        elif finite:
+            if scale > 1:
+                torch._foreach_div_(gradients, scale)
+            self._adamw.step()
+        self.steps_done += 1
+        if self.steps_done % self.average_every == 0:
+            self._average()
+        return finite
+
+    def weights(self) -> dict[str, Array]:
+        """The weights to keep, averaged over the last steps, under torch's names."""
+        return {
+            name: np.ascontiguousarray(weight.detach().float().cpu().numpy())
+            for name, weight in self.averaged.state_dict().items()
+        }
+
+    def load_weights(self, weights: dict[str, Array]) -> None:
+        """Begin from these instead of drawn ones; names and shapes as the model has them."""
+        self.model.load_state_dict({k: torch.from_numpy(w) for k, w in weights.items()})
+        self.averaged.load_state_dict(self.model.state_dict())
+        self.snapshot()
+
+    def snapshot(self) -> None:
+        """Remember the weights as they are kept, for ``roll_back``."""
+        self.sound = copy.deepcopy(self.averaged.state_dict())
+
+    def roll_back(self) -> None:
+        """Go back to the weights of the last snapshot, and on at half the rate.
+
+        Averages and moments begin anew, since they may be spoiled already, and so the rate rises
+        from near zero again.
+        """
+        self.model.load_state_dict(self.sound)
+        self.averaged.load_state_dict(self.sound)
+        self._adamw = self._fresh_adamw()
+        self.rate_scale *= RATE_AFTER_ROLLBACK
+        self.rolled_back_at = self.steps_done
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Every tensor that changes with a step.
+
+        Names are the weights' own behind that of their part, of WEIGHTS and MOMENTS.
+        """
+        weights = (self.model.state_dict(), self.averaged.state_dict(), self.sound)
+        tensors = {
+            f"{part}.{name}": weight
+            for part, of_part in zip(WEIGHTS, weights, strict=True)
+            for name, weight in of_part.items()
+        }
+        for name, parameter in self.model.named_parameters():
+            moments = self._adamw.state.get(parameter) or _no_moments(parameter)
+            tensors |= {f"{part}.{name}": moments[part] for part in MOMENTS}
+        return tensors
+
+    def progress(self) -> dict[str, Any]:
+        """Every plain value that changes with a step."""
+        return {
+            "steps_done": self.steps_done,
+            "rate_scale": self.rate_scale,
+            "rolled_back_at": self.rolled_back_at,
+        }
+
+    def load_state_dict(self, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
+        """Take up what an optimizer of the same configuration gave."""
+
+        def part(which: str) -> dict[str, Tensor]:
+            names = self.averaged.state_dict()
+            return {name: tensors[f"{which}.{name}"].to(self.device) for name in names}
+
+        self.model.load_state_dict(part("model"))
+        self.averaged.load_state_dict(part("averaged"))
+        self.sound = part("sound")
+        for name, parameter in self.model.named_parameters():
+            self._adamw.state[parameter] = {
+                moment: tensors[f"{moment}.{name}"].to(self.device) for moment in MOMENTS
+            }
+        for name in self.progress():
+            setattr(self, name, progress[name])
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the averaged weights, an exponential moving average, towards the new ones.
+
+        Averaging is Polyak and Juditsky 1992. The average reaches back over ``averaging`` of
+        the steps done so far, so that it never drags the beginning of a run along.
+        """
+        window = max(1.0, self.config.averaging * self.steps_done / self.average_every)
+        averages: list[Tensor] = list(self.averaged.parameters())
+        torch._foreach_lerp_(averages, self._parameters, 1 / window)
+
+    def _fresh_adamw(self) -> torch.optim.AdamW:
+        return torch.optim.AdamW(
+            self._parameters,
+            lr=self.config.learning_rate,
+            betas=BETAS,
+            weight_decay=self.config.weight_decay,
+            fused=True,
+        )
+
+
+def _no_moments(parameter: Tensor) -> dict[str, Tensor]:
+    """What AdamW has of a parameter before its first step."""
+    zeros = torch.zeros_like(parameter)
+    return {"step": torch.zeros(()), "exp_avg": zeros, "exp_avg_sq": zeros.clone()}
