@@ -27,7 +27,7 @@ from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.device import choose_device, choose_precision, choose_threads
 from charlstm.training.lanes import Lanes
 from charlstm.training.learner import Learner
-from charlstm.training.recipe import Machine, choose
+from charlstm.training.recipe import Machine, Text, choose
 from charlstm.vocab import Ids
 
 TURN = 20  # steps
@@ -44,8 +44,7 @@ def configuration(settings: Settings, train_characters: int, vocab_size: int) ->
             choose_precision(settings.precision, device),
             choose_threads(settings.threads),
         ),
-        train_characters=train_characters,
-        vocab_size=vocab_size,
+        Text(train_characters, vocab_size, 1.0),
         measure=lambda config: None,
         seconds_spent=lambda: 0.0,
     ).config

@@ -189,8 +189,7 @@ def chosen(characters: int, **settings: Any) -> TrainConfig:
     return recipe.choose(
         Settings(**settings),
         recipe.Machine("cpu", "fp32", 1),
-        train_characters=characters,
-        vocab_size=64,
+        recipe.Text(characters, vocab_size=64, repetition=1.0),
         measure=lambda config: plan.Speed(step=1e-9, evaluation=0.0),
         seconds_spent=lambda: 0.0,
     ).config
@@ -218,7 +217,7 @@ def recipe_says(topic: str) -> str:
 def test_recipe_of_the_sizes() -> None:
     """The page tells the sizes for short texts, and those that the time decides between."""
     says = recipe_says("layers, hidden size")
-    assert len(re.findall(r"(\d) x (\d+)\s+for fewer than", says)) == 3
+    assert len(re.findall(r"(\d) x (\d+)\s+for fewer than", says)) == 4
     for L, H, limit in re.findall(r"(\d) x (\d+)\s+for fewer than ([\d,]+)", says):
         model = chosen(int(limit.replace(",", "")) - 1).model
         assert (model.num_layers, model.hidden_size) == (int(L), int(H))
@@ -257,6 +256,13 @@ def test_recipe_of_the_rest() -> None:
     epochs = f"{plan.EPOCHS:g} epochs, {plan.EPOCHS_SMALL:g} of a text below {plan.SMALL:,}"
     assert f"{epochs} characters, but no fewer than {plan.LEAST_STEPS} steps" in page
     assert f"for {plan.MOST_EPOCHS:g} epochs, ends sooner" in page
+    assert (
+        f"{plan.EPOCHS_BY_REPETITION:g} times the share of its sequences of five characters that "
+        f"came before in it, but no fewer than {plan.LEAST_EPOCHS:g}." in page
+    )
+    assert f"which makes {plan.enough_epochs(0.18):g} epochs" in page
+    assert f"{plan.MOST_EPOCHS / plan.EPOCHS_SMALL:g} times as many are the most" in page
+    assert f"Texts above {plan.LONGEST:,} characters" in page
     small = chosen(50_000).batch_size
     windows = f"{config.seq_length} characters and {config.batch_size} windows; {small} windows"
     assert f"{windows} for fewer than {plan.SMALL:,} characters" in page

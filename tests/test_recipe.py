@@ -3,12 +3,13 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.lanes import shape
-from charlstm.training.plan import Speed
-from charlstm.training.recipe import Choice, Machine, choose, val_fraction
+from charlstm.training.plan import LONGEST, Speed, repetition
+from charlstm.training.recipe import Choice, Machine, Text, choose, val_fraction
 
 
 def chosen(n: int, *, speed: Speed | None = None, spent: float = 0.0, **asked: Any) -> Choice:
@@ -18,17 +19,79 @@ def chosen(n: int, *, speed: Speed | None = None, spent: float = 0.0, **asked: A
         measured.append(config)
         return speed or Speed(step=0.02, evaluation=0.1)
 
-    processes = asked.pop("processes", 1)
+    processes, repetition = asked.pop("processes", 1), asked.pop("repetition", 0.6)
     choice = choose(
         Settings(**asked),
         Machine("cpu", "fp32", 2, processes),
-        train_characters=n,
-        vocab_size=60,
+        Text(n, 60, repetition),
         measure=measure,
         seconds_spent=lambda: spent,
     )
     assert bool(measured) == ("steps" not in asked and "epochs" not in asked)
     return choice
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("", 1.0),
+        ("abcd", 1.0),
+        ("abcde", 0.0),
+        ("abcdefghij", 0.0),
+        ("abcdeabcde", 1 / 6),
+        ("ab" * 50, 94 / 96),
+        ("\u4e00\u4e8c\u4e09" * 3, 2 / 5),
+    ],
+)
+def test_how_much_of_a_text_repeats_itself(text: str, share: float) -> None:
+    """The share of its sequences of five characters that came before in it."""
+    for dtype in (np.uint16, np.uint32):
+        assert repetition(np.array([ord(c) for c in text], dtype)) == pytest.approx(share)
+    assert repetition(np.zeros(LONGEST + 1, np.uint8)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("n", "repeated", "epochs", "with_time"),
+    [
+        (47_000, 0.6, 30, 36),  # A Bell for Cold Hythe
+        (12_700, 0.18, 21.6, 25.9),  # two thousand names
+        (18_000, 0.02, 4, 4.8),  # twenty thousand characters of Chinese
+        (90_000, 0.047, 5.6, 6.8),  # a hundred thousand
+        (93_000, 0.6, 12, 36),  # Macbeth
+        (848_000, 1.0, 12, 36),
+    ],
+)
+def test_a_text_that_repeats_little_is_read_less_often(
+    n: int, repeated: float, epochs: float, with_time: float
+) -> None:
+    """By a rule that was measured; a text that was long enough before is read as before."""
+    fast = Speed(step=1e-9, evaluation=0.0)
+    for time, expected in ((None, epochs), (1e6, with_time)):
+        config = chosen(n, speed=fast, time=time, repetition=repeated).config
+        read = config.steps / math.prod(shape(n, config.batch_size, config.seq_length))
+        assert read == pytest.approx(expected, rel=0.02)
+
+
+def test_a_few_lines_are_read_often_enough_to_be_learned() -> None:
+    """Where an epoch is a few steps, there are a hundred all the same."""
+    assert chosen(900, repetition=0.1).config.steps == 100
+
+
+@pytest.mark.parametrize(
+    ("n", "hidden_size"),
+    [(3_999, 64), (4_000, 96), (7_999, 96), (8_000, 192), (59_999, 192)],
+)
+def test_a_short_text_gets_a_small_network(n: int, hidden_size: int) -> None:
+    """A larger one would know it by heart before it knows its language."""
+    assert chosen(n, steps=10).config.model.hidden_size == hidden_size
+
+
+def test_what_is_soon_learned_by_heart_is_held_back() -> None:
+    """Dropouts are those of as many more epochs as would be enough for another text."""
+    names, play = (chosen(12_700, epochs=9, repetition=r).config for r in (0.075, 0.6))
+    as_often = chosen(12_700, epochs=30, repetition=0.6).config
+    assert names.model.dropout == as_often.model.dropout > play.model.dropout
+    assert names.weight_dropout == as_often.weight_dropout > play.weight_dropout
 
 
 @pytest.mark.parametrize("n", [30, 180, 2_000, 30_000, 90_000, 1_000_000, 5_000_000_000])
@@ -139,8 +202,7 @@ def test_a_network_that_cannot_read_enough_is_not_even_measured() -> None:
     choose(
         Settings(time=6.0),
         Machine("cpu", "fp32", 2),
-        train_characters=1_000_000,
-        vocab_size=60,
+        Text(1_000_000, 60, 0.8),
         measure=measure,
         seconds_spent=lambda: 1.0,
     )
@@ -195,8 +257,7 @@ def test_what_is_measured_is_no_longer_than_what_is_of_use() -> None:
     choice = choose(
         Settings(),
         Machine("cpu", "fp32", 2),
-        train_characters=200,
-        vocab_size=30,
+        Text(200, 30, 0.1),
         measure=measure,
         seconds_spent=lambda: 0.0,
     )

@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 
 from charlstm.config import ModelConfig
 from charlstm.training.config import Settings, TrainConfig
-from charlstm.training.plan import SMALL, Plan, Speed, most_steps, planned
+from charlstm.training.plan import (
+    EPOCHS_SMALL,
+    SMALL,
+    Plan,
+    Speed,
+    enough_epochs,
+    most_steps,
+    planned,
+)
 
 LARGE = 300_000  # characters
 VAL_FRACTION = 0.1
@@ -37,6 +45,11 @@ class Size:
     characters: float = 0.0
 
 
+SIZES_SMALL = (  # characters below which a text gets so many units in each of two layers
+    (4_000, 64),
+    (8_000, 96),
+    (SMALL, 192),
+)
 # For a text of SMALL characters or more; a larger network learns more from each character, and
 # reads fewer of them in the same time.
 SIZES = (
@@ -61,6 +74,15 @@ class Machine:
 
 
 @dataclass(frozen=True)
+class Text:
+    """What the recipe knows of a text, or rather of its part to learn from."""
+
+    characters: int
+    vocab_size: int
+    repetition: float  # the share of its sequences of five characters that came before in it
+
+
+@dataclass(frozen=True)
 class Choice:
     """A complete configuration, and in words why it is what it is."""
 
@@ -78,9 +100,8 @@ def val_fraction(settings: Settings, characters: int) -> float:
 def choose(
     settings: Settings,
     machine: Machine,
+    text: Text,
     *,
-    train_characters: int,
-    vocab_size: int,
     measure: Callable[[TrainConfig], Speed],
     seconds_spent: Callable[[], float],
 ) -> Choice:
@@ -88,7 +109,7 @@ def choose(
 
     ``measure`` is called only where the number of steps depends on the machine's speed.
     """
-    n = train_characters
+    n = text.characters
     timed = settings.steps is None and settings.epochs is None
 
     def measured(config: TrainConfig) -> Speed | None:
@@ -98,12 +119,12 @@ def choose(
         return planned(settings, config, speed, seconds_spent)
 
     sizes = _sizes(settings, n)
-    config, shrunk = _complete(settings, sizes[0], machine, n, vocab_size)
+    config, shrunk = _complete(settings, sizes[0], machine, text)
     speed = measured(config)
     plan = plan_of(config, speed)
     read, work = plan.steps * _characters(config), config.model.parameters
     for size in reversed(sizes[1:]):
-        larger, larger_shrunk = _complete(settings, size, machine, n, vocab_size)
+        larger, larger_shrunk = _complete(settings, size, machine, text)
         if not plan.enough and (
             read * MORE_WORK * work / larger.model.parameters < size.characters
         ):
@@ -114,7 +135,7 @@ def choose(
             config, speed, plan, shrunk = larger, larger_speed, larger_plan, larger_shrunk
             break
 
-    config = _regularised(settings, config, plan.steps * _characters(config) / n)
+    config = _regularised(settings, config, text, plan.steps * _characters(config) / n)
     if not plan.enough and (config.model.dropout or config.weight_dropout):
         speed = measured(config)  # to draw masks takes time
     plan = plan_of(config, speed)
@@ -135,17 +156,18 @@ def choose(
 
 
 def _complete(
-    settings: Settings, size: Size, machine: Machine, n: int, vocab_size: int
+    settings: Settings, size: Size, machine: Machine, text: Text
 ) -> tuple[TrainConfig, str]:
     """A configuration of this size, as long as is of use; and what was shrunk, if so."""
+    n = text.characters
     seq_length, batch_size, shrunk = _window_and_batch(settings, size, machine, n)
     H = settings.hidden_size or size.hidden_size
     rate = _learning_rate(H) * (FINE_TUNING_RATE if settings.init_from else 1)
     config = TrainConfig(
-        steps=most_steps(settings, n, batch_size, seq_length),
+        steps=most_steps(settings, n, batch_size, seq_length, text.repetition),
         eval_every=1,
         model=ModelConfig(
-            vocab_size=vocab_size,
+            vocab_size=text.vocab_size,
             embedding_size=settings.embedding_size or min(64, H),
             hidden_size=H,
             num_layers=settings.num_layers or size.num_layers,
@@ -171,8 +193,12 @@ def _complete(
     return config, shrunk
 
 
-def _regularised(settings: Settings, config: TrainConfig, epochs: float) -> TrainConfig:
-    """The configuration with dropouts and rate for a text that is read so often."""
+def _regularised(settings: Settings, config: TrainConfig, text: Text, epochs: float) -> TrainConfig:
+    """The configuration with dropouts and rate for a text that is read so often.
+
+    A text of which fewer epochs are enough is regularised as if it were read more often.
+    """
+    epochs *= EPOCHS_SMALL / enough_epochs(text.repetition)
     dropout, weight_dropout = next(
         ((dropout, weight) for most, dropout, weight in DROPOUTS if epochs <= most), MOST_DROPOUTS
     )
@@ -192,8 +218,9 @@ def _characters(config: TrainConfig) -> int:
 
 def _sizes(settings: Settings, n: int) -> list[Size]:
     """The sizes to choose from for ``n`` characters, smallest first; one if it was asked for."""
-    if n < SMALL:
-        return [Size(2, 64 if n < 4_000 else 192, SEQ_LENGTH)]
+    for below, hidden_size in SIZES_SMALL:
+        if n < below:
+            return [Size(2, hidden_size, SEQ_LENGTH)]
     asked = (settings.hidden_size, settings.num_layers, settings.steps, settings.epochs)
     if any(value is not None for value in asked):
         return [Size(2, 256, SEQ_LENGTH)]

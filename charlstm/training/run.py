@@ -21,7 +21,8 @@ from charlstm.training.events import Event
 from charlstm.training.group import Group, joined
 from charlstm.training.learner import resident
 from charlstm.training.loop import Run, ShouldStop
-from charlstm.training.recipe import Choice, Machine, choose, val_fraction
+from charlstm.training.plan import repetition
+from charlstm.training.recipe import Choice, Machine, Text, choose, val_fraction
 from charlstm.training.record import write_config
 from charlstm.training.setup import measured, memory_for, new_learner, split
 from charlstm.training.transfer import Transfer, transferred, with_sizes_of
@@ -92,8 +93,7 @@ def _begun(
             choose_threads(settings.threads),
             group.size,
         ),
-        train_characters=len(train_ids),
-        vocab_size=len(dataset.vocabulary),
+        Text(len(train_ids), len(dataset.vocabulary), repetition(train_ids)),
         measure=lambda config: measured(config, train_ids, val_ids, group, text, settings.time),
         seconds_spent=lambda: group.agree(time.monotonic() - started),
     )
