@@ -162,4 +162,5 @@ def state_bytes(state: dict[str, Any]) -> bytes:
     """A training state of any parts, with the right SHA-256 of its tensors unless it has one."""
     header = {"tensors_sha256": digest(state["tensors"]), **state}
     del header["tensors"]
-    return save(state["tensors"], metadata={METADATA_KEY: dumped(header).decode()})
+    own = {name: tensor.clone() for name, tensor in state["tensors"].items()}  # none is shared
+    return save(own, metadata={METADATA_KEY: dumped(header).decode()})
