@@ -12,7 +12,7 @@ from charlstm.description import MOST_BYTES, check_parts
 from charlstm.files import regular_size, write_atomically
 from charlstm.training.config import TrainConfig
 
-TABLE = "[train]"  # runs of before there were tables have none
+TABLE = "[train]"
 
 
 def all_options(config: TrainConfig, dataset: Dataset) -> dict[str, Any]:
@@ -44,6 +44,8 @@ def read_config(path: Path) -> dict[str, Any]:
     text = path.read_bytes().decode()
     check_parts(text.encode())
     values = {}
+    if not text.startswith(f"{TABLE}\n"):
+        raise ValueError(f"no table {TABLE}")
     for line in text.removeprefix(f"{TABLE}\n").removesuffix("\n").split("\n"):
         key, _, value = line.partition(" = ")
         if key in values:
