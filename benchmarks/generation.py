@@ -23,14 +23,15 @@ import numpy as np
 import torch
 from tables import median, table
 
-from charlstm.checkpoint import Model, load_model
-from charlstm.config import Fingerprint, ModelConfig, TextOptions
-from charlstm.generate import generate
-from charlstm.lstm import Network
-from charlstm.samples import samples
-from charlstm.sampling import Sampling
-from charlstm.training.model import CharLSTM
-from charlstm.vocab import Vocabulary
+from charlstm.generation.samples import samples
+from charlstm.generation.sampling import Sampling
+from charlstm.generation.text_stream import generate
+from charlstm.model.config import ModelConfig
+from charlstm.model.lstm import Network
+from charlstm.model.model_file import Model, load_model
+from charlstm.text.corpus import Fingerprint, TextOptions
+from charlstm.text.vocabulary import Vocabulary
+from charlstm.training.network import CharLSTM
 
 SAMPLING = Sampling(temperature=0.7)
 LETTERS = "\n" + "".join(chr(code) for code in range(33, 97))

@@ -37,7 +37,7 @@ def compared(corpus: str, text: str, repeats: int) -> tuple[str, ...]:
 
 def index_rows(corpus: str) -> list[tuple[str, str]]:
     """What the index costs to make, and a question about a line of the corpus's own words."""
-    from charlstm.novelty import SuffixIndex
+    from charlstm.analysis.novelty import SuffixIndex
 
     text = Path(corpus).read_text(encoding="utf-8")
     before = time.perf_counter()

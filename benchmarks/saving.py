@@ -14,11 +14,11 @@ from pathlib import Path
 
 from tables import median, table, trained
 
-from charlstm.config import TextOptions
-from charlstm.dataset import load_dataset
+from charlstm.text.corpus import TextOptions
+from charlstm.text.dataset import load_dataset
 from charlstm.training.config import Settings
 from charlstm.training.events import Started, Step
-from charlstm.training.run import train
+from charlstm.training.start import train
 from charlstm.training.store import SAVE_SECONDS, SAVE_SHARE
 
 SIZES = ((1, 128), (2, 256), (2, 512), (2, 1024), (4, 2048))

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 from tables import CHARLSTM, median, process_seconds, table
 
-from charlstm.checkpoint import Model, save_model
-from charlstm.config import Fingerprint, ModelConfig, TextOptions
-from charlstm.vocab import Vocabulary
+from charlstm.model.config import ModelConfig
+from charlstm.model.model_file import Model, save_model
+from charlstm.text.corpus import Fingerprint, TextOptions
+from charlstm.text.vocabulary import Vocabulary
 
 # The shortest program in torch that reads the same file and writes one character.
 TORCH = """

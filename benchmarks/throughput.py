@@ -21,14 +21,14 @@ from tables import median, table
 from torch import nn
 from torch.nn import functional as F
 
-from charlstm.config import TextOptions
-from charlstm.dataset import load_dataset
+from charlstm.text.corpus import TextOptions
+from charlstm.text.dataset import load_dataset
+from charlstm.text.vocabulary import Ids
+from charlstm.training.batches import Lanes
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.device import choose_device, choose_precision, choose_threads
-from charlstm.training.lanes import Lanes
 from charlstm.training.learner import Learner
 from charlstm.training.recipe import Machine, Text, choose
-from charlstm.vocab import Ids
 
 TURN = 20  # steps
 DROPOUTS = (0.3, 0.2)  # of values, of recurrent connections

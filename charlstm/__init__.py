@@ -11,20 +11,20 @@ Nothing is imported before one of the names below is asked for, and torch never.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from charlstm.api import TextModel, load
+    from charlstm.analysis.score import Score
     from charlstm.errors import CharLSTMError
-    from charlstm.generate import Generation
-    from charlstm.scoring import Score
+    from charlstm.generation.text_stream import Generation
+    from charlstm.language_model import LanguageModel, load
 
-__all__ = ["CharLSTMError", "Generation", "Score", "TextModel", "__version__", "load"]
+__all__ = ["CharLSTMError", "Generation", "LanguageModel", "Score", "__version__", "load"]
 __version__ = "0.1.0"
 
 _HOMES = {
     "CharLSTMError": "charlstm.errors",
-    "Generation": "charlstm.generate",
-    "Score": "charlstm.scoring",
-    "TextModel": "charlstm.api",
-    "load": "charlstm.api",
+    "Generation": "charlstm.generation.text_stream",
+    "Score": "charlstm.analysis.score",
+    "LanguageModel": "charlstm.language_model",
+    "load": "charlstm.language_model",
 }
 
 

@@ -26,19 +26,18 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 from safetensors.torch import save as save_tensors
 
-from charlstm.checkpoint import METADATA_KEY, load_model, save_model
 from charlstm.cli import inspect, main
 from charlstm.cli.console import printable
-from charlstm.config import TextOptions
-from charlstm.corpus import open_corpus
-from charlstm.dataset import encode_corpus, load_dataset, write_dataset
 from charlstm.errors import CharLSTMError
-from charlstm.generate import generate
+from charlstm.generation.text_stream import generate
+from charlstm.model.model_file import METADATA_KEY, load_model, save_model
+from charlstm.text.corpus import TextOptions, open_corpus
+from charlstm.text.dataset import encode_corpus, load_dataset, write_dataset
+from charlstm.training.checkpoint import METADATA_KEY as STATE_KEY
 from charlstm.training.config import Settings
 from charlstm.training.events import Step
 from charlstm.training.resume import resume
-from charlstm.training.run import train
-from charlstm.training.state import METADATA_KEY as STATE_KEY
+from charlstm.training.start import train
 
 from .conftest import VERSE
 from .hostile import (
@@ -253,7 +252,7 @@ def settings_file(place: Path) -> Target:
         (place / "c.toml").write_bytes(data)
         said, piped = io.StringIO(), signal.getsignal(signal.SIGPIPE)
         with (
-            mock.patch("charlstm.dataset.load_dataset", side_effect=stopped),
+            mock.patch("charlstm.text.dataset.load_dataset", side_effect=stopped),
             redirect_stdout(said),
             redirect_stderr(said),
         ):
@@ -295,7 +294,7 @@ def corpus(place: Path) -> Target:
         path = place / os.fsdecode(name)
         path.write_bytes(content)
         options = TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
-        with mock.patch("charlstm.corpus.CHUNK_BYTES", chunk):
+        with mock.patch("charlstm.text.corpus.CHUNK_BYTES", chunk):
             dataset = encode_corpus(open_corpus([str(path)], options))
         assert len(dataset.vocabulary.decode(dataset.ids)) == len(dataset.ids)
         assert min_count > 1 or len(dataset.ids) == dataset.fingerprint.characters

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save
 
-from charlstm.training.state import METADATA_KEY, digest
+from charlstm.training.checkpoint import METADATA_KEY, digest
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import charlstm
-from charlstm.checkpoint import load_model, save_model
-from charlstm.generate import generate
-from charlstm.sampling import Sampling
+from charlstm.generation.sampling import Sampling
+from charlstm.generation.text_stream import generate
+from charlstm.model.model_file import load_model, save_model
 
 from .conftest import Run
 from .test_generate import make_model
@@ -20,7 +20,7 @@ from .test_rooms import HEAVY, modules_after
 
 
 @pytest.fixture(scope="module")
-def model(trained: Path) -> charlstm.TextModel:
+def model(trained: Path) -> charlstm.LanguageModel:
     """The small trained model, by its run directory."""
     return charlstm.load(trained)
 
@@ -46,7 +46,7 @@ def test_importing_costs_nothing_and_using_it_no_torch(trained: Path) -> None:
 
 
 def test_generate_is_what_the_command_writes(
-    model: charlstm.TextModel, charlstm: Run, trained: Path
+    model: charlstm.LanguageModel, charlstm: Run, trained: Path
 ) -> None:
     """The same names, defaults and texts."""
     words = ["generate", "-m", trained, "--random-seed", 4, "--no-echo", "--seed", "The tide"]
@@ -71,7 +71,7 @@ def test_generate_is_what_the_command_writes(
     assert text.end in ("length", "stop", "lines")
 
 
-def test_generate_without_end_and_without_a_seed(model: charlstm.TextModel) -> None:
+def test_generate_without_end_and_without_a_seed(model: charlstm.LanguageModel) -> None:
     """An iterator that never stops; the random seed it drew gives the text again."""
     endless = model.generate(length=0)
     text = "".join(itertools.islice(endless, 3000))
@@ -82,7 +82,7 @@ def test_generate_without_end_and_without_a_seed(model: charlstm.TextModel) -> N
     assert again.end == "length"
 
 
-def test_a_text_scores_what_its_characters_surprised(model: charlstm.TextModel) -> None:
+def test_a_text_scores_what_its_characters_surprised(model: charlstm.LanguageModel) -> None:
     """What ``generate`` measures on the way, ``score`` finds afterwards."""
     text = model.generate(length=300, random_seed=1, temperature=1.0, measure=True)
     written = "".join(text)
@@ -95,7 +95,7 @@ def test_a_text_scores_what_its_characters_surprised(model: charlstm.TextModel) 
     assert (nothing.characters, nothing.bits_per_char, nothing.loss) == (0, None, None)
 
 
-def test_predictions_are_probabilities(model: charlstm.TextModel) -> None:
+def test_predictions_are_probabilities(model: charlstm.LanguageModel) -> None:
     """Of every character, in falling order, and those that score uses."""
     ranked = model.predict("The tid")
     shares = [share for _, share in ranked]
@@ -106,7 +106,7 @@ def test_predictions_are_probabilities(model: charlstm.TextModel) -> None:
 
 
 @pytest.mark.parametrize("text", ["The tide", "\nThe tide", "T"])
-def test_score_and_predict_agree(model: charlstm.TextModel, text: str) -> None:
+def test_score_and_predict_agree(model: charlstm.LanguageModel, text: str) -> None:
     """On every character of a text, the first too: both read it as the beginning of a line."""
     surprises = model.score(text).surprises
     for i, character in enumerate(text):
@@ -115,7 +115,9 @@ def test_score_and_predict_agree(model: charlstm.TextModel, text: str) -> None:
             assert 2 ** -surprises[i] == pytest.approx(share, rel=1e-4)
 
 
-def test_what_is_asked_wrongly_is_said_at_once(model: charlstm.TextModel, trained: Path) -> None:
+def test_what_is_asked_wrongly_is_said_at_once(
+    model: charlstm.LanguageModel, trained: Path
+) -> None:
     """Not at the first character."""
     for wrong in ({"top_k": -1}, {"length": -1}, {"stop": ""}, {"stop": [""]}, {"lines": 0}):
         with pytest.raises(charlstm.CharLSTMError):
@@ -130,7 +132,7 @@ def test_what_is_asked_wrongly_is_said_at_once(model: charlstm.TextModel, traine
         charlstm.load(trained / "absent")
 
 
-def test_what_is_left_out_of_a_text_can_be_seen(model: charlstm.TextModel) -> None:
+def test_what_is_left_out_of_a_text_can_be_seen(model: charlstm.LanguageModel) -> None:
     """Python callers learn what "nearest" found nothing near, and what it read."""
     assert model.known("The \u4e2dtide\u00a0") == ("The tide ", "\u4e2d")
     assert model.known("The tide") == ("The tide", "")
@@ -138,13 +140,16 @@ def test_what_is_left_out_of_a_text_can_be_seen(model: charlstm.TextModel) -> No
     assert len({"".join(text) for text in texts}) == 1
 
 
-def test_a_card_and_a_name(model: charlstm.TextModel, trained: Path) -> None:
+def test_a_card_and_a_name(model: charlstm.LanguageModel, trained: Path) -> None:
     """What ``inspect`` shows."""
     assert model.card["vocabulary"] == model.vocabulary
     assert model.card["parameters"] > 0
     assert model.card["training"]["steps"] == 60
     layers = model.card["model"]["num_layers"]
-    assert repr(model) == f"<TextModel of verse: {layers} x 24, {len(model.vocabulary)} characters>"
+    assert (
+        repr(model)
+        == f"<LanguageModel of verse: {layers} x 24, {len(model.vocabulary)} characters>"
+    )
 
 
 @pytest.mark.filterwarnings("error")
@@ -172,7 +177,7 @@ def test_examples_in_the_docs_run(
     (tmp_path / "runs" / "play").symlink_to(trained)
     monkeypatch.chdir(tmp_path)
     model = charlstm.load("runs/play")
-    for place in (charlstm, charlstm.TextModel.generate, charlstm.TextModel.score):
+    for place in (charlstm, charlstm.LanguageModel.generate, charlstm.LanguageModel.score):
         found = re.findall(r"^(?: {4}.*\n|\n)+", f"{inspect.getdoc(place)}\n", re.MULTILINE)
         blocks = [textwrap.dedent(block) for block in found if block.strip()]
         assert blocks
@@ -182,7 +187,7 @@ def test_examples_in_the_docs_run(
     assert capsys.readouterr().out
 
 
-def test_the_core_and_the_face_agree(model: charlstm.TextModel, trained: Path) -> None:
+def test_the_core_and_the_face_agree(model: charlstm.LanguageModel, trained: Path) -> None:
     """``generate`` of the core with the same settings gives the same text."""
     core = load_model(trained / "model.safetensors")
     settings = {"random_seed": 3, "sample": 2, "length": 50}

@@ -5,12 +5,12 @@ import threading
 import numpy as np
 import pytest
 
-from charlstm import batch
-from charlstm.batch import MOST_ROWS
-from charlstm.generate import generate
-from charlstm.lstm import SMALL_PRODUCT, TILE, in_blocks
-from charlstm.samples import Sample, samples
-from charlstm.sampling import Sampling
+from charlstm.generation import batch
+from charlstm.generation.batch import MOST_ROWS
+from charlstm.generation.samples import Sample, samples
+from charlstm.generation.sampling import Sampling
+from charlstm.generation.text_stream import generate
+from charlstm.model.lstm import SMALL_PRODUCT, TILE, in_blocks
 
 from .test_generate import make_model
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from charlstm.training.books import SKIPS, Books, Levels
+from charlstm.training.losses import SKIPS, Books, Levels
 
 BLIND = math.log(50)
 LEVELS = Levels(uniform=BLIND, frequencies=3.1, window=50)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
-from charlstm.checkpoint import METADATA_KEY, load_model, save_model
 from charlstm.errors import ModelFileError
+from charlstm.model.model_file import METADATA_KEY, load_model, save_model
 
 from .test_generate import make_model
 

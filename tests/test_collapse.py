@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 import torch
 
-from charlstm.checkpoint import load_model
-from charlstm.config import TextOptions
-from charlstm.dataset import load_dataset
+from charlstm.model.model_file import load_model
+from charlstm.text.corpus import TextOptions
+from charlstm.text.dataset import load_dataset
+from charlstm.training.batches import Lanes
 from charlstm.training.config import Settings
 from charlstm.training.events import Evaluation, Event, Finished, Mended, Step
-from charlstm.training.lanes import Lanes
 from charlstm.training.learner import Learner
 from charlstm.training.loop import Run
 from charlstm.training.optimizer import WARM_UP_AFTER_ROLLBACK, learning_rate
 from charlstm.training.resume import resume
-from charlstm.training.run import train
 from charlstm.training.setup import levels
+from charlstm.training.start import train
 
 from .test_training import config
 

@@ -13,9 +13,9 @@ import pytest
 from safetensors.numpy import load_file
 
 import charlstm as package
-from charlstm.generate import generate
-from charlstm.sampling import Sampling, probabilities, sample
-from charlstm.stream import random_numbers
+from charlstm.generation.sampling import Sampling, probabilities, sample
+from charlstm.generation.stream import random_numbers
+from charlstm.generation.text_stream import generate
 
 from .conftest import Run
 from .test_generate import make_model

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charlstm import corpus as corpus_module
-from charlstm.config import TextOptions
-from charlstm.corpus import Corpus, Source, code_points, open_corpus, survey
 from charlstm.errors import CorpusError, OptionError
+from charlstm.text import corpus as corpus_module
+from charlstm.text.corpus import Corpus, Source, TextOptions, code_points, open_corpus, survey
 
 
 def read(*places: Path, **options: object) -> tuple[str, tuple[str, ...]]:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from charlstm.config import Fingerprint, TextOptions
-from charlstm.corpus import Corpus, Survey, open_corpus, survey
-from charlstm.dataset import (
+from charlstm.errors import CorpusError, OptionError
+from charlstm.text.corpus import Corpus, Fingerprint, Survey, TextOptions, open_corpus, survey
+from charlstm.text.dataset import (
     Dataset,
     encode_corpus,
     load_dataset,
@@ -21,9 +21,8 @@ from charlstm.dataset import (
     release,
     write_dataset,
 )
-from charlstm.errors import CorpusError, OptionError
-from charlstm.vocab import Vocabulary
-from charlstm.windows import windows, write_npz
+from charlstm.text.vocabulary import Vocabulary
+from charlstm.text.windows import windows, write_npz
 
 
 def corpus(tmp_path: Path, text: str, **options: Any) -> Corpus:
@@ -245,7 +244,7 @@ def test_a_text_that_changes_while_it_is_read_is_refused(
             given.sources[0].path.write_text(text)
             return found
 
-        monkeypatch.setattr("charlstm.dataset.survey", surveyed)
+        monkeypatch.setattr("charlstm.text.dataset.survey", surveyed)
         with pytest.raises(CorpusError, match="changed while it was read"):
             encode_corpus(source)
 

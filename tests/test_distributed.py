@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from charlstm.checkpoint import load_model
-from charlstm.training.state import load_state
+from charlstm.model.model_file import load_model
+from charlstm.training.checkpoint import load_state
 from tests.conftest import Run
 
 OPTIONS = (

@@ -13,9 +13,9 @@ from .test_streams import terminal
 # Where a signal comes: an import, or a function of a module that the training calls.
 MOMENTS = {
     "while torch is imported": ("torch", None),
-    "while the text is read": ("charlstm.dataset", "encode_corpus"),
-    "while the speed is measured": ("charlstm.training.run", "measured"),
-    "while a run is begun": ("charlstm.training.run", "write_config"),
+    "while the text is read": ("charlstm.text.dataset", "encode_corpus"),
+    "while the speed is measured": ("charlstm.training.start", "measured"),
+    "while a run is begun": ("charlstm.training.start", "write_config"),
 }
 STOPPED_BY = """
 import importlib, os, sys

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from charlstm.checkpoint import load_model
-from charlstm.training.state import load_state
+from charlstm.model.model_file import load_model
+from charlstm.training.checkpoint import load_state
 
 from .conftest import Run
 

@@ -8,19 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from charlstm.api import TextModel
-from charlstm.checkpoint import Model, load_model
-from charlstm.config import Fingerprint, ModelConfig, TextOptions
+from charlstm.analysis.line_filter import LineFilter
+from charlstm.analysis.novel import CopiedPassages
 from charlstm.errors import CharLSTMError, OptionError, UnknownCharacterError
-from charlstm.generate import LONGEST_LINE, begin, generate
-from charlstm.line_filter import LineFilter
-from charlstm.lstm import Network, Recurrence
-from charlstm.novel import CopiedPassages
-from charlstm.runs import find_model
-from charlstm.samples import completed_lines, finished, samples
-from charlstm.sampling import Sampling
-from charlstm.seeds import known_text, read_seed
-from charlstm.vocab import Vocabulary
+from charlstm.generation.samples import completed_lines, finished, samples
+from charlstm.generation.sampling import Sampling
+from charlstm.generation.text_stream import LONGEST_LINE, begin, generate
+from charlstm.language_model import LanguageModel
+from charlstm.model.config import ModelConfig
+from charlstm.model.locate import find_model
+from charlstm.model.lstm import Network, Recurrence
+from charlstm.model.model_file import Model, load_model
+from charlstm.text.corpus import Fingerprint, TextOptions
+from charlstm.text.seeds import known_text, read_seed
+from charlstm.text.vocabulary import Vocabulary
 
 
 def make_model(characters: str, *, seed: int = 0, lowercase: bool = False) -> Model:
@@ -280,7 +281,7 @@ def whole_texts(how: dict[str, Any]) -> list[Callable[[], object]]:
     return [
         lambda: list(samples(model, count=2, **given)),
         lambda: list(generate(model, whole=True, **given)),
-        lambda: list(TextModel(model).generate(**{**how, **face})),
+        lambda: list(LanguageModel(model).generate(**{**how, **face})),
         *([lambda: list(completed_lines(model, ["a"], **each))] if "lines" in how else []),
     ]
 

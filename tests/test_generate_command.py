@@ -14,7 +14,7 @@ import pexpect
 import pytest
 
 import charlstm as package
-from charlstm.checkpoint import save_model
+from charlstm.model.model_file import save_model
 
 from .conftest import Run
 from .test_generate import make_model

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from charlstm.checkpoint import save_model
 from charlstm.cli.inspect import _lines
+from charlstm.model.model_file import save_model
 
 from .conftest import Run
 from .test_generate import make_model

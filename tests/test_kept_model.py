@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from charlstm.checkpoint import Model, load_model, save_model
-from charlstm.config import TextOptions
-from charlstm.dataset import load_dataset
+from charlstm.model.model_file import Model, load_model, save_model
+from charlstm.text.corpus import TextOptions
+from charlstm.text.dataset import load_dataset
 from charlstm.training import store
 from charlstm.training.config import Settings
 from charlstm.training.events import Evaluation, Event, Finished, Step
 from charlstm.training.resume import resume
-from charlstm.training.run import train
+from charlstm.training.start import train
 
 # There is no state but that of before the first step, if a run is killed.
 SETTINGS = Settings(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from charlstm.checkpoint import save_model
+from charlstm.model.model_file import save_model
 
 from .conftest import Run
 from .test_generate import make_model

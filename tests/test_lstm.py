@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from charlstm.config import ModelConfig
-from charlstm.lstm import TILE, Cell, Network, Recurrence, arranged
-from charlstm.training.model import CharLSTM
+from charlstm.model.config import ModelConfig
+from charlstm.model.lstm import TILE, Cell, Network, Recurrence, arranged
+from charlstm.training.network import CharLSTM
 
 SIZES = [(1, 1), (1, 7), (1, 128), (2, 5), (2, 96), (3, 64), (4, 33)]
 

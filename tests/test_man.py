@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from charlstm.cli import command
-from charlstm.training import plan, recipe
+from charlstm.training import pace as plan
+from charlstm.training import recipe
 from charlstm.training.config import Settings, TrainConfig
 
 MAN = Path(__file__).parents[1] / "man"

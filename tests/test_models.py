@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from charlstm.checkpoint import Model, load_card, load_model, save_model
 from charlstm.cli import wording
-from charlstm.config import Fingerprint
 from charlstm.errors import ModelFileError
-from charlstm.models import list_models
+from charlstm.model.locate import list_models
+from charlstm.model.model_file import Model, load_card, load_model, save_model
+from charlstm.text.corpus import Fingerprint
 
 from .conftest import Run
 from .test_generate import make_model

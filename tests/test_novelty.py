@@ -9,10 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charlstm.config import TextOptions
-from charlstm.corpus import open_corpus
-from charlstm.errors import CorpusError, OptionError
-from charlstm.novelty import (
+from charlstm.analysis.novelty import (
     NGRAMS,
     Place,
     SuffixIndex,
@@ -24,6 +21,8 @@ from charlstm.novelty import (
     ngram_share,
     read_whole,
 )
+from charlstm.errors import CorpusError, OptionError
+from charlstm.text.corpus import TextOptions, open_corpus
 
 from .conftest import Run
 from .test_streams import shell, terminal

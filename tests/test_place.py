@@ -12,11 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from charlstm.checkpoint import save_model
 from charlstm.errors import PlaceError
-from charlstm.generate import generate
-from charlstm.place import METADATA_KEY, check_target, fingerprint, load_place, save_place
-from charlstm.sampling import Sampling
+from charlstm.generation.sampling import Sampling
+from charlstm.generation.saved_state import (
+    METADATA_KEY,
+    check_target,
+    fingerprint,
+    load_place,
+    save_place,
+)
+from charlstm.generation.text_stream import generate
+from charlstm.model.model_file import save_model
 
 from .test_generate import make_model
 

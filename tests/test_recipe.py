@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from charlstm.training.batches import shape
 from charlstm.training.config import Settings, TrainConfig
-from charlstm.training.lanes import shape
-from charlstm.training.plan import LONGEST, Speed, repetition
+from charlstm.training.pace import LONGEST, Speed, repetition
 from charlstm.training.recipe import Choice, Machine, Text, choose, val_fraction
 
 

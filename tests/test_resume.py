@@ -13,10 +13,6 @@ import numpy as np
 import pytest
 import torch
 
-from charlstm.checkpoint import load_model
-from charlstm.config import TextOptions
-from charlstm.corpus import open_corpus
-from charlstm.dataset import load_dataset, write_dataset
 from charlstm.errors import (
     CharLSTMError,
     CorpusError,
@@ -24,14 +20,17 @@ from charlstm.errors import (
     OptionError,
     TrainingError,
 )
+from charlstm.model.model_file import load_model
+from charlstm.text.corpus import TextOptions, open_corpus
+from charlstm.text.dataset import load_dataset, write_dataset
 from charlstm.training import loop
+from charlstm.training.batches import Lanes
+from charlstm.training.checkpoint import config_in, load_state, tensors_of
 from charlstm.training.config import Settings
 from charlstm.training.events import Evaluation, Event, Finished, Mended, Started, Step
-from charlstm.training.lanes import Lanes
 from charlstm.training.learner import Learner
 from charlstm.training.resume import resume
-from charlstm.training.run import train
-from charlstm.training.state import config_in, load_state, tensors_of
+from charlstm.training.start import train
 
 from .hostile import read_state, state_bytes
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from charlstm.errors import CorpusError, ModelFileError, OptionError, TrainingError
-from charlstm.runs import check_recorded, check_run, find_model
+from charlstm.model.locate import check_recorded, check_run, find_model
 
 
 @pytest.fixture(autouse=True)

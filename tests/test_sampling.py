@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charlstm.errors import ModelFileError, OptionError
-from charlstm.sampling import NO_ID, Sampling, probabilities, sample, sample_batch
+from charlstm.generation.sampling import NO_ID, Sampling, probabilities, sample, sample_batch
 
 LOGITS = np.log(np.array([0.1, 0.2, 0.3, 0.4], np.float32))
 

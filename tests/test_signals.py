@@ -9,7 +9,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from charlstm.checkpoint import save_model
+from charlstm.model.model_file import save_model
 
 from .test_generate import make_model
 from .test_streams import terminal
@@ -84,8 +84,8 @@ def test_a_command_cleans_up_before_it_ends(
 ) -> None:
     """Half a dataset is taken away, whichever signal it is."""
     code = (
-        "import charlstm.dataset, os, signal\n"
-        f"charlstm.dataset._encode = lambda *_: os.kill(os.getpid(), {number})\n"
+        "import charlstm.text.dataset, os, signal\n"
+        f"charlstm.text.dataset._encode = lambda *_: os.kill(os.getpid(), {number})\n"
         "from charlstm.cli import main\n"
         "main(['dataset', 't.txt', '-o', 'data'])\n"
     )

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charlstm.errors import OptionError
-from charlstm.stopping import StopFilter
+from charlstm.generation.stopping import StopFilter
 
 texts = st.text("ab", max_size=40)
 

@@ -11,10 +11,9 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from charlstm.checkpoint import save_model
-from charlstm.config import TextOptions
-from charlstm.corpus import open_corpus
-from charlstm.dataset import write_dataset
+from charlstm.model.model_file import save_model
+from charlstm.text.corpus import TextOptions, open_corpus
+from charlstm.text.dataset import write_dataset
 
 from .conftest import VERSE, Run
 from .test_generate import make_model

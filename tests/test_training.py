@@ -12,22 +12,23 @@ import numpy as np
 import pytest
 import torch
 
-from charlstm.checkpoint import load_model
-from charlstm.config import ModelConfig, TextOptions
-from charlstm.dataset import load_dataset
 from charlstm.errors import OptionError
-from charlstm.lstm import Network, Recurrence
-from charlstm.training import evaluate as validation
+from charlstm.model.config import ModelConfig
+from charlstm.model.lstm import Network, Recurrence
+from charlstm.model.model_file import load_model
+from charlstm.text.corpus import TextOptions
+from charlstm.text.dataset import load_dataset
+from charlstm.training import validation
+from charlstm.training.batches import Lanes
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.device import choose_device, choose_precision
-from charlstm.training.evaluate import evaluate
+from charlstm.training.distributed import Group
 from charlstm.training.events import Finished
-from charlstm.training.group import Group
-from charlstm.training.lanes import Lanes
 from charlstm.training.learner import Learner
-from charlstm.training.model import CharLSTM, dropout_mask
+from charlstm.training.network import CharLSTM, dropout_mask
 from charlstm.training.optimizer import learning_rate
-from charlstm.training.run import train
+from charlstm.training.start import train
+from charlstm.training.validation import evaluate
 
 CPU = torch.device("cpu")
 

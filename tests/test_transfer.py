@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charlstm.checkpoint import Model, load_model
-from charlstm.config import Fingerprint, ModelConfig, TextOptions
 from charlstm.errors import OptionError
-from charlstm.lstm import Array
+from charlstm.model.config import ModelConfig
+from charlstm.model.lstm import Array
+from charlstm.model.model_file import Model, load_model
+from charlstm.text.corpus import Fingerprint, TextOptions
+from charlstm.text.vocabulary import Vocabulary
 from charlstm.training.config import Settings
-from charlstm.training.transfer import transferred, with_sizes_of
-from charlstm.vocab import Vocabulary
+from charlstm.training.finetune import transferred, with_sizes_of
 from tests.conftest import Run
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from charlstm.checkpoint import save_model
 from charlstm.cli import command
+from charlstm.model.model_file import save_model
 
 from .conftest import Run
 from .test_generate import make_model

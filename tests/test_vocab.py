@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charlstm.errors import CorpusError, UnknownCharacterError
-from charlstm.vocab import Vocabulary, character_name, describe_characters
+from charlstm.text.vocabulary import Vocabulary, character_name, describe_characters
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=2).filter(
     lambda text: len(set(text)) > 1

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import charlstm
-from charlstm.config import ModelConfig, require_integer, require_number
 from charlstm.errors import CharLSTMError, OptionError
+from charlstm.model.config import ModelConfig
+from charlstm.options import require_integer, require_number
 from charlstm.training.config import Settings
 
 WRONG: dict[str, list[dict[str, Any]]] = {
@@ -45,14 +46,14 @@ CASES = [(method, how) for method, cases in WRONG.items() for how in cases]
 
 
 @pytest.fixture(scope="module")
-def model(trained: Path) -> charlstm.TextModel:
+def model(trained: Path) -> charlstm.LanguageModel:
     """The small trained model."""
     return charlstm.load(trained)
 
 
 @pytest.mark.parametrize(("method", "how"), CASES, ids=str)
 def test_a_wrong_value_is_an_option_error(
-    model: charlstm.TextModel, method: str, how: dict[str, Any]
+    model: charlstm.LanguageModel, method: str, how: dict[str, Any]
 ) -> None:
     """When the method is called; it is a ValueError as well, and names the parameter."""
     with pytest.raises(OptionError) as caught:
@@ -70,14 +71,16 @@ def test_a_path_of_a_wrong_type_is_an_option_error(path: Any) -> None:
         charlstm.load(path)
 
 
-def test_a_character_that_the_model_never_saw_is_a_wrong_value(model: charlstm.TextModel) -> None:
+def test_a_character_that_the_model_never_saw_is_a_wrong_value(
+    model: charlstm.LanguageModel,
+) -> None:
     """Whoever catches ValueError catches it."""
     for call in (model.generate, model.score, model.predict):
         with pytest.raises(ValueError, match=r"U\+20AC"):
             call("\u20ac")
 
 
-def test_numbers_of_numpy_are_numbers(model: charlstm.TextModel) -> None:
+def test_numbers_of_numpy_are_numbers(model: charlstm.LanguageModel) -> None:
     """They give the text that Python's own give, to the last character."""
     whole = {"length": 40, "top_k": 9, "repetition_window": 5, "random_seed": 3, "sample": 2}
     parts = {"temperature": 0.75, "top_p": 0.875, "min_p": 0.0625, "repetition_penalty": 1.25}

@@ -26,10 +26,10 @@ from typing import Any, NoReturn
 import torch._dynamo  # noqa: F401 (an optimizer would import it later, in every child)
 
 import charlstm.training.resume
-import charlstm.training.run  # noqa: F401 (loads all of torch that a training needs)
-from charlstm.checkpoint import load_model
+import charlstm.training.start  # noqa: F401 (loads all of torch that a training needs)
 from charlstm.cli import main as charlstm_main
-from charlstm.training.state import load_state
+from charlstm.model.model_file import load_model
+from charlstm.training.checkpoint import load_state
 
 from .conftest import VERSE
 

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from charlstm.cli import console, options
-from charlstm.config import TEXT_FILES, TextOptions
 from charlstm.errors import OptionError
+from charlstm.options import TEXT_FILES
 
 
 def dataset(
@@ -43,9 +43,9 @@ def dataset(
 
     charlstm dataset books/ -o books.data && charlstm train books.data
     """
-    from charlstm.corpus import open_corpus
-    from charlstm.dataset import write_dataset
-    from charlstm.windows import write_npz
+    from charlstm.text.corpus import TextOptions, open_corpus
+    from charlstm.text.dataset import write_dataset
+    from charlstm.text.windows import write_npz
 
     if str(output) == "-":
         raise OptionError("a dataset does not go to standard output; name a directory or file.npz")

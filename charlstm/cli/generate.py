@@ -9,12 +9,12 @@ import typer
 
 from charlstm.cli import console, options, reading, wording, writing
 from charlstm.cli.stop import Stop, end_by
-from charlstm.config import TEXT_FILES
 from charlstm.errors import OptionError
+from charlstm.options import TEXT_FILES
 
 if TYPE_CHECKING:
-    from charlstm.checkpoint import Model
-    from charlstm.line_filter import LineFilter
+    from charlstm.analysis.line_filter import LineFilter
+    from charlstm.model.model_file import Model
 
 
 class Unknown(StrEnum):
@@ -159,17 +159,17 @@ def generate(
         os.environ[variable] = "1"
     import numpy as np
 
-    from charlstm import generate as texts
-    from charlstm.checkpoint import load_model
-    from charlstm.runs import find_model
-    from charlstm.sampling import Sampling
-    from charlstm.seeds import read_seed
-    from charlstm.stream import drawn_seed
+    from charlstm.generation import text_stream as texts
+    from charlstm.generation.sampling import Sampling
+    from charlstm.generation.stream import drawn_seed
+    from charlstm.model.locate import find_model
+    from charlstm.model.model_file import load_model
+    from charlstm.text.seeds import read_seed
 
     if each_line or samples != 1 or json:
-        from charlstm import samples as many
+        from charlstm.generation import samples as many
     if load_state is not None or save_state is not None:
-        from charlstm import place
+        from charlstm.generation import saved_state as place
     sampling = Sampling(
         temperature=temperature,
         top_k=top_k,
@@ -275,8 +275,8 @@ def _line_filter(
     model: "Model", corpus: list[str], filters: dict[str, Any], *, quiet: bool
 ) -> "LineFilter":
     """The filter of lines for a corpus, read as the model's own was."""
+    from charlstm.analysis.novel import new_lines_filter
     from charlstm.errors import CorpusError, EncodingError
-    from charlstm.novel import new_lines_filter
 
     notes: list[str] = []
     try:

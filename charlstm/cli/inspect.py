@@ -40,8 +40,8 @@ def inspect(
 
     charlstm inspect --json | jq .training.val_loss
     """
-    from charlstm.checkpoint import load_model
-    from charlstm.runs import find_model
+    from charlstm.model.locate import find_model
+    from charlstm.model.model_file import load_model
 
     if named is not None:
         if options.source(ctx, "model") == options.Source.COMMANDLINE:

@@ -11,7 +11,7 @@ from charlstm.cli import console, options, wording
 from charlstm.errors import CharLSTMError, OptionError
 
 if TYPE_CHECKING:
-    from charlstm.models import ListedModel
+    from charlstm.model.locate import ListedModel
     from charlstm.training.prune import Candidate
 
 PRUNED = ("file", "size")
@@ -40,8 +40,7 @@ def models(
     if prune:
         _prune(yes=yes, quiet=quiet)
         return
-    from charlstm.models import list_models
-    from charlstm.runs import RUNS
+    from charlstm.model.locate import RUNS, list_models
 
     found = []
     for model in list_models():

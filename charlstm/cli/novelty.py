@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from charlstm.cli import console, options
-from charlstm.config import TEXT_FILES, TextOptions
 from charlstm.errors import OptionError
+from charlstm.options import TEXT_FILES
 
 Row = tuple[str, str, str, str]
 HEADER: Row = ("length", "text", "corpus", "passage")
@@ -49,8 +49,8 @@ def novelty(
 
     charlstm generate -n 5000 | charlstm novelty play.txt
     """
-    from charlstm.corpus import open_corpus
-    from charlstm.novelty import compare, read_whole
+    from charlstm.analysis.novelty import compare, read_whole
+    from charlstm.text.corpus import TextOptions, open_corpus
 
     if corpus == text == "-":
         raise OptionError(

@@ -10,12 +10,11 @@ import typer
 from typer.core import TyperCommand
 
 from charlstm.cli import console, options
-from charlstm.config import TextOptions
 from charlstm.errors import CorpusError, EncodingError, OptionError, UnknownCharacterError, listed
 
 if TYPE_CHECKING:
-    from charlstm.checkpoint import Model
-    from charlstm.seeds import Unknown
+    from charlstm.model.model_file import Model
+    from charlstm.text.seeds import Unknown
 
 TEXTS = {"phrase": "PROMPT", "seed": "--seed"}  # parameters that hold a phrase, and their names
 NAMES = {**TEXTS, "seed_file": "--seed-file"}
@@ -83,7 +82,7 @@ def phrase_of(ctx: typer.Context) -> Phrase:
 
 def phrase_in(place: str) -> str:
     """All of a file (``-``: standard input), its line ends made even as a corpus's are."""
-    from charlstm.corpus import open_corpus
+    from charlstm.text.corpus import TextOptions, open_corpus
 
     _check_name(place)
     try:
@@ -120,7 +119,7 @@ def phrases(
     quiet: bool,
 ) -> Iterator[str | None]:
     """Lines as the model reads them; None, and a number in ``unread``, for one that it cannot."""
-    from charlstm.seeds import read_seed
+    from charlstm.text.seeds import read_seed
 
     for number, line in lines:
         left_out: list[str] = []

@@ -16,8 +16,8 @@ import typer
 from typer.core import TyperOption
 
 from charlstm.cli.options import SETTINGS, Source, source
-from charlstm.config import is_finite, shown
 from charlstm.errors import OptionError
+from charlstm.options import is_finite, shown
 
 # What TOML may hold for an option of a type, and how that is called.
 ACCEPTED: dict[str, tuple[tuple[type, ...], str]] = {

@@ -15,8 +15,8 @@ import typer
 
 from charlstm.cli import console, options
 from charlstm.cli.stop import Stop, end_by, says_if_stopped
-from charlstm.config import TEXT_FILES, TextOptions
 from charlstm.errors import OptionError
+from charlstm.options import TEXT_FILES
 
 TIME = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 BARE_NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -151,7 +151,7 @@ def train(
     model=$(charlstm train play.txt --time 1m) && charlstm generate -m "$model"
     """
     began = clock.monotonic()
-    from charlstm.training.launch import launched
+    from charlstm.training.distributed import launched
 
     launch = launched()
     leads = launch.rank == 0
@@ -212,10 +212,12 @@ def train(
                     "no corpus; name a text: charlstm train play.txt, or - to read it"
                 )
             settings = Settings(**_one_budget(ctx, asked))
+            from charlstm.text.corpus import TextOptions
+
             text = TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
 
-            from charlstm.dataset import load_dataset
-            from charlstm.training.run import train
+            from charlstm.text.dataset import load_dataset
+            from charlstm.training.start import train
 
             if "-" in corpus and launch.size > 1:
                 raise OptionError(

@@ -1,7 +1,7 @@
 """``charlstm vocab``: the characters of a corpus."""
 
 from charlstm.cli import console, options
-from charlstm.config import TEXT_FILES, TextOptions
+from charlstm.options import TEXT_FILES
 
 
 def vocab(
@@ -20,8 +20,8 @@ def vocab(
 
     charlstm vocab play.txt | sort -t "$(printf '\t')" -k5nr | head
     """
-    from charlstm.corpus import open_corpus, survey
-    from charlstm.vocab import describe_characters
+    from charlstm.text.corpus import TextOptions, open_corpus, survey
+    from charlstm.text.vocabulary import describe_characters
 
     text = TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
     console.say_if_typed(corpus, quiet=quiet)

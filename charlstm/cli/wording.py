@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charlstm.config import is_finite
+from charlstm.options import is_finite
 
 if TYPE_CHECKING:
-    from charlstm.checkpoint import Card
+    from charlstm.model.model_file import Card
 
 LONGEST_NAME = 60  # characters shown of a corpus's name in a line
 DAY = 24 * 3600

@@ -11,8 +11,8 @@ from charlstm.cli import console
 from charlstm.cli.stop import Stop
 
 if TYPE_CHECKING:
-    from charlstm.generate import Generation
-    from charlstm.samples import Sample
+    from charlstm.generation.samples import Sample
+    from charlstm.generation.text_stream import Generation
 
 
 class Form(NamedTuple):

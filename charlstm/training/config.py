@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from charlstm.config import ModelConfig, require_integer, require_number, set_checked
 from charlstm.errors import OptionError
+from charlstm.model.config import ModelConfig
+from charlstm.options import require_integer, require_number, set_checked
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16")

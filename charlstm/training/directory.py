@@ -1,6 +1,6 @@
 """The run directory of a training: made, locked, and cleared of what a killed one left there.
 
-Which files a run has is said in ``charlstm.runs``; what goes into them is not known here.
+Which files a run has is said in ``charlstm.model.locate``; what goes into them is not known here.
 """
 
 import os
@@ -11,8 +11,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from charlstm.errors import CharLSTMError, OptionError, TrainingError
-from charlstm.files import leftovers, sync_directory
-from charlstm.runs import CONFIG_FILE, METRICS_FILE, MODEL_FILE, RUNS, STATE_FILE
+from charlstm.files import MODEL_FILE, STATE_FILE, leftovers, sync_directory
+from charlstm.model.locate import CONFIG_FILE, METRICS_FILE, RUNS
 
 LOCK_FILE = ".lock"
 LONGEST_NAME = 100

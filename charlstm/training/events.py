@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from charlstm.training.config import TrainConfig
-from charlstm.training.transfer import Transfer
+from charlstm.training.finetune import Transfer
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,14 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from charlstm.dataset import release
 from charlstm.errors import OptionError
+from charlstm.text.dataset import release
+from charlstm.text.vocabulary import Ids
+from charlstm.training.batches import Lanes
 from charlstm.training.config import TrainConfig
-from charlstm.training.group import Group
-from charlstm.training.lanes import Lanes
-from charlstm.training.model import CharLSTM, detached
+from charlstm.training.distributed import Group
+from charlstm.training.network import CharLSTM, detached
 from charlstm.training.optimizer import Optimizer
-from charlstm.vocab import Ids
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,19 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from charlstm.checkpoint import Model
-from charlstm.dataset import Dataset
 from charlstm.errors import TrainingError
-from charlstm.runs import MODEL_FILE
-from charlstm.training.books import Books, KeptModel
+from charlstm.files import MODEL_FILE
+from charlstm.model.model_file import Model
+from charlstm.text.dataset import Dataset
 from charlstm.training.device import environment
-from charlstm.training.evaluate import evaluate
 from charlstm.training.events import Evaluation, Event, Finished, Mended, Saving, Started, Step
+from charlstm.training.finetune import Transfer
 from charlstm.training.learner import Learner, Losses
+from charlstm.training.losses import Books, KeptModel
 from charlstm.training.record import absolute, repeating_command
 from charlstm.training.setup import levels
 from charlstm.training.store import Store, kept_model
-from charlstm.training.transfer import Transfer
+from charlstm.training.validation import evaluate
 
 LOG_POINTS = 200  # lines of metrics in a run, about
 AGREE_EVERY = 20  # steps between two messages in a group, on whether to stop

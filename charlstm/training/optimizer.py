@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
-from charlstm.lstm import Array
+from charlstm.model.lstm import Array
 from charlstm.training.config import TrainConfig
-from charlstm.training.model import CharLSTM
+from charlstm.training.network import CharLSTM
 
 WARM_UP_FRACTION = 0.05
 FINAL_RATE = 0.01  # of the peak

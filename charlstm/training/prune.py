@@ -12,15 +12,15 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from charlstm.checkpoint import load_model
-from charlstm.config import require_integer, require_number
-from charlstm.description import reason
 from charlstm.errors import CharLSTMError, ModelFileError, OptionError, TrainingError
-from charlstm.files import regular_size, sync_directory
-from charlstm.runs import CONFIG_FILE, METRICS_FILE, MODEL_FILE, RUNS, STATE_FILE
-from charlstm.training.books import Books
+from charlstm.files import MODEL_FILE, STATE_FILE, regular_size, sync_directory
+from charlstm.model.locate import CONFIG_FILE, METRICS_FILE, RUNS
+from charlstm.model.model_file import load_model
+from charlstm.options import require_integer, require_number
 from charlstm.training.directory import LOCK_FILE, leftovers_in, locked
+from charlstm.training.losses import Books
 from charlstm.training.record import read_config
+from charlstm.untrusted import reason
 
 LONGEST_LINE = 1 << 16  # of metrics
 UNSOUND = (ValueError, LookupError, TypeError, OverflowError, RecursionError, OptionError)

@@ -8,9 +8,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from charlstm.config import ModelConfig
+from charlstm.model.config import ModelConfig
 from charlstm.training.config import Settings, TrainConfig
-from charlstm.training.plan import (
+from charlstm.training.pace import (
     EPOCHS_SMALL,
     SMALL,
     Plan,

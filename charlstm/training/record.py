@@ -7,10 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from charlstm.dataset import Dataset
-from charlstm.description import MOST_BYTES, check_parts
 from charlstm.files import regular_size, write_atomically
+from charlstm.text.dataset import Dataset
 from charlstm.training.config import TrainConfig
+from charlstm.untrusted import MOST_BYTES, check_parts
 
 TABLE = "[train]"
 

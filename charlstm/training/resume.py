@@ -1,7 +1,6 @@
 """A stopped run taken up again: ``resume``, a generator of events.
 
-Whether a state is sound is found in ``charlstm.training.state``; ``charlstm.training.loop`` does
-the work.
+Whether a state is sound is found in ``checkpoint``; ``loop`` does the work.
 """
 
 import os
@@ -12,23 +11,23 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from charlstm.checkpoint import load_model
-from charlstm.config import TextOptions
-from charlstm.dataset import Dataset, load_dataset
 from charlstm.errors import CorpusError, OptionError, TrainingError
-from charlstm.runs import CONFIG_FILE, MODEL_FILE, STATE_FILE, check_recorded, check_run
+from charlstm.files import MODEL_FILE, STATE_FILE
+from charlstm.model.locate import CONFIG_FILE, check_recorded, check_run
+from charlstm.model.model_file import load_model
+from charlstm.text.corpus import TextOptions
+from charlstm.text.dataset import Dataset, load_dataset
+from charlstm.training.checkpoint import UNSOUND, config_in, damaged, load_state
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.device import choose_device, differences, is_there
 from charlstm.training.directory import clear, locked
+from charlstm.training.distributed import Group, joined, launched
 from charlstm.training.events import Event
-from charlstm.training.group import Group, joined
-from charlstm.training.launch import launched
 from charlstm.training.learner import resident
 from charlstm.training.loop import Run, ShouldStop
-from charlstm.training.plan import lengthened
+from charlstm.training.pace import lengthened
 from charlstm.training.record import write_config
 from charlstm.training.setup import measured, memory_for, new_learner, split
-from charlstm.training.state import UNSOUND, config_in, damaged, load_state
 
 # What may be asked for anew; all else was settled when the run began.
 CHANGEABLE = ("time", "epochs", "steps", "patience", "save_every", "device", "precision", "threads")

@@ -8,16 +8,16 @@ from contextlib import contextmanager
 import numpy as np
 from torch import Tensor
 
-from charlstm.dataset import Dataset, release
 from charlstm.errors import CorpusError, TrainingError
-from charlstm.training.books import Levels
+from charlstm.text.dataset import Dataset, release
+from charlstm.text.vocabulary import Ids
+from charlstm.training.batches import Lanes
 from charlstm.training.config import TrainConfig
-from charlstm.training.evaluate import evaluate, walk_length
-from charlstm.training.group import Group
-from charlstm.training.lanes import Lanes
+from charlstm.training.distributed import Group
 from charlstm.training.learner import Learner
-from charlstm.training.plan import DEFAULT_SECONDS, Speed
-from charlstm.vocab import Ids
+from charlstm.training.losses import Levels
+from charlstm.training.pace import DEFAULT_SECONDS, Speed
+from charlstm.training.validation import evaluate, walk_length
 
 LEAST_CHARACTERS = 32
 MEASURE_SHARE = 0.02  # of the time goes into measuring how many steps it holds,

@@ -7,13 +7,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from charlstm.checkpoint import Model, load_model, save_model
-from charlstm.dataset import Dataset
 from charlstm.errors import ModelFileError
-from charlstm.runs import METRICS_FILE, MODEL_FILE, STATE_FILE
-from charlstm.training.books import KeptModel
+from charlstm.files import MODEL_FILE, STATE_FILE
+from charlstm.model.locate import METRICS_FILE
+from charlstm.model.model_file import Model, load_model, save_model
+from charlstm.text.dataset import Dataset
+from charlstm.training.checkpoint import save_state
 from charlstm.training.config import TrainConfig
-from charlstm.training.state import save_state
+from charlstm.training.losses import KeptModel
 
 FIRST_SAVE_SECONDS = 5.0  # to the first state of a process,
 SAVE_SECONDS = 60.0  # and from one state to the next, or longer, so that

@@ -1,0 +1,4 @@
+"""Numbers about texts: how surprising one is to a model, and what it copies from a corpus.
+
+In reading order: ``score``, ``novelty``.
+"""

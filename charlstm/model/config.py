@@ -1,0 +1,53 @@
+"""The sizes that define a network."""
+
+import math
+from dataclasses import dataclass
+
+from charlstm.options import require_flag, require_integer, require_number, set_checked
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The sizes that define a network; torch's names where torch has one.
+
+    With ``residual`` each layer after the first adds its input to its output, so that a
+    layer learns what to change rather than everything anew (He et al. 2015, arXiv 1512.03385).
+    """
+
+    vocab_size: int
+    embedding_size: int
+    hidden_size: int
+    num_layers: int
+    dropout: float = 0.0
+    residual: bool = True
+
+    def __post_init__(self) -> None:
+        set_checked(
+            self,
+            {
+                "vocab_size": require_integer("vocab size", self.vocab_size, least=2),
+                "embedding_size": require_integer("embedding size", self.embedding_size, least=1),
+                "hidden_size": require_integer("hidden size", self.hidden_size, least=1),
+                "num_layers": require_integer("number of layers", self.num_layers, least=1),
+                "dropout": require_number("dropout", self.dropout, least=0, below=1),
+            },
+        )
+        require_flag("residual", self.residual)
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The name and shape of every weight, as torch names them."""
+        V, E, H = self.vocab_size, self.embedding_size, self.hidden_size
+        shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (V, E)}
+        for layer in range(self.num_layers):
+            shapes |= {
+                f"layers.{layer}.weight_ih_l0": (4 * H, H if layer else E),
+                f"layers.{layer}.weight_hh_l0": (4 * H, H),
+                f"layers.{layer}.bias_ih_l0": (4 * H,),
+                f"layers.{layer}.bias_hh_l0": (4 * H,),
+            }
+        return shapes | {"output.weight": (V, H), "output.bias": (V,)}
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the network has learned."""
+        return sum(math.prod(shape) for shape in self.parameter_shapes().values())

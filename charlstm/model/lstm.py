@@ -1,0 +1,213 @@
+"""The network in numpy: a stacked LSTM that reads a character at a time, of one text or of many.
+
+Weights come from ``model_file``, and nothing here samples or reads files; what is known of a
+text changes in place and can be copied out. The equations, in ``Cell.update``, are those of
+Hochreiter and Schmidhuber, "Long short-term memory"
+(Neural Computation 9, 1997), with the forget gate of Gers, Schmidhuber and Cummins, "Learning to
+forget" (Neural Computation 12, 2000), and agree with ``torch.nn.LSTM``.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from charlstm.model.config import ModelConfig
+
+Array = npt.NDArray[np.float32]
+HALF = np.float32(0.5)
+TILE = 8  # rows of a batch in one product
+# OpenBLAS multiplies matrices up to this size (rows x columns x depth) as they lie. It first copies
+# larger ones into an order of its own, which for TILE rows takes longer than the product.
+SMALL_PRODUCT = 1_000_000
+LEAST_BLOCK = 32  # columns; a narrower block is slower than a copy
+
+
+class State(NamedTuple):
+    """What the network remembers: hidden and cell values of each layer, (..., H) each."""
+
+    hidden: tuple[Array, ...]
+    cell: tuple[Array, ...]
+
+
+def arranged(weights: Array) -> Array:
+    """Rows (4H, ...) of a layer's matrix or bias as ``Cell`` wants them.
+
+    torch has the input, forget, candidate and output parts in this order; here the gates stand
+    together, o, i, f, g, and are halved, which is exact.
+    """
+    i, f, g, o = np.split(weights, 4)
+    return np.concatenate((o * HALF, i * HALF, f * HALF, g))
+
+
+def in_blocks(weights: Array) -> Array:
+    """A matrix (K, N) as blocks of its columns, (N / n, K, n), each small enough for SMALL_PRODUCT.
+
+    Where N has no such divisor n, the matrix is one block.
+    """
+    K, N = weights.shape
+    most = SMALL_PRODUCT // (TILE * K)
+    n = next((N // d for d in range(1, N // LEAST_BLOCK + 1) if N % d == 0 and N // d <= most), N)
+    return np.ascontiguousarray(weights.reshape(K, N // n, n).swapaxes(0, 1))
+
+
+class Cell:
+    """The values of one layer, (..., H) each: z goes in, c stays, h comes out.
+
+    ``z``, (..., 4 H), is W x_t + U h_(t-1) + b for the output, input and forget gate and the
+    candidate, from ``arranged`` weights. All is done in place, in few calls: at one stream a call
+    takes longer than its arithmetic.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        """``shape`` is that of h and c, (H,) for one stream or (B, H)."""
+        *batch, H = shape
+        values = np.zeros((*batch, 5 * H), np.float32)  # o, i, f, g, c
+        self.z, self.c = values[..., : 4 * H], values[..., 4 * H :]
+        self._gates, self._o = values[..., : 3 * H], values[..., :H]
+        self._i_and_f, self._g_and_c = values[..., H : 3 * H], values[..., 3 * H :]
+        self._terms = np.empty((*batch, 2 * H), np.float32)
+        self._written, self._kept = self._terms[..., :H], self._terms[..., H:]
+        self._tanh_c = np.empty(shape, np.float32)
+
+    def update(self, h: Array) -> None:
+        """Write the new hidden values to ``h``, and change c; z is used up.
+
+            i = sigmoid(z_i)          input gate: how much of the candidate is written
+            f = sigmoid(z_f)          forget gate: how much of the cell is kept
+            o = sigmoid(z_o)          output gate: how much of the cell is shown
+            g = tanh(z_g)             candidate
+            c_t = f * c_(t-1) + i * g
+            h_t = o * tanh(c_t)
+
+        with sigmoid(x) = tanh(x / 2) / 2 + 1 / 2, which cannot overflow: one tanh does for all.
+        """
+        z, c, gates, tanh_c = self.z, self.c, self._gates, self._tanh_c
+        np.tanh(z, z)
+        np.multiply(gates, HALF, gates)
+        np.add(gates, HALF, gates)
+        np.multiply(self._i_and_f, self._g_and_c, self._terms)  # i * g and f * c
+        np.add(self._written, self._kept, c)
+        np.tanh(c, tanh_c)
+        np.multiply(self._o, tanh_c, h)
+
+
+class Network:
+    """Embedding, LSTM layers and output layer, laid out for speed at one character a call.
+
+    Weights are transposed once, so that a product reads them in order (about twice as fast as
+    ``W @ x``); a layer's two matrices and its bias are one; and the embedding is multiplied into
+    the first layer, which makes its input a look-up.
+    """
+
+    def __init__(self, weights: Mapping[str, Array], config: ModelConfig) -> None:
+        """``weights`` under torch's names, as ``ModelConfig.parameter_shapes`` lists them."""
+        self.config = config
+        layers = [
+            [
+                arranged(weights[f"layers.{layer}.{part}_l0"])
+                for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            ]
+            for layer in range(config.num_layers)
+        ]
+        W, U, b_ih, b_hh = layers[0]
+        self.inputs = weights["embedding.weight"] @ W.T + (b_ih + b_hh)  # (V, 4H)
+        self.first = np.ascontiguousarray(U.T)  # (H, 4H)
+        self.later = [  # of x, h and 1, (2H + 1, 4H) each
+            np.ascontiguousarray(np.vstack((W.T, U.T, b_ih + b_hh)))
+            for W, U, b_ih, b_hh in layers[1:]
+        ]
+        self.output = np.ascontiguousarray(  # (H + 1, V)
+            np.vstack((weights["output.weight"].T, weights["output.bias"]))
+        )
+
+    @cached_property
+    def blocks(self) -> list[Array]:
+        """The matrices that a batch multiplies by, ``in_blocks``: of each layer, then the output's.
+
+        The output's ends in columns of zeros, so that blocks of one width make it up.
+        """
+        V = self.config.vocab_size
+        padded = np.pad(self.output, ((0, 0), (0, -V % LEAST_BLOCK)))
+        return [in_blocks(weights) for weights in (self.first, *self.later, padded)]
+
+
+class Recurrence:
+    """A network in the midst of a text, or of several side by side; it changes in place.
+
+    ``features``, (..., H), is what the next character is predicted from.
+    """
+
+    def __init__(self, network: Network, batch: int | None = None) -> None:
+        """Before any character, for one stream (None) or for ``batch`` of them.
+
+        A batch is a multiple of TILE.
+        """
+        H, L, V = network.config.hidden_size, network.config.num_layers, network.config.vocab_size
+        middle = () if batch is None else (batch,)
+        self._network = network
+        self._residual = network.config.residual
+        self.cells = [Cell((*middle, H)) for _ in range(L)]
+        # A layer's input x, its hidden values h and a 1 for the bias lie side by side, as the
+        # product wants them. What the first layer puts out is h itself, and so the second's x.
+        read = [np.ones((*middle, 2 * H + 1), np.float32) for _ in range(1, L)]
+        read_by_output = np.ones((*middle, H + 1), np.float32)
+        self.features = read_by_output[..., :H]
+        xs = [both[..., :H] for both in read]
+        outputs = [*xs, self.features]
+        self.hidden = [outputs[0], *(both[..., H : 2 * H] for both in read)]
+        self._later = list(zip(self.cells[1:], xs, self.hidden[1:], outputs[1:], strict=True))
+        for values in (*self.hidden, *outputs):
+            values[...] = 0
+        # What numpy multiplies: inputs, weights and where the product goes, for each layer and
+        # for the output. dot is sooner under way, matmul takes the tiles and blocks of a batch.
+        inputs = [self.hidden[0], *read, read_by_output]
+        weights = [network.first, *network.later, network.output]
+        if batch is not None:
+            inputs = [x.reshape(-1, 1, TILE, x.shape[-1]) for x in inputs]  # (tiles, 1, TILE, K)
+            weights = network.blocks  # (blocks, K, n)
+        scores = np.empty((*middle, V if batch is None else weights[-1][:, 0].size), np.float32)
+        results = [*(cell.z for cell in self.cells), scores]
+        if batch is not None:
+            results = [  # (tiles, blocks, TILE, n)
+                z.reshape(-1, TILE, len(w), w.shape[-1]).swapaxes(1, 2)
+                for z, w in zip(results, weights, strict=True)
+            ]
+        self._product = np.dot if batch is None else np.matmul
+        *self._layers, self._scoring = zip(inputs, weights, results, strict=True)
+        self._scores = scores[..., :V]
+
+    def read(self, ids: int | npt.NDArray[np.integer]) -> None:
+        """Read one character of each stream: ``ids`` is one id, or one a stream, (B,)."""
+        first, *later = self._layers
+        cell = self.cells[0]
+        self._product(*first)
+        np.add(cell.z, self._network.inputs[ids], cell.z)
+        cell.update(self.hidden[0])
+        for product, (cell, x, h, output) in zip(later, self._later, strict=True):
+            self._product(*product)
+            cell.update(h)
+            if self._residual:
+                np.add(h, x, output)
+            else:
+                output[...] = h
+
+    def logits(self) -> Array:
+        """The score of each next character, (..., V), until it is asked for again."""
+        self._product(*self._scoring)
+        return self._scores
+
+    def state(self) -> State:
+        """A copy of the hidden and cell values of each layer."""
+        return State(
+            tuple(h.copy() for h in self.hidden), tuple(cell.c.copy() for cell in self.cells)
+        )
+
+    def load(self, state: State, features: Array) -> None:
+        """Go on from here; what belongs to one stream becomes that of each."""
+        for h, cell, hidden, c in zip(self.hidden, self.cells, *state, strict=True):
+            h[...] = hidden
+            cell.c[...] = c
+        self.features[...] = features

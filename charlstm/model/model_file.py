@@ -1,0 +1,182 @@
+"""The model file: one safetensors file with the weights and all that is needed to use them.
+
+Read and written without torch. The header holds one metadata entry, ``charlstm``: sorted JSON
+with the format version, the model's sizes, the vocabulary, the corpus and how it was trained.
+No file is ever executed; one that is not sound is refused with a ModelFileError.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from charlstm.errors import ModelFileError
+from charlstm.files import write_atomically
+from charlstm.model.config import ModelConfig
+from charlstm.model.lstm import Array
+from charlstm.options import shown
+from charlstm.text.corpus import Fingerprint, TextOptions
+from charlstm.text.vocabulary import Vocabulary
+from charlstm.untrusted import check_header, read_description, reason
+
+FORMAT = 1
+METADATA_KEY = "charlstm"
+FLOAT_TYPES = ("F32", "F16")
+MOST_NOTES = 1000  # entries of a training summary, which has about thirty
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What a model file says of itself: all but the weights.
+
+    ``training`` sums up the run: val_loss and train_loss (nats per character), steps, seconds,
+    characters_per_second and the like. ``command`` is the command line that makes the model again.
+    """
+
+    config: ModelConfig
+    vocabulary: Vocabulary
+    fingerprint: Fingerprint
+    text: TextOptions
+    training: dict[str, Any]
+    command: str
+
+    def describe(self) -> dict[str, Any]:
+        """The card as plain values."""
+        return {
+            "model": asdict(self.config),
+            "vocabulary": self.vocabulary.characters,
+            "corpus": asdict(self.fingerprint),
+            "text": asdict(self.text),
+            "training": self.training,
+            "command": self.command,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Card):
+    """A trained network with its vocabulary and its history.
+
+    ``weights`` are float32 under torch's names.
+    """
+
+    weights: dict[str, Array] = field(repr=False)
+
+
+def save_model(model: Model, path: Path) -> None:
+    """Write the model to ``path`` atomically; equal models give equal bytes."""
+    metadata = json.dumps({"format": FORMAT, **model.describe()}, sort_keys=True)
+    write_atomically(path, save(model.weights, metadata={METADATA_KEY: metadata}))
+
+
+def load_model(path: Path) -> Model:
+    """Read a model file; ModelFileError says what is wrong with one that cannot be used."""
+    with _opened(path) as file:
+        card = _card(path, file)
+        return Model(**vars(card), weights=_weights(file, card.config))
+
+
+def load_card(path: Path) -> Card:
+    """Read what a model file says of itself, in a time that does not grow with its weights.
+
+    Raises ModelFileError as ``load_model`` does, but for weights that are not finite.
+    """
+    with _opened(path) as file:
+        return _card(path, file)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """An open safetensors file; whatever is found wrong with it becomes a ModelFileError."""
+    try:
+        check_header(path, follow=True)
+        with safe_open(path, framework="numpy") as file:
+            try:
+                yield file
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
+                raise ModelFileError(
+                    f"{path}: damaged model file ({reason(error)}); get it again or train a new one"
+                ) from error
+    except FileNotFoundError as error:
+        raise ModelFileError(f"{path}: no such model file; check the name") from error
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise ModelFileError(
+            f"{path}: a damaged model, cut short perhaps ({reason(error)}); get it again or name "
+            f"another"
+        ) from error
+    except ValueError as error:
+        raise ModelFileError(
+            f"{path}: no model of charlstm: {reason(error)}; name a model file or a run directory"
+        ) from error
+
+
+def _card(path: Path, file: Any) -> Card:
+    """The card in an open safetensors file, every part checked; the weights are as it says."""
+    text = (file.metadata() or {}).get(METADATA_KEY)
+    if text is None:
+        raise ModelFileError(
+            f"{path}: a safetensors file of another program; charlstm reads what its train wrote"
+        )
+    header = read_description(text)
+    if header["format"] != FORMAT:
+        raise ModelFileError(
+            f"{path}: model format {shown(header['format'])}, but this charlstm reads "
+            f"{FORMAT}; upgrade charlstm, or train the model again"
+        )
+    config = ModelConfig(**header["model"])
+    vocabulary = Vocabulary(header["vocabulary"])
+    if len(vocabulary) != config.vocab_size:
+        raise ValueError(f"{len(vocabulary)} characters for a vocabulary of {config.vocab_size}")
+    if not _is_summary(header["training"]) or not isinstance(header["command"], str):
+        raise ValueError("training or command is of the wrong type")
+    _check_tensors(file, config)
+    return Card(
+        config=config,
+        vocabulary=vocabulary,
+        fingerprint=Fingerprint(**header["corpus"]),
+        text=TextOptions(**header["text"]),
+        training=header["training"],
+        command=header["command"],
+    )
+
+
+def _check_tensors(file: Any, config: ModelConfig) -> None:
+    """Raise ValueError unless names, shapes and types of tensors are what ``config`` promises."""
+    names = list(file.keys())
+    # Counted first: a header may promise a billion layers.
+    if len(names) != 4 * config.num_layers + 3:
+        raise ValueError(f"{len(names)} tensors for {config.num_layers} layers")
+    for name, shape in config.parameter_shapes().items():
+        if name not in names:
+            raise ValueError(f"no tensor {name}")
+        tensor = file.get_slice(name)
+        if tuple(tensor.get_shape()) != shape:
+            raise ValueError(f"{name} has shape {tuple(tensor.get_shape())}, not {shape}")
+        if tensor.get_dtype() not in FLOAT_TYPES:
+            raise ValueError(f"{name} has type {tensor.get_dtype()}, not float32 or float16")
+
+
+def _weights(file: Any, config: ModelConfig) -> dict[str, Array]:
+    """The weights, all of them finite."""
+    weights = {}
+    for name in config.parameter_shapes():
+        weights[name] = file.get_tensor(name).astype(np.float32, copy=False)
+        if not np.isfinite(weights[name]).all():
+            raise ValueError(f"{name} holds values that are not finite")
+    return weights
+
+
+def _is_summary(value: object) -> bool:
+    """Whether ``value`` maps names to plain values, few enough to be shown."""
+    return (
+        isinstance(value, dict)
+        and len(value) <= MOST_NOTES
+        and not any(isinstance(entry, list | dict) for entry in value.values())
+    )

@@ -1,0 +1,332 @@
+"""Files, directories and standard input become one normalised text, read in bounded memory.
+
+What a text is made of is found here (``survey``); what the characters mean to a network is the
+business of ``charlstm.text.vocabulary`` and ``charlstm.text.dataset``.
+"""
+
+import codecs
+import hashlib
+import io
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from charlstm.errors import CorpusError, EncodingError, OptionError
+from charlstm.files import temporary_space
+from charlstm.options import (
+    TEXT_FILES,
+    require_flag,
+    require_integer,
+    require_text,
+    set_checked,
+    shown,
+)
+from charlstm.text.sources import check_glob, corpus_name, files_below, listed
+
+CHUNK_BYTES = 1 << 20
+SPOOL_BYTES = 64 << 20  # a stream is kept in memory up to here, then in a temporary file
+CODE_POINTS = 0x110000
+BYTE_ORDER_MARK = "\ufeff"
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextOptions:
+    """How bytes became the text that was learned."""
+
+    encoding: str = "utf-8"
+    lowercase: bool = False
+    min_count: int = 1  # characters seen less often are left out of the text
+
+    def __post_init__(self) -> None:
+        try:
+            codecs.getincrementaldecoder(self.encoding)  # for reading in pieces
+            b"text".decode(self.encoding, "ignore")  # refuses codecs that are not for text
+        except (LookupError, TypeError, ValueError) as error:
+            raise OptionError(
+                f"encoding {shown(self.encoding)} is unknown; try utf-8, latin-1, cp1252 or utf-16"
+            ) from error
+        set_checked(self, {"min_count": require_integer("min count", self.min_count, least=1)})
+        require_flag("lowercase", self.lowercase)
+
+    def cased(self, text: str) -> str:
+        """``text`` in the case that is learned.
+
+        Each character by itself, so that a text can be read in pieces: a capital sigma at the
+        end of a word becomes a plain small one.
+        """
+        return text.replace("\u03a3", "\u03c3").lower() if self.lowercase else text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fingerprint:
+    """Which text it was: ``sha256`` is that of the normalised text in UTF-8."""
+
+    name: str
+    sha256: str
+    characters: int
+
+    def __post_init__(self) -> None:
+        require_text("name", self.name)
+        require_text("sha256", self.sha256)
+        set_checked(self, {"characters": require_integer("characters", self.characters, least=1)})
+
+
+@dataclass(frozen=True)
+class Source:
+    """One readable thing: a file, or a stream copied aside so that it can be read twice."""
+
+    path: Path
+    copy: IO[bytes] | None = None
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return str(self.path)
+
+    @contextmanager
+    def opened(self) -> Iterator[IO[bytes]]:
+        """The bytes, from the first."""
+        if self.copy is not None:
+            self.copy.seek(0)
+            yield self.copy
+        else:
+            with self.path.open("rb") as file:
+                yield file
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """An ordered list of sources, read as one text.
+
+    Byte-order marks are dropped (inside a text they come from joined files), CRLF and CR line
+    ends become LF, ``options.lowercase`` is applied, and a file that leaves its last line open
+    has it ended before the next file.
+    """
+
+    name: str
+    sources: tuple[Source, ...]
+    options: TextOptions
+    glob: str = TEXT_FILES  # which files of a directory it was made of
+
+    def chunks(self, notes: list[str] | None = None) -> Iterator[str]:
+        """The normalised text, a megabyte or so at a time; what was changed goes to ``notes``.
+
+        Raises EncodingError for bytes that do not decode and NUL characters, CorpusError for
+        unreadable files.
+        """
+        for _, chunk in self.pieces(notes):
+            yield chunk
+
+    def pieces(self, notes: list[str] | None = None) -> Iterator[tuple[Source, str]]:
+        """The chunks, each with the source that it comes from; errors as ``chunks`` has them.
+
+        The line end that closes a file's open last line counts to that file.
+        """
+        before, last = None, "\n"
+        changed: dict[str, list[str]] = {}  # what was changed: where
+        for source in self.sources:
+            for chunk in _normalised(source, self.options, changed):
+                if before is not None and before is not source and last != "\n":
+                    yield before, "\n"
+                yield source, chunk
+                before, last = source, chunk[-1]
+        if notes is not None:
+            notes += [f"{listed(labels)}: {change}" for change, labels in changed.items()]
+
+    @property
+    def label(self) -> str:
+        """How messages name it: by its sources."""
+        return listed([source.label for source in self.sources])
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one pass over a corpus finds.
+
+    ``counts`` maps each character to how often it occurs, in code point order; ``notes`` say in
+    words what was normalised.
+    """
+
+    counts: dict[str, int]
+    fingerprint: Fingerprint
+    notes: tuple[str, ...]
+
+
+def open_corpus(places: Sequence[str], options: TextOptions, glob: str = TEXT_FILES) -> Corpus:
+    """The corpus made of files, directories and ``-`` (standard input).
+
+    A directory is all files below it whose names match ``glob``, as ``files_below`` finds them.
+    Pipes and other streams are copied aside, since a corpus is read twice. Raises CorpusError
+    for a place that does not exist, cannot be read or holds no text.
+    """
+    check_glob(glob)
+    sources: list[Source] = []
+    for place in places:
+        if not place:
+            raise OptionError("a corpus has an empty name; is a variable of the shell unset?")
+        try:
+            sources += _sources(place, glob)
+        except FileNotFoundError as error:
+            raise CorpusError(f"{place}: no such file; check the name") from error
+        except OSError as error:
+            raise CorpusError(f"{place}: cannot be read: {error.strerror}") from error
+    in_files = not any(source.copy for source in sources)
+    name = corpus_name(places, sources[0].path, in_files=in_files)
+    return Corpus(name, tuple(sources), options, glob)
+
+
+def survey(corpus: Corpus) -> Survey:
+    """Read the corpus once; count its characters and take its fingerprint.
+
+    Raises CorpusError where the corpus cannot be read or is empty.
+    """
+    counts = np.zeros(CODE_POINTS, dtype=np.int64)
+    digest = hashlib.sha256()
+    notes: list[str] = []
+    for chunk in corpus.chunks(notes):
+        data = chunk.encode()
+        digest.update(data)
+        # The bytes of ASCII are its code points: no need to spread them over four bytes each.
+        points = np.frombuffer(data, np.uint8) if chunk.isascii() else code_points(chunk)
+        seen = np.bincount(points)
+        counts[: seen.size] += seen
+    characters = int(counts.sum())
+    if not characters:
+        raise CorpusError(f"{corpus.label}: empty; give a text to learn from")
+    return Survey(
+        {chr(point): int(counts[point]) for point in np.flatnonzero(counts)},
+        Fingerprint(name=corpus.name, sha256=digest.hexdigest(), characters=characters),
+        tuple(notes),
+    )
+
+
+def code_points(text: str) -> np.ndarray:
+    """The Unicode code points of ``text``, shape (len(text),), uint32.
+
+    >>> code_points("aé😀").tolist()
+    [97, 233, 128512]
+    """
+    return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
+
+
+def _sources(place: str, glob: str) -> list[Source]:
+    """Regular files as they are; anything that can be read only once as a copy."""
+    path = Path(place)
+    if place == "-":
+        return [Source(Path("standard input"), _copy_aside(sys.stdin.buffer))]
+    if path.is_dir():
+        try:
+            texts = files_below(path, glob)
+        except OSError as error:
+            where = error.filename or place
+            raise CorpusError(f"{where}: cannot be read: {error.strerror}") from error
+        if not texts:
+            raise CorpusError(
+                f"{place}: no {glob} files in this directory or below it; name the files, or "
+                f"another --glob (a dataset is for train, and stands alone)"
+            )
+        return [Source(text) for text in texts]
+    if path.is_file():
+        return [Source(path)]
+    with path.open("rb") as stream:
+        return [Source(path, _copy_aside(stream))]
+
+
+def _copy_aside(stream: IO[bytes]) -> IO[bytes]:
+    copy = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 (lives on)
+    terminal = stream.isatty()
+    with temporary_space():
+        while block := stream.read(CHUNK_BYTES):
+            copy.write(block)
+            if terminal and len(block) < CHUNK_BYTES:
+                break  # it met the end of the input; to read again would ask for another
+    return copy
+
+
+def _normalised(
+    source: Source, options: TextOptions, changed: dict[str, list[str]]
+) -> Iterator[str]:
+    """One source's text with mark, line ends and case made even; never an empty string.
+
+    What was changed is entered in ``changed``.
+    """
+    newlines = io.IncrementalNewlineDecoder(None, translate=True)
+    marked = False
+    for text, final in _decoded(source, options.encoding):
+        if BYTE_ORDER_MARK in text:
+            text = text.replace(BYTE_ORDER_MARK, "")
+            marked = True
+        text = newlines.decode(text, final)
+        text = options.cased(text)
+        if text:
+            yield text
+    if marked:
+        changed.setdefault("byte-order mark left out", []).append(source.label)
+    kinds = newlines.newlines
+    ends = {kinds} if isinstance(kinds, str) else set(kinds or ())
+    if ends - {"\n"}:
+        names = " and ".join(n for end, n in (("\r\n", "CRLF"), ("\r", "CR")) if end in ends)
+        changed.setdefault(f"{names} line ends read as LF", []).append(source.label)
+
+
+def _decoded(source: Source, encoding: str) -> Iterator[tuple[str, bool]]:
+    """The text of a source chunk by chunk, the last one flagged, with errors placed exactly."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    offset = 0  # of the chunk's first byte
+    final = False
+    try:
+        with source.opened() as file:
+            while not final:
+                data = file.read(CHUNK_BYTES)
+                final = not data
+                pending = len(decoder.getstate()[0])  # bytes of a character cut by the chunk
+                try:
+                    text = decoder.decode(data, final)
+                    text.encode()  # lone surrogates, which some codecs let through
+                except UnicodeEncodeError as error:
+                    raise EncodingError(
+                        f"{source.label}: lone surrogate {error.object[error.start]!r} near byte "
+                        f"{offset}, so that this is no text",
+                        f"check --encoding (now {encoding})",
+                    ) from error
+                except UnicodeDecodeError as error:
+                    place = offset - pending + error.start
+                    raise _undecodable(source, error, place, encoding) from error
+                except UnicodeError as error:  # UTF-16 without a mark, for one
+                    raise EncodingError(
+                        f"{source.label}: cannot be read as {encoding}: {error}",
+                        "name another --encoding (utf-16-le or utf-16-be where the byte order is "
+                        "not marked)",
+                    ) from error
+                if "\0" in text:
+                    inside = offset + max(data.find(b"\0"), 0)
+                    utf16 = "utf-16-le" if inside % 2 else "utf-16-be"
+                    raise EncodingError(
+                        f"{source.label}: NUL byte at offset {inside}, so that this is no plain "
+                        f"text",
+                        f"if it is UTF-16, say --encoding {utf16}",
+                    )
+                yield text, final
+                offset += len(data)
+    except OSError as error:
+        raise CorpusError(f"{source.label}: cannot be read: {error.strerror}") from error
+
+
+def _undecodable(
+    source: Source, error: UnicodeDecodeError, place: int, encoding: str
+) -> EncodingError:
+    byte = error.object[error.start]
+    if place == 0 and bytes(error.object[:2]) in UTF16_MARKS:
+        advice = "it begins like UTF-16: say --encoding utf-16"
+    else:
+        advice = "name its encoding with --encoding (latin-1 or cp1252, say)"
+    return EncodingError(
+        f"{source.label}: byte 0x{byte:02x} at offset {place} is not {encoding}", advice
+    )

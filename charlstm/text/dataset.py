@@ -1,0 +1,231 @@
+"""Encoded texts: ids in a memory map, split without overlap.
+
+A dataset on disk is a directory with ``ids.bin`` (the raw ids, little-endian) and
+``dataset.json`` (what they mean). Arrays for other tools are made in ``charlstm.text.windows``.
+"""
+
+import hashlib
+import json
+import math
+import mmap
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, BinaryIO
+
+import numpy as np
+
+from charlstm.errors import CorpusError, OptionError
+from charlstm.files import (
+    atomic_file,
+    current_umask,
+    regular_size,
+    sync_directory,
+    temporary_space,
+)
+from charlstm.options import TEXT_FILES, shown
+from charlstm.text.corpus import (
+    Corpus,
+    Fingerprint,
+    Survey,
+    TextOptions,
+    code_points,
+    open_corpus,
+    survey,
+)
+from charlstm.text.vocabulary import Ids, Vocabulary
+from charlstm.untrusted import MOST_BYTES, read_description, reason
+
+FORMAT = 1
+IDS_FILE = "ids.bin"
+DESCRIPTION_FILE = "dataset.json"
+BLOCK_BYTES = 8 << 20  # how much of a large array is in memory at a time
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A text as ids, with all that is needed to read them; ``ids`` has shape (characters,)."""
+
+    ids: Ids
+    vocabulary: Vocabulary
+    fingerprint: Fingerprint
+    text: TextOptions
+    notes: tuple[str, ...] = ()
+    glob: str = TEXT_FILES  # which files of a directory were read
+
+    def split(self, val_fraction: float) -> tuple[Ids, Ids]:
+        """The first part to train on and the last ``val_fraction`` to validate on.
+
+        Contiguous, and cut before any windows are: no window sees both sides. The training part is
+        rounded down, as in nanoGPT, whose losses can so be compared.
+        """
+        # To six digits first: 0.07 * 100 is a little more than 7 in floating point.
+        validation = math.ceil(round(len(self.ids) * val_fraction, 6))
+        train = len(self.ids) - validation
+        return self.ids[:train], self.ids[train:]
+
+
+def encode_corpus(corpus: Corpus) -> Dataset:
+    """The corpus as a dataset in a temporary file that vanishes with the process."""
+    with temporary_space(), tempfile.TemporaryFile() as file:
+        found, vocabulary, characters = _encode(corpus, file)
+        ids = np.memmap(file, dtype=vocabulary.dtype, mode="r", shape=(characters,))
+    return Dataset(ids, vocabulary, found.fingerprint, corpus.options, found.notes, corpus.glob)
+
+
+def write_dataset(corpus: Corpus, directory: Path) -> Dataset:
+    """The corpus as a dataset in a new directory, complete or not there at all."""
+    if directory.exists():
+        raise OptionError(f"{directory}: exists already; remove it or give another -o")
+    parent = directory.parent
+    parent.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".tmp", dir=parent))
+    try:
+        with atomic_file(making / IDS_FILE) as file:
+            found, vocabulary, characters = _encode(corpus, file)
+        description = {
+            "format": FORMAT,
+            "dtype": vocabulary.dtype.name,
+            "characters": characters,
+            "ids_sha256": _read_through(making / IDS_FILE, vocabulary.dtype)[1],
+            "vocabulary": vocabulary.characters,
+            "corpus": asdict(found.fingerprint),
+            "text": asdict(corpus.options),
+        }
+        with atomic_file(making / DESCRIPTION_FILE) as file:
+            file.write(json.dumps(description, sort_keys=True, indent=1).encode() + b"\n")
+        making.chmod(0o777 & ~current_umask())
+        making.rename(directory)
+    except BaseException:
+        shutil.rmtree(making, ignore_errors=True)
+        raise
+    sync_directory(parent)
+    ids = np.memmap(directory / IDS_FILE, dtype=vocabulary.dtype, mode="r")
+    return Dataset(ids, vocabulary, found.fingerprint, corpus.options, found.notes)
+
+
+def is_dataset(place: str) -> bool:
+    """Whether ``place`` is a directory made by ``write_dataset``."""
+    files = (DESCRIPTION_FILE, IDS_FILE)
+    try:
+        return place != "-" and all((Path(place) / name).is_file() for name in files)
+    except OSError:  # a name too long, say; whoever opens it says so
+        return False
+
+
+def open_dataset(directory: Path) -> Dataset:
+    """Map the dataset in ``directory``; CorpusError if it is damaged or not ours."""
+    try:
+        for name in (DESCRIPTION_FILE, IDS_FILE):
+            _check_file(directory / name)
+        description = read_description((directory / DESCRIPTION_FILE).read_bytes())
+        if description["format"] != FORMAT:
+            raise CorpusError(
+                f"{directory}: dataset format {shown(description['format'])} is not {FORMAT}, "
+                f"which this charlstm reads; make it again with charlstm dataset"
+            )
+        vocabulary = Vocabulary(description["vocabulary"])
+        ids: Ids = np.memmap(directory / IDS_FILE, dtype=vocabulary.dtype, mode="r")
+        largest, sha256 = _read_through(directory / IDS_FILE, vocabulary.dtype)
+        if (
+            description["dtype"] != vocabulary.dtype.name
+            or description["characters"] != len(ids)
+            or description["ids_sha256"] != sha256
+            or largest >= len(vocabulary)
+        ):
+            raise ValueError("ids and description do not agree")
+        fingerprint = Fingerprint(**description["corpus"])
+        return Dataset(ids, vocabulary, fingerprint, TextOptions(**description["text"]))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CorpusError(
+            f"{directory}: damaged dataset ({reason(error)}); make it again with charlstm dataset"
+        ) from error
+
+
+def _check_file(path: Path) -> None:
+    """Raise ValueError for a file of a dataset that is none, or that describes too much."""
+    try:
+        size = regular_size(path, follow=False)
+    except OSError as error:
+        raise ValueError(f"{path.name} {error.strerror}") from error
+    if path.name == DESCRIPTION_FILE and size > MOST_BYTES:
+        raise ValueError(f"{path.name} has {size:,} bytes, more than any description")
+
+
+def _read_through(path: Path, dtype: np.dtype[np.unsignedinteger]) -> tuple[int, str]:
+    """The largest id in a file, and the SHA-256 of all.
+
+    Read in blocks: of a map, the pages that were looked at would stay around.
+    """
+    largest, digest = 0, hashlib.sha256()
+    with path.open("rb") as file:
+        while len(block := np.fromfile(file, dtype, BLOCK_BYTES)):
+            largest = max(largest, int(block.max()))
+            digest.update(block.data)
+    return largest, digest.hexdigest()
+
+
+def release(ids: Ids) -> None:
+    """Let go of the pages of a map that were looked at; the system counts them as our memory.
+
+    A look at one character may bring two megabytes, and a text of gigabytes would add up.
+    """
+    mapped = getattr(ids, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def load_dataset(places: Sequence[str], options: TextOptions, glob: str = TEXT_FILES) -> Dataset:
+    """The dataset that ``places`` name: one made by ``write_dataset``, or a corpus to encode.
+
+    ``glob`` chooses among the files of directories, as ``open_corpus`` has it.
+
+    Raises CorpusError, and OptionError where ``options`` ask for another reading of a dataset
+    than it was made with.
+    """
+    if len(places) != 1 or not is_dataset(places[0]):
+        return encode_corpus(open_corpus(places, options, glob))
+    dataset = open_dataset(Path(places[0]))
+    if options not in (TextOptions(), dataset.text):
+        raise OptionError(
+            f"{places[0]}: a dataset is read as it was made; leave out --encoding, --lowercase "
+            f"and --min-count, or name the text itself"
+        )
+    return dataset
+
+
+def _encode(corpus: Corpus, file: BinaryIO | IO[bytes]) -> tuple[Survey, Vocabulary, int]:
+    """Survey the corpus, then write its ids; return what was found and how many ids there are."""
+    found = survey(corpus)
+    vocabulary = Vocabulary.from_counts(found.counts, corpus.options.min_count)
+    dropped = set(found.counts) - set(vocabulary.characters)
+    table = vocabulary.id_of_code_point
+    # Where ids are bytes and ASCII is all there is, bytes.translate is five times as fast.
+    byte_table = table[np.minimum(np.arange(256), len(table) - 1)].astype(np.uint8).tobytes()
+    characters = 0
+    digest = hashlib.sha256()
+    for chunk in corpus.chunks():
+        data = chunk.encode()
+        digest.update(data)
+        if vocabulary.dtype.itemsize == 1 and not dropped and chunk.isascii():
+            characters += len(data)
+            file.write(data.translate(byte_table))
+            continue
+        ids = table[np.minimum(code_points(chunk), len(table) - 1)]
+        if dropped:
+            ids = ids[ids >= 0]
+        characters += len(ids)
+        file.write(ids.astype(vocabulary.dtype).tobytes())
+    file.flush()
+    lost = sum(found.counts[c] for c in dropped)
+    if digest.hexdigest() != found.fingerprint.sha256:
+        raise CorpusError(f"{corpus.name}: the text changed while it was read; try again")
+    if dropped:
+        note = (
+            f"{len(dropped)} characters seen fewer than {corpus.options.min_count} times "
+            f"left out ({lost:,} places)"
+        )
+        found = Survey(found.counts, found.fingerprint, (*found.notes, note))
+    return found, vocabulary, characters

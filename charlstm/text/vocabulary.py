@@ -1,0 +1,186 @@
+"""Characters and their ids: encoding, decoding, and what to do with a character never seen.
+
+A vocabulary is made from counts (``charlstm.text.corpus.survey``) or read from a model; it touches
+no files.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from charlstm.errors import CorpusError, UnknownCharacterError
+
+Ids = npt.NDArray[np.unsignedinteger]
+
+# Marks that stand for each other: the one of plain texts, then its typographic forms. ``MARKS``
+# has what is near each of them, the nearest first: those of its own kind, then of another.
+SINGLE_QUOTES = "'\u2019\u2018\u201b\u201a\u2032\u02bc\u2039\u203a\u00b4`"
+DOUBLE_QUOTES = '"\u201c\u201d\u201f\u201e\u2033\u00ab\u00bb'
+DASHES = "-\u2010\u2011\u2013\u2014\u2012\u2015\u2212\u00ad"
+SPACES = " \t\u00a0\u2002\u2003\u2009\u200a\u202f\u3000"
+LINE_ENDS = "\n\r\u2028\u2029\x0b\x0c"
+MARKS = {
+    **dict.fromkeys(SINGLE_QUOTES, SINGLE_QUOTES),
+    **dict.fromkeys(DOUBLE_QUOTES, DOUBLE_QUOTES + SINGLE_QUOTES),
+    **dict.fromkeys(DASHES, DASHES + SPACES),
+    **dict.fromkeys(SPACES, SPACES),
+    **dict.fromkeys(LINE_ENDS, LINE_ENDS + SPACES),
+}
+
+# Letters and signs to what plain texts have in their place.
+PLAIN = {
+    "\u2026": "...",
+    "\u00df": "ss",
+    "\u00e6": "ae",
+    "\u0153": "oe",
+    "\u00f8": "o",
+    "\u00f0": "d",
+    "\u00fe": "th",
+    "\u0142": "l",
+    "\u0131": "i",
+    "\u017f": "s",
+}
+
+CONTROL_NAMES = {
+    "\t": "CHARACTER TABULATION",
+    "\n": "LINE FEED",
+    "\x0b": "LINE TABULATION",
+    "\x0c": "FORM FEED",
+    "\r": "CARRIAGE RETURN",
+    "\x1b": "ESCAPE",
+    "\x7f": "DELETE",
+}
+
+
+class Vocabulary:
+    r"""The characters a model knows; the id of each is its place in ``characters``.
+
+    >>> vocabulary = Vocabulary("\nabc")
+    >>> vocabulary.encode("cab").tolist()
+    [3, 1, 2]
+    >>> vocabulary.decode([3, 1, 2])
+    'cab'
+    """
+
+    def __init__(self, characters: str) -> None:
+        """``characters`` must be distinct; their order is kept.
+
+        Raises ValueError for what is no vocabulary, since it may come from a file.
+        """
+        if not isinstance(characters, str):
+            raise ValueError("the vocabulary is not a text")
+        if len(characters) > 0x110000:
+            raise ValueError("the vocabulary is longer than all of Unicode")
+        characters.encode()  # refuses lone surrogates
+        self.characters = characters
+        self._id_of = {character: i for i, character in enumerate(characters)}
+        if len(self._id_of) != len(characters):
+            raise ValueError("a character stands twice in the vocabulary")
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[str, int], min_count: int = 1) -> "Vocabulary":
+        """The characters seen at least ``min_count`` times, by code point."""
+        kept = sorted(c for c, count in counts.items() if count >= min_count)
+        if len(kept) < 2:
+            found = f"only {kept[0]!r}" if kept else "no character"
+            often = f" {min_count} times or more; lower --min-count:" if min_count > 1 else ";"
+            raise CorpusError(
+                f"the text has {found}{often} a model needs two distinct characters or more"
+            )
+        return cls("".join(kept))
+
+    def __len__(self) -> int:
+        return len(self.characters)
+
+    def __contains__(self, character: str) -> bool:
+        return character in self._id_of
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and self.characters == other.characters
+
+    def __hash__(self) -> int:
+        return hash(self.characters)
+
+    @property
+    def dtype(self) -> np.dtype[np.unsignedinteger]:
+        """The smallest unsigned type that holds every id, little-endian."""
+        return np.dtype("u1" if len(self) <= 1 << 8 else "<u2" if len(self) <= 1 << 16 else "<u4")
+
+    @cached_property
+    def id_of_code_point(self) -> npt.NDArray[np.int32]:
+        """The id of each code point, -1 where there is none; one longer than any known one."""
+        points = [ord(character) for character in self.characters]
+        table = np.full(max(points) + 2, -1, dtype=np.int32)
+        table[points] = np.arange(len(points), dtype=np.int32)
+        return table
+
+    def encode(self, text: str) -> Ids:
+        """The ids of ``text``, shape (len(text),); UnknownCharacterError names what it lacks."""
+        unknown = self.unknown(text)
+        if unknown:
+            raise UnknownCharacterError(unknown)
+        return np.fromiter((self._id_of[c] for c in text), dtype=self.dtype, count=len(text))
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text whose ids these are."""
+        return "".join(self.characters[i] for i in ids)
+
+    def unknown(self, text: str) -> str:
+        """The characters of ``text`` that have no id, each once, in order of appearance."""
+        return "".join(c for c in dict.fromkeys(text) if c not in self._id_of)
+
+    def nearest(self, character: str) -> str | None:
+        r"""The closest text in known characters, or None: other case, similar mark, no accent.
+
+        >>> Vocabulary("'aeE").nearest("\u00c9"), Vocabulary("'ae").nearest("\u201c")
+        ('E', "'")
+        """
+        if character in self:
+            return character
+        plain = PLAIN.get(character.lower(), "")
+        letters = "".join(
+            c for c in unicodedata.normalize("NFKD", character) if not unicodedata.combining(c)
+        )
+        candidates: list[str] = [character, plain, *MARKS.get(character, ""), letters]
+        for candidate in candidates:
+            own_case = candidate.upper() if character.isupper() else candidate
+            for variant in (own_case, candidate.lower(), candidate.upper()):
+                if variant and all(c in self for c in variant):
+                    return variant
+        return None
+
+
+def describe_characters(counts: Mapping[str, int], min_count: int = 1) -> list[dict[str, Any]]:
+    """Id, character, Unicode name, count and share of each character of a vocabulary, by id.
+
+    Share is of all the characters counted, those too rare for the vocabulary among them.
+    """
+    total = sum(counts.values())
+    vocabulary = Vocabulary.from_counts(counts, min_count)
+    return [
+        {
+            "id": i,
+            "character": character,
+            "name": character_name(character),
+            "count": counts[character],
+            "share": counts[character] / total,
+        }
+        for i, character in enumerate(vocabulary.characters)
+    ]
+
+
+def character_name(character: str) -> str:
+    r"""The Unicode name, an alias for a common control, or the standard's code point label.
+
+    >>> character_name("a"), character_name("\n"), character_name("\x01")
+    ('LATIN SMALL LETTER A', 'LINE FEED', '<control-0001>')
+    """
+    label = {"Cc": "control", "Co": "private-use", "Cs": "surrogate"}.get(
+        unicodedata.category(character), "reserved"
+    )
+    fallback = CONTROL_NAMES.get(character, f"<{label}-{ord(character):04X}>")
+    return unicodedata.name(character, fallback)

@@ -1,0 +1,139 @@
+"""The processes that train one model together, as ``torchrun`` starts them; mostly it is one.
+
+Every process reads the same text and makes the same choices; ``Group`` says which share of the
+work is this one's, and carries what they must agree on. Torch is
+imported only where there are several.
+"""
+
+import gc
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from charlstm.errors import OptionError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Process ``rank`` of ``size``, on its machine ``local_rank``; alone, the first of one."""
+
+    rank: int = 0
+    local_rank: int = 0
+    size: int = 1
+
+
+def launched() -> Launch:
+    """What the environment says; OptionError where that is no group that could meet."""
+    size = _number("WORLD_SIZE", 1)
+    if size <= 1:
+        return Launch()
+    missing = [name for name in ADDRESS if not os.environ.get(name)]
+    if missing:
+        raise OptionError(
+            f"WORLD_SIZE is {size}, but {' and '.join(missing)} are not set; start several "
+            f"processes with torchrun, or unset WORLD_SIZE"
+        )
+    return Launch(_number("RANK", 0), _number("LOCAL_RANK", 0), size)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Process number ``rank`` of ``size``; number 0 leads: it alone writes and speaks."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the one that writes files and is listened to."""
+        return self.rank == 0
+
+    def share(self, values: "Tensor") -> "Tensor":
+        """The lanes of this process, every ``size``-th, from a tensor (..., B, H) of all."""
+        return values[..., self.rank :: self.size, :]
+
+    def whole(self, values: "Tensor") -> "Tensor":
+        """The tensor (..., B, H) of all lanes, from the shares that each process has."""
+        if self.size == 1:
+            return values
+        import torch
+        import torch.distributed as dist
+
+        shares = [torch.empty_like(values) for _ in range(self.size)]
+        dist.all_gather(shares, values.contiguous())
+        return torch.stack(shares, dim=-2).flatten(-3, -2)  # (..., B / size, size, H)
+
+    def agree(self, value: Any) -> Any:
+        """The leader's value, in every process."""
+        if self.size == 1:
+            return value
+        import torch.distributed as dist
+
+        box = [value]
+        dist.broadcast_object_list(box, src=0)
+        return box[0]
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is up in some process."""
+        if self.size == 1:
+            return flag
+        import torch.distributed as dist
+
+        flags: list[Any] = [None] * self.size
+        dist.all_gather_object(flags, flag)
+        return any(flags)
+
+    def wait(self) -> None:
+        """Go on only when every process is here."""
+        if self.size > 1:
+            import torch.distributed as dist
+
+            dist.barrier()
+
+
+@contextmanager
+def joined(device: str) -> Iterator[Group]:
+    """The group that ``torchrun`` put this process into, left again at the end.
+
+    Processes on CPUs talk through gloo; with ``device`` cuda they talk through nccl, and each
+    takes the GPU that its place on its machine gives it. Keep nothing that belongs to the group
+    beyond its end.
+    """
+    launch = launched()
+    if launch.size == 1:
+        yield Group()
+        return
+    import torch
+    import torch.distributed as dist
+
+    if device == "cuda":
+        there = torch.cuda.device_count()
+        if launch.local_rank >= there:
+            raise OptionError(
+                f"this machine has {there} GPUs, too few for process {launch.local_rank + 1}; "
+                f"lower --nproc-per-node"
+            )
+        torch.cuda.set_device(launch.local_rank)
+    dist.init_process_group("nccl" if device == "cuda" else "gloo")
+    try:
+        yield Group(dist.get_rank(), launch.size)
+    finally:
+        # gloo's threads must end before the interpreter does, or they abort it; what still holds
+        # on to them is a module in a cycle (github.com/pytorch/pytorch/pull/179291).
+        gc.collect()
+        dist.destroy_process_group()
+
+
+def _number(name: str, default: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal():
+        raise OptionError(f"{name} is {text!r} in the environment; it must be a whole number")
+    return int(text)
