@@ -28,7 +28,7 @@ from charlstm.generation.sampling import Sampling
 from charlstm.generation.text_stream import generate
 from charlstm.model.config import ModelConfig
 from charlstm.model.lstm import Network
-from charlstm.model.model_file import Model, load_model
+from charlstm.model.model_file import ModelFile, load_model
 from charlstm.text.corpus import Fingerprint, TextOptions
 from charlstm.text.vocabulary import Vocabulary
 from charlstm.training.network import CharLSTM
@@ -38,14 +38,14 @@ LETTERS = "\n" + "".join(chr(code) for code in range(33, 97))
 REPEATS = 7
 
 
-def drawn_model(num_layers: int, hidden_size: int) -> Model:
+def drawn_model(num_layers: int, hidden_size: int) -> ModelFile:
     """A model of these sizes with weights as training begins with them."""
     torch.manual_seed(0)
     config = ModelConfig(
         vocab_size=len(LETTERS), embedding_size=64, hidden_size=hidden_size, num_layers=num_layers
     )
     weights = {k: v.detach().numpy() for k, v in CharLSTM(config).state_dict().items()}
-    return Model(
+    return ModelFile(
         config=config,
         weights=weights,
         vocabulary=Vocabulary(LETTERS),
@@ -79,7 +79,7 @@ def products(network: Network, batch: int | None) -> Callable[[int], None]:
     return run
 
 
-def stream(model: Model, network: Network) -> Callable[[int], None]:
+def stream(model: ModelFile, network: Network) -> Callable[[int], None]:
     def run(characters: int) -> None:
         for _ in generate(
             model, random_seed=0, length=characters, sampling=SAMPLING, network=network
@@ -89,7 +89,7 @@ def stream(model: Model, network: Network) -> Callable[[int], None]:
     return run
 
 
-def torch_lstm(model: Model) -> Callable[[int], None]:
+def torch_lstm(model: ModelFile) -> Callable[[int], None]:
     """The usual loop: ``nn.LSTM``, one step a call."""
     module = CharLSTM(model.config).eval()
     module.load_state_dict({k: torch.from_numpy(w) for k, w in model.weights.items()})
@@ -104,7 +104,7 @@ def torch_lstm(model: Model) -> Callable[[int], None]:
     return run
 
 
-def torch_cells(model: Model) -> Callable[[int], None]:
+def torch_cells(model: ModelFile) -> Callable[[int], None]:
     """The quicker loop: ``nn.LSTMCell`` for each layer."""
     module = CharLSTM(model.config)
     module.load_state_dict({k: torch.from_numpy(w) for k, w in model.weights.items()})
@@ -141,7 +141,7 @@ def on_all_cores(run: Callable[[int], Callable[[int], None]]) -> Callable[[int],
     return share
 
 
-def batch(model: Model, network: Network, count: int, length: int) -> Callable[[int], None]:
+def batch(model: ModelFile, network: Network, count: int, length: int) -> Callable[[int], None]:
     def run(characters: int) -> None:
         assert characters == count * length
         for _ in samples(
@@ -231,7 +231,7 @@ def few_texts(length: int = 200) -> str:
     return table(("sizes", "texts", "one after the other, ms", "together, ms", "ratio"), rows)
 
 
-def same_alone(model: Model, count: int = 256, length: int = 500) -> str:
+def same_alone(model: ModelFile, count: int = 256, length: int = 500) -> str:
     network = Network(model.weights, model.config)
     how = {"random_seed": random.Random(0).getrandbits(32), "length": length, "sampling": SAMPLING}
     many = [sample.text for sample in samples(model, count=count, network=network, **how)]

@@ -14,7 +14,7 @@ import numpy as np
 from tables import CHARLSTM, median, process_seconds, table
 
 from charlstm.model.config import ModelConfig
-from charlstm.model.model_file import Model, save_model
+from charlstm.model.model_file import ModelFile, save_model
 from charlstm.text.corpus import Fingerprint, TextOptions
 from charlstm.text.vocabulary import Vocabulary
 
@@ -36,7 +36,7 @@ with torch.no_grad():
 """
 
 
-def drawn_model(hidden_size: int, num_layers: int, vocab_size: int = 65) -> Model:
+def drawn_model(hidden_size: int, num_layers: int, vocab_size: int = 65) -> ModelFile:
     config = ModelConfig(
         vocab_size=vocab_size, embedding_size=64, hidden_size=hidden_size, num_layers=num_layers
     )
@@ -45,7 +45,7 @@ def drawn_model(hidden_size: int, num_layers: int, vocab_size: int = 65) -> Mode
         name: rng.normal(scale=0.1, size=shape).astype(np.float32)
         for name, shape in config.parameter_shapes().items()
     }
-    return Model(
+    return ModelFile(
         config=config,
         weights=weights,
         vocabulary=Vocabulary("\n" + "".join(map(chr, range(32, 31 + vocab_size)))),

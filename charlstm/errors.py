@@ -1,45 +1,57 @@
 """The errors that charlstm raises for its users; imports nothing.
 
-Every message says what is wrong, with the value, and what to do about it. ``charlstm.cli.main``
-prints it as one line and ends with ``exit_code``.
+A message says what is wrong, with the value. What to do about it depends on how the program is
+used: the command line adds that by the error's ``code`` or ``name`` (``charlstm.cli.hints``), and
+a program can look at them too.
 """
+
+from typing import Any
 
 MOST_LISTED = 8  # characters named in a message
 
 
 class CharLSTMError(Exception):
-    """Something outside the program's control failed: a file, a text, a device."""
+    """Something that the program does not control failed: a file, a text, a device.
+
+    ``code`` names the fault where there is something to be done about it, and ``values`` are what
+    that needs to know.
+    """
 
     exit_code = 1
 
+    def __init__(self, message: str, code: str = "", **values: Any) -> None:
+        super().__init__(message)
+        self.message, self.code, self.values = message, code, values
+
 
 class OptionError(CharLSTMError, ValueError):
-    """A value that was asked for makes no sense, whatever the files hold."""
+    """A value was asked for that makes no sense, whatever the files hold.
+
+    ``name`` is the option's name in Python, where the fault is that of one option; the message
+    then begins with it, and ``fault`` is the rest.
+    """
 
     exit_code = 2
 
+    def __init__(self, fault: str, name: str = "", code: str = "", **values: Any) -> None:
+        super().__init__(f"{name} {fault}" if name else fault, code, **values)
+        self.name, self.fault = name, fault
+
 
 class CorpusError(CharLSTMError):
-    """A text cannot be read, or cannot be learned from."""
+    """A text cannot be read, or a model cannot learn from it."""
 
 
 class EncodingError(CorpusError):
-    """A text's bytes are none in its encoding; ``fault`` says so without advice.
-
-    The advice is for commands that can be told the encoding; another gives its own.
-    """
-
-    def __init__(self, fault: str, advice: str) -> None:
-        self.fault = fault
-        super().__init__(f"{fault}; {advice}")
+    """The bytes of a text are not text in its encoding."""
 
 
 class ModelFileError(CharLSTMError):
-    """A model file is absent, damaged, or not one of ours."""
+    """A model file is absent, damaged, or the file of another program."""
 
 
-class PlaceError(CharLSTMError):
-    """A saved place in a text is absent, damaged, of another model, or cannot be saved."""
+class StateError(CharLSTMError):
+    """The saved state of a text is absent, damaged, of another model, or cannot be saved."""
 
 
 class TrainingError(CharLSTMError):
@@ -50,11 +62,8 @@ class UnknownCharacterError(OptionError):
     """A text holds characters that the vocabulary lacks; ``characters`` has them, each once."""
 
     def __init__(self, characters: str) -> None:
+        super().__init__(f"the model never saw {listed(characters)}", code="unknown character")
         self.characters = characters
-        super().__init__(
-            f"the model never saw {listed(characters)}; leave out what it does not know with "
-            f"--unknown skip, or take the closest it knows with --unknown nearest"
-        )
 
 
 def listed(characters: str) -> str:

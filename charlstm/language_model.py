@@ -13,7 +13,7 @@ from charlstm.generation.sampling import PLAIN, Sampling, probabilities
 from charlstm.generation.stream import Stream, drawn_seed, network_of, random_numbers
 from charlstm.generation.text_stream import Generation, begin, generate, length_of
 from charlstm.model.locate import find_model
-from charlstm.model.model_file import Model, load_model
+from charlstm.model.model_file import ModelFile, load_model
 from charlstm.options import require_flag, require_integer, require_text, shown
 from charlstm.text.seeds import Unknown, read_seed
 
@@ -41,7 +41,7 @@ class LanguageModel:
     ``"nearest"``, as on the command line; ``known`` shows it.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: ModelFile) -> None:
         self._model = model
         self._network = network_of(model)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from charlstm.text.seeds import known_text, read_seed
 
 from charlstm.analysis.line_filter import LineFilter
 from charlstm.analysis.novel import CopiedPassages
@@ -18,19 +19,18 @@ from charlstm.language_model import LanguageModel
 from charlstm.model.config import ModelConfig
 from charlstm.model.locate import find_model
 from charlstm.model.lstm import Network, Recurrence
-from charlstm.model.model_file import Model, load_model
+from charlstm.model.model_file import ModelFile, load_model
 from charlstm.text.corpus import Fingerprint, TextOptions
-from charlstm.text.seeds import known_text, read_seed
 from charlstm.text.vocabulary import Vocabulary
 
 
-def make_model(characters: str, *, seed: int = 0, lowercase: bool = False) -> Model:
+def make_model(characters: str, *, seed: int = 0, lowercase: bool = False) -> ModelFile:
     """A model with drawn weights: any text from it is as good as any other."""
     config = ModelConfig(
         vocab_size=len(characters), embedding_size=4, hidden_size=8, num_layers=2, dropout=0.0
     )
     rng = np.random.default_rng(seed)
-    return Model(
+    return ModelFile(
         config=config,
         weights={
             name: rng.normal(size=shape).astype(np.float32)
@@ -44,7 +44,7 @@ def make_model(characters: str, *, seed: int = 0, lowercase: bool = False) -> Mo
     )
 
 
-def text(model: Model, seed: str = "", **options: object) -> str:
+def text(model: ModelFile, seed: str = "", **options: object) -> str:
     """What ``generate`` writes; filters of ``Sampling`` may stand among the options."""
     names = Sampling.__dataclass_fields__.keys() & options.keys()
     sampling = Sampling(**{name: options.pop(name) for name in names})  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from charlstm.model.model_file import Model, load_model, save_model
+from charlstm.model.model_file import ModelFile, load_model, save_model
 from charlstm.text.corpus import TextOptions
 from charlstm.text.dataset import load_dataset
 from charlstm.training import store
@@ -42,7 +42,7 @@ def begun(play: Path, run: Path, *, until: int, **changes: Any) -> list[Event]:
     return seen
 
 
-def model_in(run: Path) -> Model:
+def model_in(run: Path) -> ModelFile:
     return load_model(run / "model.safetensors")
 
 

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from charlstm.cli import wording
 from charlstm.errors import ModelFileError
 from charlstm.model.locate import list_models
-from charlstm.model.model_file import Model, load_card, load_model, save_model
+from charlstm.model.model_file import ModelFile, load_card, load_model, save_model
 from charlstm.text.corpus import Fingerprint
 
 from .conftest import Run
@@ -27,14 +27,14 @@ def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def made(corpus: str = "play", val_loss: float | None = 1.436) -> Model:
+def made(corpus: str = "play", val_loss: float | None = 1.436) -> ModelFile:
     """A model of this corpus and loss."""
     model = make_model("ab\n")
     fingerprint = Fingerprint(name=corpus, sha256="0", characters=9)
     return replace(model, fingerprint=fingerprint, training={"val_loss": val_loss})
 
 
-def run(name: str, age: float, model: Model | bytes | None = None) -> Path:
+def run(name: str, age: float, model: ModelFile | bytes | None = None) -> Path:
     """A run directory below ``runs/`` with this model, written ``age`` seconds ago."""
     directory = Path("runs", name)
     directory.mkdir(parents=True)

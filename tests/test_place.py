@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from charlstm.errors import PlaceError
+from charlstm.errors import StateError
 from charlstm.generation.sampling import Sampling
 from charlstm.generation.saved_state import (
     METADATA_KEY,
@@ -152,7 +152,7 @@ def test_tensors_that_cannot_be_are_refused(
 ) -> None:
     """With the name of what is wrong."""
     changed(saved, **tensors)
-    with pytest.raises(PlaceError, match=r"state: damaged") as caught:
+    with pytest.raises(StateError, match=r"state: damaged") as caught:
         load_place(saved, MODEL)
     assert said in str(caught.value)
 
@@ -173,7 +173,7 @@ def test_descriptions_that_cannot_be_are_refused(
 ) -> None:
     """Among them those of another model and of another time."""
     save_file(load_file(saved), saved, metadata={METADATA_KEY: json.dumps(description)})
-    with pytest.raises(PlaceError) as caught:
+    with pytest.raises(StateError) as caught:
         load_place(saved, MODEL)
     assert said in str(caught.value)
 
@@ -191,10 +191,10 @@ def test_files_that_are_none_of_ours(saved: Path, tmp_path: Path) -> None:
     (tmp_path / "dir").mkdir()
     os.mkfifo(tmp_path / "fifo")
     for name in ("absent", "empty", "cut", "long", "text", "model", "link", "loop", "dir", "fifo"):
-        with pytest.raises(PlaceError, match=f"{name}: "):
+        with pytest.raises(StateError, match=f"{name}: "):
             load_place(tmp_path / name, MODEL)
     for name in ("text", "model", "link", "loop", "dir", "fifo", "none/file"):
-        with pytest.raises(PlaceError, match=name):
+        with pytest.raises(StateError, match=name):
             check_target(tmp_path / name)
     for name in ("absent", "empty", "state"):
         check_target(tmp_path / name)
@@ -205,7 +205,7 @@ def test_files_that_are_none_of_ours(saved: Path, tmp_path: Path) -> None:
 def test_a_damaged_file_is_refused_or_harmless(
     tmp_path_factory: Any, offset: int, data: bytes
 ) -> None:
-    """Whatever bytes are changed: a PlaceError, or a place to go on from; nothing else."""
+    """Whatever bytes are changed: a StateError, or a place to go on from; nothing else."""
     path = tmp_path_factory.mktemp("place") / "state"
     text = generate(MODEL, "abc", random_seed=1, length=3)
     list(text)
@@ -214,7 +214,7 @@ def test_a_damaged_file_is_refused_or_harmless(
     path.write_bytes(sound[:offset] + data + sound[offset + len(data) :])
     try:
         place = load_place(path, MODEL)
-    except PlaceError:
+    except StateError:
         return
     assert len("".join(generate(MODEL, place=place, length=5))) == 5
 

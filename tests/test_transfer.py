@@ -8,7 +8,7 @@ import pytest
 from charlstm.errors import OptionError
 from charlstm.model.config import ModelConfig
 from charlstm.model.lstm import Array
-from charlstm.model.model_file import Model, load_model
+from charlstm.model.model_file import ModelFile, load_model
 from charlstm.text.corpus import Fingerprint, TextOptions
 from charlstm.text.vocabulary import Vocabulary
 from charlstm.training.config import Settings
@@ -24,9 +24,9 @@ def weights(config: ModelConfig, seed: int) -> dict[str, Array]:
     }
 
 
-def model_of(characters: str) -> Model:
+def model_of(characters: str) -> ModelFile:
     config = ModelConfig(vocab_size=len(characters), embedding_size=3, hidden_size=4, num_layers=2)
-    return Model(
+    return ModelFile(
         config=config,
         weights=weights(config, 0),
         vocabulary=Vocabulary(characters),

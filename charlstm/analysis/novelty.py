@@ -101,7 +101,7 @@ def compare(
     Raises OptionError for a ``top`` below 0 and a ``min_length`` below 1.
     """
     require_integer("top", top, least=0)
-    require_integer("min length", min_length, least=1)
+    require_integer("min_length", min_length, least=1)
     lengths = matching_statistics(corpus.text, text.text)
     found = longest_passages(text.text, lengths, top=top, min_length=min_length)
     return Comparison(

@@ -11,7 +11,7 @@ from charlstm.generation.sampling import PLAIN
 from charlstm.generation.stream import Stream, bits, network_of, random_numbers
 from charlstm.generation.text_stream import opening
 from charlstm.model.lstm import Network
-from charlstm.model.model_file import Model
+from charlstm.model.model_file import ModelFile
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Score:
         return None if self.bits_per_char is None else self.bits_per_char * math.log(2)
 
 
-def score(model: Model, text: str, *, network: Network | None = None) -> Score:
+def score(model: ModelFile, text: str, *, network: Network | None = None) -> Score:
     """The surprise at each character of ``text`` after those before it.
 
     The text is read as the beginning of a line (``text_stream.opening``). Raises

@@ -134,7 +134,9 @@ def _run(arguments: Sequence[str] | None, stop: Stop) -> int:
 def _explain(error: Exception) -> int:
     """Say in one line what went wrong, and return the exit status that goes with it."""
     if isinstance(error, CharLSTMError):
-        console.error(str(error))
+        from charlstm.cli.hints import explained
+
+        console.error(explained(error))
         return error.exit_code
     if isinstance(error, TyperException):
         context = getattr(error, "ctx", None)

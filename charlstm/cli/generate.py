@@ -14,7 +14,7 @@ from charlstm.options import TEXT_FILES
 
 if TYPE_CHECKING:
     from charlstm.analysis.line_filter import LineFilter
-    from charlstm.model.model_file import Model
+    from charlstm.model.model_file import ModelFile
 
 
 class Unknown(StrEnum):
@@ -272,7 +272,7 @@ def _check_corpus(corpus: list[str] | None, novel: int | None, new_lines: bool) 
 
 
 def _line_filter(
-    model: "Model", corpus: list[str], filters: dict[str, Any], *, quiet: bool
+    model: "ModelFile", corpus: list[str], filters: dict[str, Any], *, quiet: bool
 ) -> "LineFilter":
     """The filter of lines for a corpus, read as the model's own was."""
     from charlstm.analysis.novel import new_lines_filter

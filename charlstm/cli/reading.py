@@ -13,7 +13,7 @@ from charlstm.cli import console, options
 from charlstm.errors import CorpusError, EncodingError, OptionError, UnknownCharacterError, listed
 
 if TYPE_CHECKING:
-    from charlstm.model.model_file import Model
+    from charlstm.model.model_file import ModelFile
     from charlstm.text.seeds import Unknown
 
 TEXTS = {"phrase": "PROMPT", "seed": "--seed"}  # parameters that hold a phrase, and their names
@@ -111,7 +111,7 @@ def lines_in(place: str) -> Iterator[tuple[int, str]]:
 
 
 def phrases(
-    model: "Model",
+    model: "ModelFile",
     lines: Iterable[tuple[int, str]],
     unknown: "Unknown",
     unread: list[int],

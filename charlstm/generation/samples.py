@@ -10,7 +10,7 @@ from charlstm.generation.stopping import End, Ending
 from charlstm.generation.stream import network_of
 from charlstm.generation.text_stream import Generation, begin, check_ends, generate
 from charlstm.model.lstm import Network
-from charlstm.model.model_file import Model
+from charlstm.model.model_file import ModelFile
 from charlstm.options import require_integer
 
 
@@ -30,7 +30,7 @@ class Sample:
 
 
 def samples(
-    model: Model,
+    model: ModelFile,
     seed: str = "",
     *,
     count: int,
@@ -50,7 +50,7 @@ def samples(
     once, also for texts that might have no end.
     """
     count = require_integer("samples", count, least=1)
-    random_seed = require_integer("random seed", random_seed, least=0)
+    random_seed = require_integer("random_seed", random_seed, least=0)
     check_ends(model, sampling, length=length, stop=stop, lines=lines, whole=True)
     network = network or network_of(model)
     if line_filter is None:
@@ -88,7 +88,7 @@ def samples(
 
 
 def completed_lines(
-    model: Model,
+    model: ModelFile,
     phrases: Iterable[str | None],
     *,
     random_seed: int,
@@ -105,7 +105,7 @@ def completed_lines(
     The next phrase is asked for only when the line before it
     was taken. Raises OptionError at once, and UnknownCharacterError at its phrase.
     """
-    require_integer("random seed", random_seed, least=0)
+    require_integer("random_seed", random_seed, least=0)
     check_ends(model, sampling, length=length, stop=[*stop, "\n"], lines=None, whole=True)
     network = network or network_of(model)
 

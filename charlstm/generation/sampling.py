@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charlstm.errors import ModelFileError, OptionError
-from charlstm.options import require_integer, require_number, set_checked
+from charlstm.options import check_record, require_integer
 
 Logits = npt.NDArray[np.floating]
 Weights = npt.NDArray[np.float64]
@@ -54,23 +54,9 @@ class Sampling:
     banned: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        penalty, window = self.repetition_penalty, self.repetition_window
-        set_checked(
-            self,
-            {
-                "temperature": require_number("temperature", self.temperature, least=0),
-                "top_k": require_integer("top-k", self.top_k, least=0),
-                "top_p": require_number("top-p", self.top_p, least=0, most=1, open_below=True),
-                "min_p": require_number("min-p", self.min_p, least=0, most=1),
-                "repetition_penalty": require_number(
-                    "repetition penalty", penalty, least=0, open_below=True
-                ),
-                "repetition_window": require_integer(
-                    "repetition window", window, least=1, most=LONGEST_WINDOW
-                ),
-                "banned": tuple(require_integer("banned id", i, least=0) for i in self.banned),
-            },
-        )
+        check_record(self)
+        for i in self.banned:
+            require_integer("banned", i)
 
     def check_vocabulary(self, size: int) -> None:
         """Raise OptionError where ``banned`` leaves none of ``size`` characters, or is beyond."""

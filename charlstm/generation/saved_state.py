@@ -2,7 +2,7 @@
 
 One safetensors file, tied to its model by a fingerprint. Its header holds one metadata entry,
 ``charlstm-state``: sorted JSON with the format version, the fingerprint and the number of
-characters read. No file is ever executed; one that is not sound is refused with a PlaceError.
+characters read. No file is ever executed; one that is not sound is refused with a StateError.
 """
 
 import errno
@@ -17,13 +17,13 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from charlstm.errors import PlaceError
+from charlstm.errors import StateError
 from charlstm.files import regular_size, write_atomically
 from charlstm.generation.sampling import LONGEST_WINDOW
 from charlstm.generation.stream import Reading
 from charlstm.generation.text_stream import Place
 from charlstm.model.lstm import State
-from charlstm.model.model_file import Model
+from charlstm.model.model_file import ModelFile
 from charlstm.options import require_integer, shown
 from charlstm.untrusted import check_header, read_description, reason
 
@@ -32,7 +32,7 @@ METADATA_KEY = "charlstm-state"
 VERSION, WORDS = 3, 624  # of the Mersenne Twister, as random.Random.getstate has it
 
 
-def fingerprint(model: Model) -> str:
+def fingerprint(model: ModelFile) -> str:
     """The SHA-256 of a model's vocabulary, and its weights with their names and shapes."""
     digest = hashlib.sha256(json.dumps(model.vocabulary.characters).encode())
     for name, weight in sorted(model.weights.items()):
@@ -41,7 +41,7 @@ def fingerprint(model: Model) -> str:
     return digest.hexdigest()
 
 
-def save_place(place: Place, path: Path, model: Model) -> None:
+def save_place(place: Place, path: Path, model: ModelFile) -> None:
     """Write the place to ``path`` atomically, or where that leads to; equal places, equal bytes."""
     version, words, gauss = place.numbers
     assert version == VERSION
@@ -65,33 +65,33 @@ def save_place(place: Place, path: Path, model: Model) -> None:
     )
 
 
-def load_place(path: Path, model: Model) -> Place:
-    """Read what ``save_place`` wrote; PlaceError says what is wrong with a file that is none."""
+def load_place(path: Path, model: ModelFile) -> Place:
+    """Read what ``save_place`` wrote; StateError says what is wrong with a file that is none."""
     try:
         check_header(path, follow=True)
         with safe_open(path, framework="numpy") as file:
             return _checked(path, file, model)
     except FileNotFoundError as error:
-        raise PlaceError(
+        raise StateError(
             f"{path}: no such file; make one with --save-state, or check the name"
         ) from error
     except OSError as error:
-        raise PlaceError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise StateError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (SafetensorError, ValueError, KeyError, RecursionError) as error:
-        raise PlaceError(
+        raise StateError(
             f"{path}: damaged, or no saved state of a text ({reason(error)}); save it again"
         ) from error
 
 
 def check_target(path: Path) -> None:
-    """Raise PlaceError, before a text is written, where its place could not be saved.
+    """Raise StateError, before a text is written, where its place could not be saved.
 
     What exists there, or where a link leads to, is replaced only if it is a saved place.
     """
     try:
         target = _target(path)
         if not target.parent.is_dir():
-            raise PlaceError(f"{path}: no such directory; make {target.parent} first")
+            raise StateError(f"{path}: no such directory; make {target.parent} first")
         if not os.access(target.parent, os.W_OK):
             raise PermissionError(errno.EACCES, "permission denied in its directory")
         if regular_size(target, follow=True):
@@ -102,9 +102,9 @@ def check_target(path: Path) -> None:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise PlaceError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise StateError(f"{path}: cannot be written: {error.strerror or error}") from error
     except (SafetensorError, ValueError) as error:
-        raise PlaceError(
+        raise StateError(
             f"{path}: exists and is no saved state of a text; name another file, or remove it"
         ) from error
 
@@ -114,19 +114,19 @@ def _target(path: Path) -> Path:
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
-def _checked(path: Path, file: Any, model: Model) -> Place:
+def _checked(path: Path, file: Any, model: ModelFile) -> Place:
     """The place in an open safetensors file, every part checked before it is used."""
     text = (file.metadata() or {}).get(METADATA_KEY)
     if text is None:
         raise ValueError("a safetensors file of another kind")
     description = read_description(text)
     if description["format"] != FORMAT:
-        raise PlaceError(
+        raise StateError(
             f"{path}: state format {shown(description['format'])}, but this charlstm reads "
             f"{FORMAT}; upgrade charlstm, or save it again"
         )
     if description["model"] != fingerprint(model):
-        raise PlaceError(f"{path}: the state of a text of another model; name that with --model")
+        raise StateError(f"{path}: the state of a text of another model; name that with --model")
     characters, generated = description["characters"], description["generated"]
     require_integer("characters", characters, least=0)
     require_integer("generated", generated, least=0, most=characters)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from charlstm.generation.sampling import Logits, Recent, Sampling, sample
 from charlstm.model.lstm import Array, Network, Recurrence, State
-from charlstm.model.model_file import Model
+from charlstm.model.model_file import ModelFile
 
 QUIET: Any = {"all": "ignore"}  # weights too large are found when a character is drawn
 
@@ -120,7 +120,7 @@ class Stream:
             self._unread = None
 
 
-def network_of(model: Model) -> Network:
+def network_of(model: ModelFile) -> Network:
     """The model's network, made ready; weights too large are found when it is used."""
     with np.errstate(**QUIET):
         return Network(model.weights, model.config)

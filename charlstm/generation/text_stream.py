@@ -14,7 +14,7 @@ from charlstm.generation.sampling import LONGEST_WINDOW, PLAIN, Sampling
 from charlstm.generation.stopping import End, Ending
 from charlstm.generation.stream import Reading, Stream, network_of, random_numbers
 from charlstm.model.lstm import Network
-from charlstm.model.model_file import Model
+from charlstm.model.model_file import ModelFile
 from charlstm.options import require_integer, shown
 
 DEFAULT_LENGTH = 1000
@@ -40,7 +40,7 @@ class Generation(Iterator[str]):
 
     def __init__(
         self,
-        model: Model,
+        model: ModelFile,
         network: Network,
         reading: Reading,
         numbers: random.Random,
@@ -145,7 +145,7 @@ class Generation(Iterator[str]):
         return "".join(shown), drawn
 
 
-def opening(model: Model, network: Network, text: str) -> Reading:
+def opening(model: ModelFile, network: Network, text: str) -> Reading:
     """What the network knows before the first character of ``text``.
 
     A text is read as the beginning of a line: the network reads a line end first, wherever the
@@ -159,7 +159,7 @@ def opening(model: Model, network: Network, text: str) -> Reading:
 
 
 def begin(
-    model: Model, network: Network, seed: str, *, window: int, after: Reading | None = None
+    model: ModelFile, network: Network, seed: str, *, window: int, after: Reading | None = None
 ) -> Reading:
     """What the network knows when it has read ``seed``, as ``opening`` has it or after ``after``.
 
@@ -173,7 +173,7 @@ def begin(
 
 
 def generate(
-    model: Model,
+    model: ModelFile,
     seed: str = "",
     *,
     random_seed: int | None = None,
@@ -200,7 +200,7 @@ def generate(
     Raises OptionError and UnknownCharacterError at once, not at the first character.
     """
     if random_seed is not None:
-        random_seed = require_integer("random seed", random_seed, least=0)
+        random_seed = require_integer("random_seed", random_seed, least=0)
     elif place is None:
         raise OptionError("no random seed; give a whole number")
     sample = require_integer("sample", sample, least=0)
@@ -247,7 +247,7 @@ def length_of(asked: int | None, lines: int | None) -> int | None:
 
 
 def check_ends(
-    model: Model,
+    model: ModelFile,
     sampling: Sampling,
     *,
     length: int | None,

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from charlstm.options import require_flag, require_integer, require_number, set_checked
+from charlstm.options import check_record, require_integer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,17 +22,8 @@ class ModelConfig:
     residual: bool = True
 
     def __post_init__(self) -> None:
-        set_checked(
-            self,
-            {
-                "vocab_size": require_integer("vocab size", self.vocab_size, least=2),
-                "embedding_size": require_integer("embedding size", self.embedding_size, least=1),
-                "hidden_size": require_integer("hidden size", self.hidden_size, least=1),
-                "num_layers": require_integer("number of layers", self.num_layers, least=1),
-                "dropout": require_number("dropout", self.dropout, least=0, below=1),
-            },
-        )
-        require_flag("residual", self.residual)
+        require_integer("vocab_size", self.vocab_size, least=2)
+        check_record(self)
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """The name and shape of every weight, as torch names them."""

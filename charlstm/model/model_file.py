@@ -59,7 +59,7 @@ class Card:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model(Card):
+class ModelFile(Card):
     """A trained network with its vocabulary and its history.
 
     ``weights`` are float32 under torch's names.
@@ -68,17 +68,17 @@ class Model(Card):
     weights: dict[str, Array] = field(repr=False)
 
 
-def save_model(model: Model, path: Path) -> None:
+def save_model(model: ModelFile, path: Path) -> None:
     """Write the model to ``path`` atomically; equal models give equal bytes."""
     metadata = json.dumps({"format": FORMAT, **model.describe()}, sort_keys=True)
     write_atomically(path, save(model.weights, metadata={METADATA_KEY: metadata}))
 
 
-def load_model(path: Path) -> Model:
+def load_model(path: Path) -> ModelFile:
     """Read a model file; ModelFileError says what is wrong with one that cannot be used."""
     with _opened(path) as file:
         card = _card(path, file)
-        return Model(**vars(card), weights=_weights(file, card.config))
+        return ModelFile(**vars(card), weights=_weights(file, card.config))
 
 
 def load_card(path: Path) -> Card:

@@ -1,7 +1,6 @@
-"""Files, directories and standard input become one normalised text, read in bounded memory.
+"""A corpus: files, directories and standard input as one normalised text, read in pieces.
 
-What a text is made of is found here (``survey``); what the characters mean to a network is the
-business of ``charlstm.text.vocabulary`` and ``charlstm.text.dataset``.
+Its characters become ids in ``vocabulary`` and ``dataset``.
 """
 
 import codecs
@@ -19,15 +18,8 @@ import numpy as np
 
 from charlstm.errors import CorpusError, EncodingError, OptionError
 from charlstm.files import temporary_space
-from charlstm.options import (
-    TEXT_FILES,
-    require_flag,
-    require_integer,
-    require_text,
-    set_checked,
-    shown,
-)
-from charlstm.text.sources import check_glob, corpus_name, files_below, listed
+from charlstm.options import check_record, require_integer, require_text, shown
+from charlstm.text.sources import TEXT_FILES, check_glob, corpus_name, files_below, listed
 
 CHUNK_BYTES = 1 << 20
 SPOOL_BYTES = 64 << 20  # a stream is kept in memory up to here, then in a temporary file
@@ -38,11 +30,12 @@ UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 @dataclass(frozen=True, kw_only=True)
 class TextOptions:
-    """How bytes became the text that was learned."""
+    """How files become the text that a model learns."""
 
     encoding: str = "utf-8"
     lowercase: bool = False
     min_count: int = 1  # characters seen less often are left out of the text
+    glob: str = TEXT_FILES  # which files of a directory are read
 
     def __post_init__(self) -> None:
         try:
@@ -50,10 +43,11 @@ class TextOptions:
             b"text".decode(self.encoding, "ignore")  # refuses codecs that are not for text
         except (LookupError, TypeError, ValueError) as error:
             raise OptionError(
-                f"encoding {shown(self.encoding)} is unknown; try utf-8, latin-1, cp1252 or utf-16"
+                f"is {shown(self.encoding)}, which is unknown; try utf-8, latin-1 or cp1252",
+                "encoding",
             ) from error
-        set_checked(self, {"min_count": require_integer("min count", self.min_count, least=1)})
-        require_flag("lowercase", self.lowercase)
+        check_record(self)
+        check_glob(self.glob)
 
     def cased(self, text: str) -> str:
         """``text`` in the case that is learned.
@@ -75,7 +69,7 @@ class Fingerprint:
     def __post_init__(self) -> None:
         require_text("name", self.name)
         require_text("sha256", self.sha256)
-        set_checked(self, {"characters": require_integer("characters", self.characters, least=1)})
+        require_integer("characters", self.characters, least=1)
 
 
 @dataclass(frozen=True)
@@ -113,13 +107,12 @@ class Corpus:
     name: str
     sources: tuple[Source, ...]
     options: TextOptions
-    glob: str = TEXT_FILES  # which files of a directory it was made of
 
     def chunks(self, notes: list[str] | None = None) -> Iterator[str]:
         """The normalised text, a megabyte or so at a time; what was changed goes to ``notes``.
 
-        Raises EncodingError for bytes that do not decode and NUL characters, CorpusError for
-        unreadable files.
+        Raises EncodingError for bytes that do not decode and for NUL characters, CorpusError for
+        files that cannot be read.
         """
         for _, chunk in self.pieces(notes):
             yield chunk
@@ -159,27 +152,26 @@ class Survey:
     notes: tuple[str, ...]
 
 
-def open_corpus(places: Sequence[str], options: TextOptions, glob: str = TEXT_FILES) -> Corpus:
+def open_corpus(sources: Sequence[str], options: TextOptions) -> Corpus:
     """The corpus made of files, directories and ``-`` (standard input).
 
-    A directory is all files below it whose names match ``glob``, as ``files_below`` finds them.
-    Pipes and other streams are copied aside, since a corpus is read twice. Raises CorpusError
-    for a place that does not exist, cannot be read or holds no text.
+    A directory stands for all files below it whose names match ``options.glob``, as
+    ``files_below`` finds them. Pipes and other streams are copied, since a corpus is read twice.
+    Raises CorpusError for a source that does not exist, cannot be read or holds no text.
     """
-    check_glob(glob)
-    sources: list[Source] = []
-    for place in places:
-        if not place:
+    found: list[Source] = []
+    for source in sources:
+        if not source:
             raise OptionError("a corpus has an empty name; is a variable of the shell unset?")
         try:
-            sources += _sources(place, glob)
+            found += _opened(source, options.glob)
         except FileNotFoundError as error:
-            raise CorpusError(f"{place}: no such file; check the name") from error
+            raise CorpusError(f"{source}: no such file; check the name") from error
         except OSError as error:
-            raise CorpusError(f"{place}: cannot be read: {error.strerror}") from error
-    in_files = not any(source.copy for source in sources)
-    name = corpus_name(places, sources[0].path, in_files=in_files)
-    return Corpus(name, tuple(sources), options, glob)
+            raise CorpusError(f"{source}: cannot be read: {error.strerror}") from error
+    in_files = not any(source.copy for source in found)
+    name = corpus_name(sources, found[0].path, in_files=in_files)
+    return Corpus(name, tuple(found), options)
 
 
 def survey(corpus: Corpus) -> Survey:
@@ -216,21 +208,20 @@ def code_points(text: str) -> np.ndarray:
     return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
 
 
-def _sources(place: str, glob: str) -> list[Source]:
+def _opened(source: str, glob: str) -> list[Source]:
     """Regular files as they are; anything that can be read only once as a copy."""
-    path = Path(place)
-    if place == "-":
+    path = Path(source)
+    if source == "-":
         return [Source(Path("standard input"), _copy_aside(sys.stdin.buffer))]
     if path.is_dir():
         try:
             texts = files_below(path, glob)
         except OSError as error:
-            where = error.filename or place
+            where = error.filename or source
             raise CorpusError(f"{where}: cannot be read: {error.strerror}") from error
         if not texts:
             raise CorpusError(
-                f"{place}: no {glob} files in this directory or below it; name the files, or "
-                f"another --glob (a dataset is for train, and stands alone)"
+                f"{source}: no {glob} files in this directory or below it", "no files"
             )
         return [Source(text) for text in texts]
     if path.is_file():
@@ -293,17 +284,15 @@ def _decoded(source: Source, encoding: str) -> Iterator[tuple[str, bool]]:
                 except UnicodeEncodeError as error:
                     raise EncodingError(
                         f"{source.label}: lone surrogate {error.object[error.start]!r} near byte "
-                        f"{offset}, so that this is no text",
-                        f"check --encoding (now {encoding})",
+                        f"{offset}, so that this is no text in {encoding}",
+                        "encoding",
                     ) from error
                 except UnicodeDecodeError as error:
-                    place = offset - pending + error.start
-                    raise _undecodable(source, error, place, encoding) from error
+                    position = offset - pending + error.start
+                    raise _undecodable(source, error, position, encoding) from error
                 except UnicodeError as error:  # UTF-16 without a mark, for one
                     raise EncodingError(
-                        f"{source.label}: cannot be read as {encoding}: {error}",
-                        "name another --encoding (utf-16-le or utf-16-be where the byte order is "
-                        "not marked)",
+                        f"{source.label}: cannot be read as {encoding}: {error}", "byte order"
                     ) from error
                 if "\0" in text:
                     inside = offset + max(data.find(b"\0"), 0)
@@ -311,7 +300,8 @@ def _decoded(source: Source, encoding: str) -> Iterator[tuple[str, bool]]:
                     raise EncodingError(
                         f"{source.label}: NUL byte at offset {inside}, so that this is no plain "
                         f"text",
-                        f"if it is UTF-16, say --encoding {utf16}",
+                        "utf-16",
+                        encoding=utf16,
                     )
                 yield text, final
                 offset += len(data)
@@ -320,13 +310,12 @@ def _decoded(source: Source, encoding: str) -> Iterator[tuple[str, bool]]:
 
 
 def _undecodable(
-    source: Source, error: UnicodeDecodeError, place: int, encoding: str
+    source: Source, error: UnicodeDecodeError, position: int, encoding: str
 ) -> EncodingError:
-    byte = error.object[error.start]
-    if place == 0 and bytes(error.object[:2]) in UTF16_MARKS:
-        advice = "it begins like UTF-16: say --encoding utf-16"
-    else:
-        advice = "name its encoding with --encoding (latin-1 or cp1252, say)"
+    utf16 = position == 0 and bytes(error.object[:2]) in UTF16_MARKS
     return EncodingError(
-        f"{source.label}: byte 0x{byte:02x} at offset {place} is not {encoding}", advice
+        f"{source.label}: byte 0x{error.object[error.start]:02x} at offset {position} is not "
+        f"{encoding}",
+        "utf-16" if utf16 else "encoding",
+        encoding="utf-16",
     )

@@ -25,7 +25,7 @@ from charlstm.files import (
     sync_directory,
     temporary_space,
 )
-from charlstm.options import TEXT_FILES, shown
+from charlstm.options import shown
 from charlstm.text.corpus import (
     Corpus,
     Fingerprint,
@@ -53,7 +53,6 @@ class Dataset:
     fingerprint: Fingerprint
     text: TextOptions
     notes: tuple[str, ...] = ()
-    glob: str = TEXT_FILES  # which files of a directory were read
 
     def split(self, val_fraction: float) -> tuple[Ids, Ids]:
         """The first part to train on and the last ``val_fraction`` to validate on.
@@ -72,13 +71,13 @@ def encode_corpus(corpus: Corpus) -> Dataset:
     with temporary_space(), tempfile.TemporaryFile() as file:
         found, vocabulary, characters = _encode(corpus, file)
         ids = np.memmap(file, dtype=vocabulary.dtype, mode="r", shape=(characters,))
-    return Dataset(ids, vocabulary, found.fingerprint, corpus.options, found.notes, corpus.glob)
+    return Dataset(ids, vocabulary, found.fingerprint, corpus.options, found.notes)
 
 
 def write_dataset(corpus: Corpus, directory: Path) -> Dataset:
     """The corpus as a dataset in a new directory, complete or not there at all."""
     if directory.exists():
-        raise OptionError(f"{directory}: exists already; remove it or give another -o")
+        raise OptionError(f"{directory}: exists already", code="output exists")
     parent = directory.parent
     parent.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".tmp", dir=parent))
@@ -106,11 +105,11 @@ def write_dataset(corpus: Corpus, directory: Path) -> Dataset:
     return Dataset(ids, vocabulary, found.fingerprint, corpus.options, found.notes)
 
 
-def is_dataset(place: str) -> bool:
-    """Whether ``place`` is a directory made by ``write_dataset``."""
+def is_dataset(source: str) -> bool:
+    """Whether ``source`` is a directory made by ``write_dataset``."""
     files = (DESCRIPTION_FILE, IDS_FILE)
     try:
-        return place != "-" and all((Path(place) / name).is_file() for name in files)
+        return source != "-" and all((Path(source) / name).is_file() for name in files)
     except OSError:  # a name too long, say; whoever opens it says so
         return False
 
@@ -124,7 +123,8 @@ def open_dataset(directory: Path) -> Dataset:
         if description["format"] != FORMAT:
             raise CorpusError(
                 f"{directory}: dataset format {shown(description['format'])} is not {FORMAT}, "
-                f"which this charlstm reads; make it again with charlstm dataset"
+                f"which this charlstm reads",
+                "dataset",
             )
         vocabulary = Vocabulary(description["vocabulary"])
         ids: Ids = np.memmap(directory / IDS_FILE, dtype=vocabulary.dtype, mode="r")
@@ -139,9 +139,7 @@ def open_dataset(directory: Path) -> Dataset:
         fingerprint = Fingerprint(**description["corpus"])
         return Dataset(ids, vocabulary, fingerprint, TextOptions(**description["text"]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CorpusError(
-            f"{directory}: damaged dataset ({reason(error)}); make it again with charlstm dataset"
-        ) from error
+        raise CorpusError(f"{directory}: damaged dataset ({reason(error)})", "dataset") from error
 
 
 def _check_file(path: Path) -> None:
@@ -157,7 +155,7 @@ def _check_file(path: Path) -> None:
 def _read_through(path: Path, dtype: np.dtype[np.unsignedinteger]) -> tuple[int, str]:
     """The largest id in a file, and the SHA-256 of all.
 
-    Read in blocks: of a map, the pages that were looked at would stay around.
+    Read in blocks, since the pages of a memory map would stay in memory.
     """
     largest, digest = 0, hashlib.sha256()
     with path.open("rb") as file:
@@ -168,31 +166,26 @@ def _read_through(path: Path, dtype: np.dtype[np.unsignedinteger]) -> tuple[int,
 
 
 def release(ids: Ids) -> None:
-    """Let go of the pages of a map that were looked at; the system counts them as our memory.
+    """Give back the pages of a memory map that were read; the system counts them as our memory.
 
-    A look at one character may bring two megabytes, and a text of gigabytes would add up.
+    Reading one character may bring two megabytes into memory, which adds up in a large text.
     """
     mapped = getattr(ids, "_mmap", None)
     if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
         mapped.madvise(mmap.MADV_DONTNEED)
 
 
-def load_dataset(places: Sequence[str], options: TextOptions, glob: str = TEXT_FILES) -> Dataset:
-    """The dataset that ``places`` name: one made by ``write_dataset``, or a corpus to encode.
-
-    ``glob`` chooses among the files of directories, as ``open_corpus`` has it.
+def load_dataset(sources: Sequence[str], options: TextOptions) -> Dataset:
+    """The dataset that ``sources`` name: one made by ``write_dataset``, or a corpus to encode.
 
     Raises CorpusError, and OptionError where ``options`` ask for another reading of a dataset
     than it was made with.
     """
-    if len(places) != 1 or not is_dataset(places[0]):
-        return encode_corpus(open_corpus(places, options, glob))
-    dataset = open_dataset(Path(places[0]))
+    if len(sources) != 1 or not is_dataset(sources[0]):
+        return encode_corpus(open_corpus(sources, options))
+    dataset = open_dataset(Path(sources[0]))
     if options not in (TextOptions(), dataset.text):
-        raise OptionError(
-            f"{places[0]}: a dataset is read as it was made; leave out --encoding, --lowercase "
-            f"and --min-count, or name the text itself"
-        )
+        raise OptionError(f"{sources[0]}: a dataset is read as it was made", code="dataset as made")
     return dataset
 
 
@@ -225,7 +218,7 @@ def _encode(corpus: Corpus, file: BinaryIO | IO[bytes]) -> tuple[Survey, Vocabul
     if dropped:
         note = (
             f"{len(dropped)} characters seen fewer than {corpus.options.min_count} times "
-            f"left out ({lost:,} places)"
+            f"left out ({lost:,} in all)"
         )
         found = Survey(found.counts, found.fingerprint, (*found.notes, note))
     return found, vocabulary, characters

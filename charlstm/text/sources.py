@@ -1,4 +1,4 @@
-"""Which files a corpus is made of, and what it is called; none of them is opened here."""
+"""The files that a corpus is made of, and its name. No file is opened here."""
 
 import os
 from collections.abc import Sequence
@@ -7,31 +7,35 @@ from pathlib import Path
 
 from charlstm.errors import OptionError
 from charlstm.files import MODEL_FILE, STATE_FILE
-from charlstm.options import TEXT_FILES, shown
+from charlstm.options import shown
 
+TEXT_FILES = "*.txt"
 LONGEST_GLOB = 1000  # characters
 LISTED = 2  # files that a message names, of many
 
 
 def check_glob(glob: object) -> None:
-    """Raise OptionError for a pattern that can match no file's name, or cannot be written down."""
+    """Raise OptionError for a pattern that no file's name can match, or that is no text."""
     if not isinstance(glob, str) or not 0 < len(glob) <= LONGEST_GLOB or "\0" in glob:
-        raise OptionError(f"glob is {shown(glob)}; it must be a pattern of file names, like *.txt")
+        raise OptionError(
+            f"is {shown(glob)}; it must be a pattern of file names, like *.txt", "glob"
+        )
     if not glob.isprintable():
-        raise OptionError(f"glob is {shown(glob)}; give a pattern of printable characters")
+        raise OptionError(f"is {shown(glob)}; give a pattern of printable characters", "glob")
     if "/" in glob:
         raise OptionError(
-            f"glob is {shown(glob)}; it is compared with the names of files, which have no /; "
-            f"name the directory, and give a pattern like *.py"
+            f"is {shown(glob)}; it is compared with the names of files, which have no /; name the "
+            f"directory, and give a pattern like *.py",
+            "glob",
         )
 
 
 def files_below(directory: Path, glob: str = TEXT_FILES) -> list[Path]:
     """All files below ``directory`` whose names match ``glob``, sorted by name on every level.
 
-    Hidden files and directories are left out, and so are runs, which a training may be adding to.
-    Links are followed, and each directory is read once, whatever leads to it. Raises OSError
-    where a directory cannot be read.
+    Hidden files and directories are left out, and so are run directories, since a training may
+    be writing to them. Links are followed, and each directory is read once, even where several
+    links lead to it. Raises OSError where a directory cannot be read.
     """
     found: list[Path] = []
     read: set[tuple[int, int]] = set()
@@ -52,34 +56,34 @@ def files_below(directory: Path, glob: str = TEXT_FILES) -> list[Path]:
     return found
 
 
-def corpus_name(places: Sequence[str], first: Path, *, in_files: bool) -> str:
-    """A short name for runs and cards: that of the file or directory.
+def corpus_name(sources: Sequence[str], first: Path, *, in_files: bool) -> str:
+    """A short name for runs and cards: the name of the file or directory.
 
-    Several places have the name of the directory that they have in common, or else that of the
-    first with ``+N`` for N more. ``first`` is the first file that is read; ``in_files``: no place
-    is a stream.
+    Several sources are named after the directory that they have in common. Where there is none,
+    the name is that of the first source with ``+N`` for N more. ``first`` is the first file that
+    is read; ``in_files`` says that no source is a stream.
     """
-    common = _common_directory(places) if in_files and len(places) > 1 else None
+    common = _common_directory(sources) if in_files and len(sources) > 1 else None
     if common is not None:
         name = common.name
-    elif places[0] == "-":
+    elif sources[0] == "-":
         name = "stdin"
-    elif Path(places[0]).is_dir():
-        name = Path(places[0]).resolve().name
+    elif Path(sources[0]).is_dir():
+        name = Path(sources[0]).resolve().name
     else:
         name = first.stem
-    if common is None and len(places) > 1:
-        name += f"+{len(places) - 1}"
-    return os.fsencode(name).decode("utf-8", "replace")  # it goes into files of UTF-8
+    if common is None and len(sources) > 1:
+        name += f"+{len(sources) - 1}"
+    return os.fsencode(name).decode("utf-8", "replace")  # it is written to files in UTF-8
 
 
-def _common_directory(places: Sequence[str]) -> Path | None:
-    """The directory of all ``places``, if it is one that their names speak of.
+def _common_directory(sources: Sequence[str]) -> Path | None:
+    """The directory that holds all ``sources``, if the user meant it.
 
-    The working directory, and those above it, are common to files in scattered directories
-    without having been meant.
+    Files in scattered directories have the working directory, or one above it, in common, and
+    nobody meant that.
     """
-    paths = [Path(place) for place in places]
+    paths = [Path(source) for source in sources]
     directories = {(path if path.is_dir() else path.parent).resolve() for path in paths}
     common = Path(os.path.commonpath(directories))
     scattered = len(directories) > 1 and Path.cwd().is_relative_to(common)

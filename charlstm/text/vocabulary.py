@@ -1,19 +1,20 @@
-"""Characters and their ids: encoding, decoding, and what to do with a character never seen.
+"""Characters and their ids: encoding, decoding, and what to do with an unknown character.
 
-A vocabulary is made from counts (``charlstm.text.corpus.survey``) or read from a model; it touches
-no files.
+A vocabulary is made from counts (``corpus.survey``) or read from a model; it opens no files.
 """
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from charlstm.errors import CorpusError, UnknownCharacterError
+from charlstm.options import OPTIONS
 
+Unknown = Literal["error", "skip", "nearest"]
 Ids = npt.NDArray[np.unsignedinteger]
 
 # Marks that stand for each other: the one of plain texts, then its typographic forms. ``MARKS``
@@ -87,9 +88,10 @@ class Vocabulary:
         kept = sorted(c for c, count in counts.items() if count >= min_count)
         if len(kept) < 2:
             found = f"only {kept[0]!r}" if kept else "no character"
-            often = f" {min_count} times or more; lower --min-count:" if min_count > 1 else ";"
+            often = f" {min_count} times or more" if min_count > 1 else ""
             raise CorpusError(
-                f"the text has {found}{often} a model needs two distinct characters or more"
+                f"the text has {found}{often}; a model needs two distinct characters or more",
+                "min count" if min_count > 1 else "",
             )
         return cls("".join(kept))
 
@@ -133,6 +135,27 @@ class Vocabulary:
         """The characters of ``text`` that have no id, each once, in order of appearance."""
         return "".join(c for c in dict.fromkeys(text) if c not in self._id_of)
 
+    def known(self, text: str, unknown: Unknown = "error") -> tuple[str, str]:
+        r"""``text`` in known characters, and what "nearest" left out, each character once.
+
+        With "error", a character that is unknown raises UnknownCharacterError; with "skip" it is
+        left out. With "nearest" it is composed with the marks that follow it, or decomposed
+        (Unicode's forms NFC and NFD), or else it becomes the closest character that is known. Where
+        nothing is near, it is left out. Raises OptionError for any other ``unknown``.
+
+        >>> Vocabulary("acef\u00e9").known("cafe\u0301\u2603", "nearest")
+        ('café', '☃')
+        """
+        OPTIONS["unknown"].check(unknown)
+        missing = self.unknown(text)
+        if missing and unknown == "error":
+            raise UnknownCharacterError(missing)
+        if not missing or unknown == "skip":
+            return text.translate(dict.fromkeys(map(ord, missing))), ""
+        left_out: dict[str, None] = {}
+        near = "".join(self._nearest_cluster(cluster, left_out) for cluster in _clusters(text))
+        return near, "".join(left_out)
+
     def nearest(self, character: str) -> str | None:
         r"""The closest text in known characters, or None: other case, similar mark, no accent.
 
@@ -152,6 +175,37 @@ class Vocabulary:
                 if variant and all(c in self for c in variant):
                     return variant
         return None
+
+    def _nearest_cluster(self, cluster: str, left_out: dict[str, None]) -> str:
+        """A cluster in known characters; those that have nothing near go to ``left_out``."""
+        forms = (cluster, *(unicodedata.normalize(form, cluster) for form in ("NFC", "NFD")))
+        for form in forms:
+            if not self.unknown(form):
+                return form
+        near = []
+        for character in cluster if cluster[0] in self else forms[1]:
+            found = self.nearest(character)
+            if found is not None:
+                near.append(found)
+            elif not (near and _is_mark(character)):  # a letter may lose its accent silently
+                left_out[character] = None
+        return "".join(near)
+
+
+def _clusters(text: str) -> Iterator[str]:
+    """Each character together with the marks that follow it: what may be composed."""
+    start = 0
+    for position, character in enumerate(text):
+        if position > start and not _is_mark(character):
+            yield text[start:position]
+            start = position
+    if text:
+        yield text[start:]
+
+
+def _is_mark(character: str) -> bool:
+    """Whether a character is an accent, or a vowel or a final consonant of the Korean letters."""
+    return unicodedata.category(character)[0] == "M" or "\u1160" <= character <= "\u11ff"
 
 
 def describe_characters(counts: Mapping[str, int], min_count: int = 1) -> list[dict[str, Any]]:

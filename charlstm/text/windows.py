@@ -31,7 +31,8 @@ def windows(ids: Ids, window: int, stride: int = 1) -> tuple[Ids, Ids]:
     if len(ids) <= window:
         raise CorpusError(
             f"the text has {len(ids)} characters, too few for windows of {window} and the "
-            f"character that follows; lower --window"
+            f"character that follows",
+            "window",
         )
     return sliding_window_view(ids, window)[:-1][::stride], ids[window:][::stride]
 
@@ -53,9 +54,9 @@ def write_npz(
     are written block by block, so that the windows never stand in memory together.
     """
     if one_hot and normalize:
-        raise OptionError("one-hot and normalize exclude each other; choose one")
+        raise OptionError("one_hot and normalize exclude each other; choose one")
     if path.exists():
-        raise OptionError(f"{path}: exists already; remove it or give another -o")
+        raise OptionError(f"{path}: exists already", code="output exists")
     dataset = encode_corpus(corpus)
     X, y = windows(dataset.ids, window, stride)
     V = len(dataset.vocabulary)

@@ -21,7 +21,6 @@ from charlstm.files import write_atomically
 from charlstm.model.config import ModelConfig
 from charlstm.options import require_integer, require_number, shown
 from charlstm.text.corpus import Fingerprint, TextOptions
-from charlstm.text.sources import check_glob
 from charlstm.training.config import TrainConfig
 from charlstm.training.losses import Books
 from charlstm.training.optimizer import MOMENTS, WEIGHTS
@@ -118,10 +117,10 @@ def config_in(state: dict[str, Any]) -> TrainConfig:
         raise ValueError("a device or precision that is still to be chosen")
     learner = state["learner"]
     done = learner["steps_done"]
-    require_integer("steps done", done, least=0, most=config.steps)
-    require_number("rate scale", learner["rate_scale"], least=0, open_below=True)
+    require_integer("steps_done", done, least=0, most=config.steps)
+    require_number("rate_scale", learner["rate_scale"], above=0)
     if learner["rolled_back_at"] is not None:
-        require_integer("rolled back at", learner["rolled_back_at"], least=0, most=done)
+        require_integer("rolled_back_at", learner["rolled_back_at"], least=0, most=done)
     _check_tensors(state["tensors"], config, done)
     _check_books(state["books"])
     _plain(state["fingerprint"])
@@ -132,7 +131,6 @@ def config_in(state: dict[str, Any]) -> TrainConfig:
     for places in (state["places"], state["places_given"]):
         if not (isinstance(places, list) and places and all(map(_is_place, places))):
             raise ValueError("places that are no file names")
-    check_glob(state["glob"])
     return config
 
 
@@ -184,7 +182,7 @@ def _check_tensors(tensors: dict[str, Tensor], config: TrainConfig, done: int) -
         if part == "step":
             require_number(name, tensor.item(), least=0, below=done + 1)
     for count in tensors["losses"][1:].tolist():
-        require_number("number of losses", count, least=0, below=done + 1)
+        require_number("number_of_losses", count, least=0, below=done + 1)
 
 
 def _check_books(books: dict[str, Any]) -> None:

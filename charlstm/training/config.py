@@ -3,62 +3,12 @@
 A ``Settings`` field that is None is the recipe's to choose (``charlstm.training.recipe``).
 """
 
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from charlstm.errors import OptionError
 from charlstm.model.config import ModelConfig
-from charlstm.options import require_integer, require_number, set_checked
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("auto", "fp32", "bf16")
-INTEGERS = {  # the least and the most that each may be; beyond, no machine could follow
-    "steps": (1, 10**12),
-    "eval_every": (1, 10**12),
-    "patience": (0, 10**12),
-    "hidden_size": (1, 1 << 16),
-    "num_layers": (1, 1 << 10),
-    "embedding_size": (1, 1 << 16),
-    "seq_length": (1, 1 << 20),
-    "batch_size": (1, 1 << 20),
-    "threads": (1, 1 << 10),
-    "random_seed": (0, (1 << 63) - 1),
-}
-
-
-def checked(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values, as Python's own numbers; None is no value.
-
-    Raises OptionError for the first that no run can have.
-    """
-    found = dict(values)
-    for name, value in values.items():
-        if value is None:
-            continue
-        label = name.replace("_", " ")
-        if name in INTEGERS:
-            least, most = INTEGERS[name]
-            found[name] = require_integer(label, value, least=least, most=most)
-        elif name in ("time", "epochs", "learning_rate", "grad_clip"):
-            below = 1e9 if name in ("time", "epochs") else math.inf
-            found[name] = require_number(label, value, least=0, open_below=True, below=below)
-        elif name in ("weight_decay", "save_every"):
-            found[name] = require_number(label, value, least=0)
-        elif name in ("dropout", "weight_dropout", "averaging"):
-            found[name] = require_number(label, value, least=0, below=1)
-        elif name == "val_fraction":
-            found[name] = require_number(label, value, least=0, below=0.9)
-        elif name == "init_from" and not (isinstance(value, str) and value):
-            raise OptionError(f"init from is {value!r}; name a model file or a run directory")
-        elif name == "residual" and not isinstance(value, bool):
-            raise OptionError(f"residual is {value!r}; it must be true or false")
-        elif name in ("device", "precision"):
-            allowed = DEVICES if name == "device" else PRECISIONS
-            if value not in allowed:
-                raise OptionError(f"{name} is {value!r}; choose one of {', '.join(allowed)}")
-    return found
+from charlstm.options import check_record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +41,7 @@ class Settings:
     random_seed: int | None = None
 
     def __post_init__(self) -> None:
-        set_checked(self, checked(asdict(self)))
+        check_record(self)
         budgets = [name for name in ("time", "epochs", "steps") if getattr(self, name) is not None]
         if len(budgets) > 1:
             raise OptionError(f"{' and '.join(budgets)} are both given; a run has one budget")
@@ -121,7 +71,7 @@ class TrainConfig:
     random_seed: int
 
     def __post_init__(self) -> None:
-        set_checked(self, checked({f.name: getattr(self, f.name) for f in fields(self)}))
+        check_record(self)
 
     def options(self) -> dict[str, Any]:
         """The choices under the names of the command line's options; no option, no name."""

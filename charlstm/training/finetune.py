@@ -6,7 +6,7 @@ import numpy as np
 
 from charlstm.errors import OptionError
 from charlstm.model.lstm import Array
-from charlstm.model.model_file import Model
+from charlstm.model.model_file import ModelFile
 from charlstm.text.vocabulary import Vocabulary
 from charlstm.training.config import Settings
 
@@ -21,7 +21,7 @@ class Transfer:
     dropped: int
 
 
-def with_sizes_of(model: Model, settings: Settings) -> Settings:
+def with_sizes_of(model: ModelFile, settings: Settings) -> Settings:
     """The settings with the sizes of the model to begin from; OptionError where they differ."""
     sizes = {
         name: getattr(model.config, name)
@@ -38,7 +38,7 @@ def with_sizes_of(model: Model, settings: Settings) -> Settings:
 
 
 def transferred(
-    model: Model, vocabulary: Vocabulary, drawn: dict[str, Array]
+    model: ModelFile, vocabulary: Vocabulary, drawn: dict[str, Array]
 ) -> tuple[dict[str, Array], Transfer]:
     """The model's weights for ``vocabulary``, and the count of what that took.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from charlstm.errors import TrainingError
 from charlstm.files import MODEL_FILE
-from charlstm.model.model_file import Model
+from charlstm.model.model_file import ModelFile
 from charlstm.text.dataset import Dataset
 from charlstm.training.device import environment
 from charlstm.training.events import Evaluation, Event, Finished, Mended, Saving, Started, Step
@@ -153,7 +153,6 @@ class Run:
             "text": asdict(self.dataset.text),
             "places": absolute(self.places),
             "places_given": self.places,
-            "glob": self.dataset.glob,
             "environment": self.environment,
         }
 
@@ -276,7 +275,7 @@ class Run:
             summary["lengthened_at"] = ", ".join(map(str, self.books.lengthened_at))
         for name in asdict(config.model):
             options.pop(name, None)
-        model = Model(
+        model = ModelFile(
             config=config.model,
             weights=self.learner.optimizer.weights(),
             vocabulary=self.dataset.vocabulary,

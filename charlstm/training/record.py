@@ -17,7 +17,7 @@ TABLE = "[train]"
 
 def all_options(config: TrainConfig, dataset: Dataset) -> dict[str, Any]:
     """Every resolved option of ``charlstm train``, under its name with underscores."""
-    return {"glob": dataset.glob, **config.options(), **asdict(dataset.text)}
+    return {**config.options(), **asdict(dataset.text)}
 
 
 def write_config(path: Path, config: TrainConfig, dataset: Dataset, places: Sequence[str]) -> None:

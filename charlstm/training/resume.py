@@ -133,7 +133,7 @@ def _same_text(
     try:
         if not places:
             check_recorded(state["places"])
-        dataset = load_dataset(places or state["places"], text, state["glob"])
+        dataset = load_dataset(places or state["places"], text)
     except CorpusError as error:
         raise CorpusError(
             f"{error}; or say where the text is now: charlstm train CORPUS --resume {directory}"

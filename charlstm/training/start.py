@@ -12,7 +12,7 @@ from pathlib import Path
 
 from charlstm.errors import OptionError
 from charlstm.model.locate import CONFIG_FILE, find_model
-from charlstm.model.model_file import Model, load_model
+from charlstm.model.model_file import ModelFile, load_model
 from charlstm.text.dataset import Dataset
 from charlstm.training.config import Settings
 from charlstm.training.device import choose_device, choose_precision, choose_threads
@@ -70,7 +70,7 @@ def train(
 def _begun(
     dataset: Dataset,
     settings: Settings,
-    initial: Model | None,
+    initial: ModelFile | None,
     device: str,
     group: Group,
     places: Sequence[str],

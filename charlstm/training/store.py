@@ -10,7 +10,7 @@ from typing import Any
 from charlstm.errors import ModelFileError
 from charlstm.files import MODEL_FILE, STATE_FILE
 from charlstm.model.locate import METRICS_FILE
-from charlstm.model.model_file import Model, load_model, save_model
+from charlstm.model.model_file import ModelFile, load_model, save_model
 from charlstm.text.dataset import Dataset
 from charlstm.training.checkpoint import save_state
 from charlstm.training.config import TrainConfig
@@ -38,10 +38,10 @@ class Store:
         self._saved_at = time.monotonic()  # the last state, or the last attempt,
         self._seconds = 0.0  # and how long that took
         self._interval = FIRST_SAVE_SECONDS
-        self._model: Model | None = None
+        self._model: ModelFile | None = None
         self._lines: list[str] = []
 
-    def keep(self, model: Model) -> None:
+    def keep(self, model: ModelFile) -> None:
         """Let this be the run's model, with the next ``write``."""
         self._model = model
 
