@@ -13,17 +13,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from charlstm.analysis.score import Score
     from charlstm.errors import CharLSTMError
-    from charlstm.generation.text_stream import Generation
+    from charlstm.generation.text_stream import Sample, TextStream
     from charlstm.language_model import LanguageModel, load
+    from charlstm.model.locate import list_models
 
-__all__ = ["CharLSTMError", "Generation", "LanguageModel", "Score", "__version__", "load"]
+__all__ = [
+    "CharLSTMError",
+    "LanguageModel",
+    "Sample",
+    "Score",
+    "TextStream",
+    "__version__",
+    "list_models",
+    "load",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
     "CharLSTMError": "charlstm.errors",
-    "Generation": "charlstm.generation.text_stream",
-    "Score": "charlstm.analysis.score",
     "LanguageModel": "charlstm.language_model",
+    "Sample": "charlstm.generation.text_stream",
+    "Score": "charlstm.analysis.score",
+    "TextStream": "charlstm.generation.text_stream",
+    "list_models": "charlstm.model.locate",
     "load": "charlstm.language_model",
 }
 

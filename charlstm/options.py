@@ -41,6 +41,7 @@ class Option:
     default: Any = None
     metavar: str = "N"  # what stands for the value in the help
     short: str = ""  # one letter
+    also: str = ""  # another name on the command line
     least: float = -math.inf
     most: float = math.inf
     above: float = -math.inf
@@ -80,11 +81,12 @@ class Option:
 def check_record(record: Any) -> None:
     """Check the fields of a frozen record that have an option's name, and keep the values.
 
-    None passes where the field's type allows it. Raises OptionError.
+    None passes where the field's type allows it, and so do records. Raises OptionError.
     """
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)
-        if field.name in OPTIONS and not (value is None and type(None) in get_args(field.type)):
+        left_open = value is None and type(None) in get_args(field.type)
+        if field.name in OPTIONS and not left_open and not dataclasses.is_dataclass(value):
             object.__setattr__(record, field.name, OPTIONS[field.name].check(value))
 
 
@@ -184,8 +186,8 @@ def require_texts(name: str, value: object) -> tuple[str, ...]:
 CORPUS, SEED, LENGTH, SAMPLING = "Corpus", "Seed phrase", "Length", "Sampling"
 NEW_LINES, MANY, STATE, OUTPUT = "New lines", "Many texts", "State", "Output"
 BUDGET, NETWORK, OPTIMIZER = "Length of the run", "Network", "Optimizer"
-BEGINNING, MACHINE, FILES = "Where to begin", "Machine", "Files for other programs"
-MODEL, PASSAGES, REMOVAL = "Model and settings", "Passages", "Removal"
+BEGINNING, MACHINE, FILES = "Where to begin", "Machine", "Windows in a .npz file"
+MODEL, PASSAGES, REMOVAL = "Model", "Passages", "Removal"
 
 MOST_STEPS = 10**12  # more than any machine will ever do
 
@@ -249,7 +251,7 @@ _TABLE = (
            least=1, most=MOST_STEPS),
     # The seed phrase of a text.
     Option("seed", str, SEED, "Seed phrase, the same as PROMPT. See also --random-seed.",
-           default="", metavar="TEXT"),
+           default="", metavar="TEXT", also="prompt"),
     Option("seed_file", str, SEED, "Read the seed phrase from FILE; - is standard input.",
            metavar="FILE"),
     Option("each_line", bool, SEED, "Continue each line of the seed file or of standard input.",

@@ -1,26 +1,28 @@
-"""What a text shares with a corpus: its longest copied passages and the share of its n-grams.
+"""What a text copies from a corpus: its longest passages, and the share of its n-grams.
 
-Texts go in, lengths and places come out, exactly; what is too much is for the reader to say. All
-comes from suffix arrays, which pydivsufsort (MIT, wheels for Linux, macOS and Windows) sorts in
-C: a megabyte beside a megabyte in 0.1 s, where prefix doubling in numpy takes 1 to 6 s.
+The results are exact; how much copying is too much is for the reader to say. They come from
+suffix arrays, which pydivsufsort (MIT, wheels for Linux, macOS and Windows) sorts in C: a megabyte
+beside a megabyte takes 0.1 s, where prefix doubling in numpy takes 1 to 6 s.
 """
 
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pydivsufsort import divsufsort, kasai
 
 from charlstm.errors import CorpusError
-from charlstm.options import require_integer
-from charlstm.text.corpus import Corpus, code_points
+from charlstm.options import OPTIONS
+from charlstm.text.corpus import Corpus, TextOptions, code_points, open_corpus
 
 NGRAMS = (8, 16, 32, 64)
+COMPARED = 1000  # characters before a text that may belong to its first line
 
 
 @dataclass(frozen=True)
-class Place:
+class Position:
     """Where a passage begins: its file, the characters before it there, line and column from 1."""
 
     file: str
@@ -31,40 +33,40 @@ class Place:
 
 @dataclass(frozen=True)
 class WholeText:
-    """A normalised text in memory and where in it each of its files begins, in rising order."""
+    """A normalised text in memory; ``starts`` says where each of its files begins in it."""
 
     name: str
     text: str
     starts: tuple[int, ...]
     files: tuple[str, ...]
 
-    def place(self, offset: int) -> Place:
+    def position(self, offset: int) -> Position:
         r"""The file, line and column of the character at ``offset``.
 
-        >>> WholeText("two", "one\ntwo\nthree", (0, 4), ("1.txt", "23.txt")).place(10)
-        Place(file='23.txt', offset=6, line=2, column=3)
+        >>> WholeText("two", "one\ntwo\nthree", (0, 4), ("1.txt", "23.txt")).position(10)
+        Position(file='23.txt', offset=6, line=2, column=3)
         """
         number = int(np.searchsorted(self.starts, offset, side="right")) - 1
         start = self.starts[number]
         line = self.text.count("\n", start, offset) + 1
         column = offset - max(self.text.rfind("\n", start, offset) + 1, start) + 1
-        return Place(self.files[number], offset - start, line, column)
+        return Position(self.files[number], offset - start, line, column)
 
 
 @dataclass(frozen=True)
 class Passage:
-    """A stretch of a text that stands in the corpus too, and where each has it first."""
+    """A part of a text that the corpus holds too, and where each of them first has it."""
 
     passage: str
-    in_text: Place
-    in_corpus: Place
+    in_text: Position
+    in_corpus: Position
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What ``compare`` finds: ``longest`` in characters, ``shares`` by n, longest passages first.
+    """What ``compare`` finds: ``longest`` in characters, ``shares`` of n-grams by n, passages.
 
-    The share of n-grams is None for a text of fewer than n characters.
+    The longest passages come first. A share is None for a text of fewer than n characters.
     """
 
     longest: int
@@ -95,27 +97,27 @@ def read_whole(corpus: Corpus, notes: list[str] | None = None) -> WholeText:
 def compare(
     corpus: WholeText, text: WholeText, *, top: int = 10, min_length: int = 8
 ) -> Comparison:
-    """Everything that ``charlstm novelty`` reports: see the functions that it calls.
+    """The longest common passage, the shares of n-grams, and the ``top`` longest passages.
 
     Takes about 50 bytes of memory a character of both, whatever the characters.
     Raises OptionError for a ``top`` below 0 and a ``min_length`` below 1.
     """
-    require_integer("top", top, least=0)
-    require_integer("min_length", min_length, least=1)
+    OPTIONS["top"].check(top)
+    OPTIONS["min_length"].check(min_length)
     lengths = matching_statistics(corpus.text, text.text)
     found = longest_passages(text.text, lengths, top=top, min_length=min_length)
     return Comparison(
         longest=int(lengths.max(initial=0)),
         shares={n: ngram_share(lengths, n) for n in NGRAMS},
         passages=tuple(
-            Passage(passage, text.place(start), corpus.place(corpus.text.find(passage)))
+            Passage(passage, text.position(start), corpus.position(corpus.text.find(passage)))
             for start, passage in found
         ),
     )
 
 
 def matching_statistics(corpus: str, text: str) -> np.ndarray:
-    """How many characters from each place of ``text`` on stand in ``corpus`` in one piece.
+    """How many characters, from each position of ``text`` on, ``corpus`` holds in one piece.
 
     Shape (len(text),), int64: the matching statistics of Chang and Lawler (1994, "Sublinear
     approximate string matching and biological applications").
@@ -128,7 +130,7 @@ def matching_statistics(corpus: str, text: str) -> np.ndarray:
     it: as much as the least common prefix (Kasai et al. 2001) on the way there.
     """
     points = np.concatenate([_terminated(corpus), code_points(text) + 1])
-    suffixes = divsufsort(points)  # (N,) places, N = len(corpus) + 1 + len(text)
+    suffixes = divsufsort(points)  # (N,) positions, N = len(corpus) + 1 + len(text)
     common = kasai(points, suffixes)  # (N,) of each suffix with the next; the last has 0
     in_corpus = suffixes <= len(corpus)
     before = _shared_with_the_last(np.concatenate([[0], common[:-1]]), in_corpus)
@@ -166,7 +168,7 @@ def maximal_passages(lengths: np.ndarray) -> np.ndarray:
 def longest_passages(
     text: str, lengths: np.ndarray, *, top: int, min_length: int = 1
 ) -> list[tuple[int, str]]:
-    """The ``top`` longest maximal passages with their places, the longest first, then by place.
+    """The ``top`` longest maximal passages with their positions: longest first, then by position.
 
     One that recurs is listed once. One whose middle lies in a passage before it in that order
     is left out, for more than half of it would be shown twice.
@@ -200,7 +202,7 @@ class SuffixIndex:
 
     def __init__(self, corpus: str) -> None:
         self.corpus = corpus
-        suffixes = divsufsort(_terminated(corpus))  # (len(corpus) + 1,) places
+        suffixes = divsufsort(_terminated(corpus))  # (len(corpus) + 1,) positions
         # A memoryview gives Python's own integers, but only of arrays that say "native order".
         native = suffixes.astype(suffixes.dtype.newbyteorder("="))
         self._suffixes: Sequence[int] = memoryview(native)
@@ -210,6 +212,62 @@ class SuffixIndex:
         size = len(passage)
         rank = bisect_left(self._suffixes, passage, key=lambda i: self.corpus[i : i + size])
         return rank < len(self._suffixes) and self.corpus.startswith(passage, self._suffixes[rank])
+
+
+class NewLines:
+    r"""Refuses lines that are copied, as ``text_stream.LineFilter`` describes it.
+
+    With ``novel``, a line must not hold so many characters of the corpus in one piece; with
+    ``new_lines``, it must be no line of the corpus; with ``unique``, it must not have come before.
+    Empty lines always pass. It belongs to one call, since it remembers the lines that it let pass.
+
+    >>> refuses = NewLines("Macbeth\nBanquo\n", novel=5, new_lines=True, unique=True)
+    >>> [refuses(text) for text in ("Macbe", "Banquo\n", "Fleance\n", "Fleance\nFleance\n")]
+    ['copied 5 characters of the corpus', 'is in the corpus', None, 'came before']
+    """
+
+    def __init__(
+        self,
+        corpus: str = "",
+        *,
+        novel: int | None = None,
+        new_lines: bool = False,
+        unique: bool = False,
+    ) -> None:
+        """Raises OptionError for a ``novel`` out of range."""
+        self._novel = 0 if novel is None else OPTIONS["novel"].check(novel)
+        self._index = SuffixIndex(corpus) if self._novel else ()
+        self._lines = frozenset(corpus.split("\n")) if new_lines else frozenset()
+        self._unique, self._before = unique, set[str]()
+        self.length = max(self._novel, COMPARED if new_lines or unique else 0)
+
+    def __call__(self, text: str) -> str | None:
+        """Why the last line of ``text`` is refused; None where it is not."""
+        if len(text) >= self._novel > 0 and text[-self._novel :] in self._index:
+            return f"copied {self._novel} characters of the corpus"
+        line = text[:-1].rpartition("\n")[2] if text.endswith("\n") else ""
+        if line and line in self._lines:
+            return "is in the corpus"
+        if line and line in self._before:
+            return "came before"
+        if line and self._unique:
+            self._before.add(line)
+        return None
+
+
+def new_lines_filter(
+    sources: Sequence[str],
+    options: TextOptions,
+    *,
+    notes: list[str] | None = None,
+    **how: Any,
+) -> NewLines:
+    """A ``NewLines`` for a corpus, read with ``options``; ``how`` is what NewLines takes.
+
+    What was normalised in the text goes to ``notes``. Raises OptionError and CorpusError.
+    """
+    corpus = read_whole(open_corpus(sources, options), notes).text if sources else ""
+    return NewLines(corpus, **how)
 
 
 def _terminated(text: str) -> np.ndarray:

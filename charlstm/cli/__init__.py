@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 
 import charlstm
 from charlstm.cli import console, dataset, generate, inspect, models, novelty, reading, train, vocab
+from charlstm.cli.options import GroupedCommand
 from charlstm.cli.settings_file import add_config_option
 from charlstm.cli.stop import Stop, end_by
 from charlstm.cli.variables import name_misspelt_variables
@@ -39,13 +40,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"auto_envvar_prefix": "CHARLSTM", "help_option_names": ["-h", "--help"]},
 )
-app.command("train")(train.train)
+app.command("train", cls=GroupedCommand)(train.train)
 app.command("generate", cls=reading.OnePhrase)(generate.generate)
-app.command("vocab")(vocab.vocab)
-app.command("dataset")(dataset.dataset)
-app.command("inspect")(inspect.inspect)
-app.command("models")(models.models)
-app.command("novelty")(novelty.novelty)
+app.command("vocab", cls=GroupedCommand)(vocab.vocab)
+app.command("dataset", cls=GroupedCommand)(dataset.dataset)
+app.command("inspect", cls=GroupedCommand)(inspect.inspect)
+app.command("models", cls=GroupedCommand)(models.models)
+app.command("novelty", cls=GroupedCommand)(novelty.novelty)
 
 
 def _version(asked: bool) -> None:

@@ -1,40 +1,30 @@
 """``charlstm dataset``: a corpus as ids, for ``train`` or for other tools."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from charlstm.cli import console, options
+from charlstm.cli import console
+from charlstm.cli.options import Corpus, with_options
 from charlstm.errors import OptionError
-from charlstm.options import TEXT_FILES
+from charlstm.options import FILES, OUTPUT, fields_of
 
 
+@with_options("glob", "encoding", "lowercase", "min_count", FILES, "quiet")
 def dataset(
-    corpus: options.Corpus,
+    corpus: Corpus,
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="OUT", help="A new directory, or a file.npz."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="New directory, or new file that ends in .npz.",
+            rich_help_panel=OUTPUT,
+        ),
     ],
-    window: Annotated[
-        int | None, typer.Option("--window", metavar="N", help=".npz: time steps of a sample [50].")
-    ] = None,
-    stride: Annotated[
-        int | None,
-        typer.Option("--stride", metavar="N", help=".npz: from one sample to the next [1]."),
-    ] = None,
-    one_hot: Annotated[
-        bool, typer.Option("--one-hot", help=".npz: X as one-hot booleans.")
-    ] = False,
-    normalize: Annotated[
-        bool,
-        typer.Option("--normalize", help=".npz: X as ids / vocabulary size, from 0 to below 1."),
-    ] = False,
-    glob: options.Glob = TEXT_FILES,
-    encoding: options.Encoding = "utf-8",
-    lowercase: options.Lowercase = False,
-    min_count: options.MinCount = 1,
-    quiet: options.Quiet = False,
+    **values: Any,
 ) -> None:
     """Encode a corpus, once, for many trainings or for other tools.
 
@@ -49,21 +39,22 @@ def dataset(
 
     if str(output) == "-":
         raise OptionError("a dataset does not go to standard output; name a directory or file.npz")
-    text = TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
+    window, stride, quiet = values["window"], values["stride"], values["quiet"]
+    flags = {"one_hot": values["one_hot"], "normalize": values["normalize"]}
+    text = TextOptions(**fields_of(TextOptions, values))
     console.say_if_typed(corpus, quiet=quiet)
-    source = open_corpus(corpus, text, glob)
+    source = open_corpus(corpus, text)
     if output.suffix == ".npz":
         shape, made = write_npz(
             source,
             output,
             window=50 if window is None else window,
             stride=1 if stride is None else stride,
-            one_hot=one_hot,
-            normalize=normalize,
+            **flags,
         )
         summary = f"X {' x '.join(f'{size:,}' for size in shape)}"
     else:
-        if window is not None or stride is not None or one_hot or normalize:
+        if window is not None or stride is not None or any(flags.values()):
             raise OptionError(
                 f"--window, --stride, --one-hot and --normalize shape a .npz file, and {output} "
                 f"is to be a directory of ids; name OUT something.npz, or leave them out"

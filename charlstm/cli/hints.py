@@ -4,8 +4,30 @@ from charlstm.errors import CharLSTMError, OptionError
 from charlstm.options import OPTIONS
 
 HINTS = {
+    # Texts.
+    "encoding": "name its encoding with --encoding, for example latin-1 or cp1252",
+    "utf-16": "if it is UTF-16, say --encoding {encoding}",
+    "byte order": "name another --encoding: utf-16-le or utf-16-be where the byte order is not "
+    "marked",
+    "corpus encoding": "--corpus is read as the model's own corpus was: convert it, for example "
+    "with iconv -t {encoding}",
+    "seed encoding": "a seed phrase is UTF-8: convert it, for example with iconv -t UTF-8",
+    "no files": "name the files, or another --glob (a dataset is for train, and stands alone)",
+    "min count": "lower --min-count",
+    "window": "lower --window",
+    "output exists": "remove it, or give another -o",
+    "dataset": "make it again with charlstm dataset",
+    "dataset as made": "leave out --encoding, --lowercase, --min-count and --glob, or name the "
+    "text itself",
+    # Models and generated texts.
+    "no model": "make one with charlstm train CORPUS, or name one with -m",
     "unknown character": "leave out what it does not know with --unknown skip, or take the closest "
     "that it knows with --unknown nearest",
+    "end": "give a --length, or a --stop or --lines that can come",
+    "lines refused": "ask for fewer lines, allow more (--novel, --new-lines, --unique), or raise "
+    "--temperature",
+    "no state": "make one with --save-state, or check the name",
+    "state of another model": "name that model with --model",
 }
 
 

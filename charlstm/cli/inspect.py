@@ -5,8 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from charlstm.cli import console, options
+from charlstm.cli.options import with_options
 from charlstm.cli.wording import NOTHING, duration, model_taken, nats, number
 from charlstm.errors import OptionError
+from charlstm.options import MODEL
 
 VOCABULARY = 200  # characters shown of a vocabulary that may have thousands,
 LONGEST = 4000  # and of any other text: to lay out a megabyte in a table takes a second
@@ -18,19 +20,16 @@ SUMMED_UP = {
 }
 
 
+@with_options(MODEL, "json", "quiet")
 def inspect(
     ctx: typer.Context,
     named: Annotated[
         str | None,
         typer.Argument(
-            metavar="MODEL",
-            show_default=False,
-            help="A model file or a run directory, the same as -m.",
+            metavar="MODEL", show_default=False, help="Model file or run directory, the same as -m."
         ),
     ] = None,
-    model: options.Model = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    **values: Any,
 ) -> None:
     """Show what a model is and how it was made.
 
@@ -40,22 +39,21 @@ def inspect(
 
     charlstm inspect --json | jq .training.val_loss
     """
-    from charlstm.model.locate import find_model
-    from charlstm.model.model_file import load_model
+    from charlstm.language_model import load
 
+    model, quiet = values["model"], values["quiet"]
     if named is not None:
         if options.source(ctx, "model") == options.Source.COMMANDLINE:
             raise OptionError(f"two models are named, {named} and -m {model}; leave one out")
         model = named
-    path = find_model(model)
-    loaded = load_model(path)
+    loaded = load(model)
     if model is None:
-        console.say(model_taken(path, loaded), quiet=quiet)
-    card = {**loaded.describe(), "parameters": loaded.config.parameters}
-    if json:
+        console.say(model_taken(loaded), quiet=quiet)
+    card = loaded.card
+    if values["json"]:
         console.write_json(card)
         return
-    console.write_rows(("property", "value"), [("file", str(path)), *_lines(card)])
+    console.write_rows(("property", "value"), [("file", str(loaded.path)), *_lines(card)])
 
 
 def _lines(card: dict[str, Any]) -> list[tuple[str, str]]:

@@ -3,12 +3,14 @@
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from charlstm.cli import console, options, wording
+from charlstm.cli import console, wording
+from charlstm.cli.options import with_options
 from charlstm.errors import CharLSTMError, OptionError
+from charlstm.options import REMOVAL
 
 if TYPE_CHECKING:
     from charlstm.model.locate import ListedModel
@@ -18,14 +20,11 @@ PRUNED = ("file", "size")
 HEADER = ("model", "corpus", "sizes", "loss", "age", "size")
 
 
-def models(
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
-    prune: Annotated[
-        bool, typer.Option("--prune", help="Remove the states of finished runs, and no model.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove it without asking.")] = False,
-    quiet: options.Quiet = False,
-) -> None:
+@with_options(
+    *("json", REMOVAL, "quiet"),
+    json={"help": "Print one JSON object for each model, on one line."},
+)
+def models(**values: Any) -> None:
     """List the models that -m can name, the newest last.
 
     Those of the runs here, with corpus, layers x units, validation loss (nats per character), age
@@ -33,14 +32,15 @@ def models(
 
     charlstm models --json | jq -r .model
     """
-    if json and prune:
+    json, quiet = values["json"], values["quiet"]
+    if json and values["prune"]:
         raise OptionError("--json and --prune do not go together; leave one out")
-    if yes and not prune:
+    if values["yes"] and not values["prune"]:
         raise OptionError("--yes needs --prune; see charlstm models --help")
-    if prune:
-        _prune(yes=yes, quiet=quiet)
+    if values["prune"]:
+        _prune(yes=values["yes"], quiet=quiet)
         return
-    from charlstm.model.locate import RUNS, list_models
+    from charlstm import list_models
 
     found = []
     for model in list_models():
@@ -50,7 +50,7 @@ def models(
             console.write_json(_described(model))
         found.append(model)
     if not found:
-        console.say(f"no model under {RUNS}/; make one with charlstm train CORPUS", quiet=quiet)
+        console.say("no model under runs/; make one with charlstm train CORPUS", quiet=quiet)
     terminal = console.is_terminal(sys.stdout)
     if not json and (found or not terminal):
         console.write_rows(HEADER, [_row(model, in_words=terminal) for model in found])

@@ -4,13 +4,14 @@ import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from charlstm.cli import console, options
+from charlstm.cli import console
+from charlstm.cli.options import with_options
 from charlstm.errors import OptionError
-from charlstm.options import TEXT_FILES
+from charlstm.options import PASSAGES, fields_of
 
 Row = tuple[str, str, str, str]
 HEADER: Row = ("length", "text", "corpus", "passage")
@@ -18,33 +19,27 @@ GAP, MARGINS = 3, 2  # columns between the cells of a table on a terminal, and a
 LEAST_WIDTH = 24  # of a passage on a terminal, however long the names beside it are
 
 
+@with_options(
+    *(PASSAGES, "glob", "encoding", "lowercase", "json", "quiet"),
+    encoding={"help": "Encoding of the corpus and the text."},
+    lowercase={"help": "Turn the corpus and the text to lower case."},
+)
 def novelty(
     corpus: Annotated[
         str,
-        typer.Argument(
-            metavar="CORPUS",
-            help="A file, a directory (the *.txt below it; see --glob), or - for standard input.",
-        ),
+        typer.Argument(metavar="CORPUS", help="A file, a directory, or - for standard input."),
     ],
     text: Annotated[
-        str, typer.Argument(metavar="TEXT", help="The file to judge, or - for standard input.")
+        str,
+        typer.Argument(
+            metavar="TEXT", help="File to compare with the corpus, or - for standard input."
+        ),
     ] = "-",
-    top: Annotated[
-        int, typer.Option("--top", metavar="N", help="How many of the longest passages to list.")
-    ] = 10,
-    min_length: Annotated[
-        int,
-        typer.Option("--min-length", metavar="N", help="List none of fewer than N characters."),
-    ] = 8,
-    glob: options.Glob = TEXT_FILES,
-    encoding: options.Encoding = "utf-8",
-    lowercase: options.Lowercase = False,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    **values: Any,
 ) -> None:
     """Show what a text copies from a corpus.
 
-    How much of it, by its n-grams, and the longest passages with their places in both: tables on
+    How much of it, by its n-grams, and the longest passages with their positions in both: tables on
     a terminal, tab-separated lines in a pipe.
 
     charlstm generate -n 5000 | charlstm novelty play.txt
@@ -59,19 +54,20 @@ def novelty(
         )
     if text not in ("", "-") and Path(text).is_dir():
         raise OptionError(f"{text}: a directory; TEXT is one file, or - for standard input")
-    reading = TextOptions(encoding=encoding, lowercase=lowercase)
+    options = TextOptions(**fields_of(TextOptions, values))
+    quiet = values["quiet"]
     notes: list[str] = []
     console.say_if_typed((corpus, text), quiet=quiet)
-    source = read_whole(open_corpus([corpus], reading, glob), notes)
-    judged = read_whole(open_corpus([text], reading), notes)
+    source = read_whole(open_corpus([corpus], options), notes)
+    given = read_whole(open_corpus([text], options), notes)
     for note in notes:
         console.say(note, quiet=quiet)
-    found = compare(source, judged, top=top, min_length=min_length)
-    if json:
+    found = compare(source, given, top=values["top"], min_length=values["min_length"])
+    if values["json"]:
         console.write_json(
             {
-                "text": judged.files[0],
-                "characters": len(judged.text),
+                "text": given.files[0],
+                "characters": len(given.text),
                 "corpus": source.name,
                 "corpus_characters": len(source.text),
                 "longest": found.longest,
@@ -83,8 +79,8 @@ def novelty(
     console.write_rows(
         ("property", "value"),
         [
-            ("text", judged.files[0]),
-            ("characters", str(len(judged.text))),
+            ("text", given.files[0]),
+            ("characters", str(len(given.text))),
             ("corpus", source.name),
             ("corpus characters", str(len(source.text))),
             ("longest passage", str(found.longest)),

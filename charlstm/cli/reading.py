@@ -7,21 +7,20 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import typer
-from typer.core import TyperCommand
 
 from charlstm.cli import console, options
 from charlstm.errors import CorpusError, EncodingError, OptionError, UnknownCharacterError, listed
 
 if TYPE_CHECKING:
-    from charlstm.model.model_file import ModelFile
-    from charlstm.text.seeds import Unknown
+    from charlstm import LanguageModel
+    from charlstm.text.vocabulary import Unknown
 
 TEXTS = {"phrase": "PROMPT", "seed": "--seed"}  # parameters that hold a phrase, and their names
 NAMES = {**TEXTS, "seed_file": "--seed-file"}
 
 
 class Phrase(NamedTuple):
-    """What a text goes on from: ``text``, which ``name`` gives, or else what ``file`` holds.
+    """What a text continues: ``text``, which ``name`` gives, or else what ``file`` holds.
 
     Each line of the file is a phrase of its own where ``each_line``.
     """
@@ -32,7 +31,7 @@ class Phrase(NamedTuple):
     each_line: bool = False
 
 
-class OnePhrase(TyperCommand):
+class OnePhrase(options.GroupedCommand):
     """A command that refuses ``--seed`` beside ``--prompt``, two names of one option.
 
     Of an option that is given twice only the last value would be seen.
@@ -88,9 +87,7 @@ def phrase_in(place: str) -> str:
     try:
         return "".join(open_corpus([place], TextOptions()).chunks())
     except EncodingError as error:
-        raise CorpusError(
-            f"{error.fault}; a seed phrase is UTF-8: convert it, with iconv -t UTF-8 for one"
-        ) from error
+        raise CorpusError(error.message, "seed encoding") from error
 
 
 def lines_in(place: str) -> Iterator[tuple[int, str]]:
@@ -111,7 +108,7 @@ def lines_in(place: str) -> Iterator[tuple[int, str]]:
 
 
 def phrases(
-    model: "ModelFile",
+    model: "LanguageModel",
     lines: Iterable[tuple[int, str]],
     unknown: "Unknown",
     unread: list[int],
@@ -119,14 +116,13 @@ def phrases(
     quiet: bool,
 ) -> Iterator[str | None]:
     """Lines as the model reads them; None, and a number in ``unread``, for one that it cannot."""
-    from charlstm.text.seeds import read_seed
-
     for number, line in lines:
-        left_out: list[str] = []
         try:
-            phrase = read_seed(model, line, unknown, left_out)
+            phrase, left_out = model.known(line, unknown=unknown)
         except UnknownCharacterError as error:
-            console.error(f"line {number}: {error}")
+            from charlstm.cli.hints import explained
+
+            console.error(f"line {number}: {explained(error)}")
             unread.append(number)
             yield None
         else:
@@ -135,9 +131,9 @@ def phrases(
             yield phrase
 
 
-def note(left_out: list[str]) -> str:
+def note(left_out: str) -> str:
     """What is said of characters that have nothing near them among those that the model knows."""
-    return f"the model knows nothing near {listed(''.join(left_out))}; left out of the seed phrase"
+    return f"the model knows nothing near {listed(left_out)}; left out of the seed phrase"
 
 
 def _lines(file: IO[bytes], label: str) -> Iterator[tuple[int, str]]:
@@ -153,7 +149,7 @@ def _lines(file: IO[bytes], label: str) -> Iterator[tuple[int, str]]:
     except UnicodeDecodeError as error:
         raise CorpusError(
             f"{label}: line {number}: byte 0x{error.object[error.start]:02x} is not UTF-8; "
-            f"convert it, with iconv -t UTF-8 for one"
+            f"convert it, for example with iconv -t UTF-8"
         ) from error
     except OSError as error:
         raise CorpusError(f"{label}: cannot be read: {error.strerror}") from error

@@ -17,17 +17,8 @@ from typer.core import TyperOption
 
 from charlstm.cli.options import SETTINGS, Source, source
 from charlstm.errors import OptionError
-from charlstm.options import is_finite, shown
+from charlstm.options import OPTIONS, Seconds, require_text, shown
 
-# What TOML may hold for an option of a type, and how that is called.
-ACCEPTED: dict[str, tuple[tuple[type, ...], str]] = {
-    "int": ((int,), "a whole number"),
-    "float": ((int, float), "a number"),
-    "boolean": ((bool,), "true or false"),
-}
-TEXT: tuple[tuple[type, ...], str] = ((str,), "a text in quotes")
-DURATION: tuple[tuple[type, ...], str] = ((str, int, float), "seconds, or a text such as '1h30m'")
-DURATIONS = ("time", "save_every")
 NO_SETTINGS = ("config", "help", "resume")
 MOST_BYTES = 1 << 20
 # tomllib takes time and memory by the square of a dotted key's length, and no option has a dot.
@@ -147,8 +138,9 @@ def _settings(label: str, table: dict[str, Any], command: Any) -> dict[str, Any]
             advice = nearest(key, parameters, "did you mean {}?", "remove it")
             raise OptionError(f"{label} {key} is no setting of {command.name}; {advice}")
         _check(f"{label} {key}", value, parameters[key])
+    # What is a text on the command line is one here.
     return {
-        key: f"{value:f}" if key in DURATIONS and not isinstance(value, str) else value
+        key: f"{value:f}" if isinstance(value, float) and OPTIONS[key].kind is Seconds else value
         for key, value in table.items()
     }
 
@@ -165,25 +157,20 @@ def nearest(name: str, names: Mapping[str, Any], suggestion: str, otherwise: str
 
 def _check(label: str, value: Any, parameter: Any) -> None:
     """Raise OptionError unless the option takes such a value."""
-    if parameter.nargs == -1 or getattr(parameter, "multiple", False):
-        if isinstance(value, list) and value and all(map(_is_text, value)):
-            return
-        raise OptionError(f"{label} is {shown(value)}; it must be a list of texts")
-    choices = [getattr(c, "value", c) for c in getattr(parameter.type, "choices", ())]
-    if choices and value not in choices:
-        raise OptionError(f"{label} is {shown(value)}; it must be one of {', '.join(choices)}")
-    types, words = ACCEPTED.get(parameter.type.name, TEXT)
-    if parameter.name in DURATIONS:
-        types, words = DURATION
-    unlike = (
-        (isinstance(value, bool) and bool not in types)
-        or (isinstance(value, int | float) and float in types and not is_finite(value))
-        or (isinstance(value, str) and not _is_text(value))
-    )
-    if unlike or not isinstance(value, types):
+    several = parameter.nargs == -1 or getattr(parameter, "multiple", False)
+    texts = value if isinstance(value, list) else [value]
+    if not all(map(_is_text, texts)) or several != isinstance(value, list) or texts == []:
+        words = "a list of texts" if several else "one value, and a text without NUL characters"
         raise OptionError(f"{label} is {shown(value)}; it must be {words}")
+    try:
+        if parameter.name in OPTIONS:
+            OPTIONS[parameter.name].check(value)
+        elif not several:
+            require_text(parameter.name, value)
+    except OptionError as error:
+        raise OptionError(f"{label} {error.fault}") from error
 
 
 def _is_text(value: Any) -> bool:
-    """Whether ``value`` is a text that the command line could hold, too: no NUL character."""
-    return isinstance(value, str) and "\0" not in value
+    """Whether ``value`` could stand on the command line, if it is a text: no NUL character."""
+    return not isinstance(value, str) or "\0" not in value

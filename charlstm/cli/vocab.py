@@ -1,18 +1,14 @@
 """``charlstm vocab``: the characters of a corpus."""
 
-from charlstm.cli import console, options
-from charlstm.options import TEXT_FILES
+from typing import Any
+
+from charlstm.cli import console
+from charlstm.cli.options import Corpus, with_options
+from charlstm.options import fields_of
 
 
-def vocab(
-    corpus: options.Corpus,
-    glob: options.Glob = TEXT_FILES,
-    encoding: options.Encoding = "utf-8",
-    lowercase: options.Lowercase = False,
-    min_count: options.MinCount = 1,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-) -> None:
+@with_options("glob", "encoding", "lowercase", "min_count", "json", "quiet")
+def vocab(corpus: Corpus, **values: Any) -> None:
     r"""Show the characters of a corpus and their counts.
 
     Each with id, Unicode name, count and share: a table on a terminal, tab-separated lines with
@@ -23,13 +19,13 @@ def vocab(
     from charlstm.text.corpus import TextOptions, open_corpus, survey
     from charlstm.text.vocabulary import describe_characters
 
-    text = TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
-    console.say_if_typed(corpus, quiet=quiet)
-    found = survey(open_corpus(corpus, text, glob))
+    text = TextOptions(**fields_of(TextOptions, values))
+    console.say_if_typed(corpus, quiet=values["quiet"])
+    found = survey(open_corpus(corpus, text))
     for note in found.notes:
-        console.say(note, quiet=quiet)
-    characters = describe_characters(found.counts, min_count)
-    if json:
+        console.say(note, quiet=values["quiet"])
+    characters = describe_characters(found.counts, text.min_count)
+    if values["json"]:
         console.write_json(
             {
                 "corpus": found.fingerprint.name,

@@ -6,13 +6,12 @@ A model's card may come from anyone: whatever is in the place of a number can be
 import math
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charlstm.options import is_finite
 
 if TYPE_CHECKING:
-    from charlstm.model.model_file import Card
+    from charlstm import LanguageModel
 
 LONGEST_NAME = 60  # characters shown of a corpus's name in a line
 DAY = 24 * 3600
@@ -69,11 +68,13 @@ def age(seconds: float) -> str:
     return f"{seconds} second{'' if seconds == 1 else 's'}"
 
 
-def model_taken(path: Path, card: "Card") -> str:
+def model_taken(model: "LanguageModel") -> str:
     """The line that says which model of a run was taken, where nobody named one."""
-    name = card.fingerprint.name
+    card, path = model.card, model.path
+    assert path is not None
+    name = card["corpus"]["name"]
     parts = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."]
-    loss = number(card.training.get("val_loss"))
+    loss = number(card["training"].get("val_loss"))
     if loss is not None:
         parts.append(f"{loss:.3f} nats")
     with suppress(OSError):  # it may have been removed since it was read

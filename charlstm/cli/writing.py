@@ -11,8 +11,7 @@ from charlstm.cli import console
 from charlstm.cli.stop import Stop
 
 if TYPE_CHECKING:
-    from charlstm.generation.samples import Sample
-    from charlstm.generation.text_stream import Generation
+    from charlstm import Sample, TextStream
 
 
 class Form(NamedTuple):
@@ -54,7 +53,7 @@ class Output:
         sys.stdout.flush()
 
 
-def stream(phrase: str, generation: "Generation", form: Form, *, stop: Stop) -> None:
+def stream(phrase: str, text_stream: "TextStream", form: Form, *, stop: Stop) -> None:
     """One text as it is made: a character at a time on a terminal, else a line at a time.
 
     After a signal it ends where it is, with all that was drawn.
@@ -63,15 +62,17 @@ def stream(phrase: str, generation: "Generation", form: Form, *, stop: Stop) -> 
     with Output(form) as output:
         if form.echo:
             output.write(phrase)
-        for text in generation:
-            output.write(text)
+        for piece in text_stream:
+            output.write(piece)
             if stop.signal:
                 break
-        output.write(generation.held)
+        output.write(text_stream.held)
         output.write(form.separator or "")
 
 
-def write_all(texts: "Iterator[tuple[str, Sample]]", form: Form, *, whole_lines: bool) -> None:
+def write_all(
+    texts: "Iterator[tuple[str, Sample]]", form: Form, *, whole_lines: bool = False
+) -> None:
     """Finished texts, each flushed when it is written; ``whole_lines``: each is one line."""
     with Output(form) as output:
         for phrase, sample in texts:

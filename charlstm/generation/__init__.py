@@ -1,4 +1,4 @@
 """From a model to new text.
 
-In reading order: ``sampling``, ``stopping``, ``text_stream``, ``batch``, ``saved_state``.
+In reading order: ``sampling``, ``stopping``, ``saved_state``, ``text_stream``, ``batch``.
 """

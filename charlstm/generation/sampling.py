@@ -23,7 +23,6 @@ Recent = Sequence[int] | npt.NDArray[np.integer]
 SMALL, LARGE = 1e-290, 1e290  # sums of exponentials between them need no care
 LEAST_PLAIN = 0.1  # a temperature below it makes exponentials that are beyond all numbers
 NO_ID = -1  # fills the place of a recent id where fewer characters were read
-LONGEST_WINDOW = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +172,19 @@ def probabilities(logits: Logits, sampling: Sampling, recent: Recent | None = No
         raise _too_large()
     shares: Weights = weights / totals
     return shares
+
+
+def surprisal(logits: Logits, ids: int | Ids) -> Weights:
+    """-log2 of the probability of ``ids``, (...), at temperature 1; logits (..., V).
+
+    >>> float(surprisal(np.log([0.25, 0.75]), 0))
+    2.0
+    """
+    scores = logits.astype(np.float64)
+    scores -= scores.max(axis=-1, keepdims=True)
+    chosen = np.take_along_axis(scores, np.asarray(ids)[..., None], axis=-1)[..., 0]
+    bits: Weights = (np.log(np.exp(scores).sum(axis=-1)) - chosen) / math.log(2)
+    return bits
 
 
 def _greedy(logits: Logits, sampling: Sampling, recent: Recent | None) -> Ids:

@@ -1,8 +1,8 @@
-"""A place in a text as a file: with it the text goes on in another process, however long it is.
+"""The state of a text as a file, from which another process goes on, however long the text is.
 
-One safetensors file, tied to its model by a fingerprint. Its header holds one metadata entry,
+One safetensors file, tied to its model by a fingerprint. Its header has one metadata entry,
 ``charlstm-state``: sorted JSON with the format version, the fingerprint and the number of
-characters read. No file is ever executed; one that is not sound is refused with a StateError.
+characters read. Nothing in the file is ever executed; a file that is not sound is refused.
 """
 
 import errno
@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import random
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,9 @@ from safetensors.numpy import save
 
 from charlstm.errors import StateError
 from charlstm.files import regular_size, write_atomically
-from charlstm.generation.sampling import LONGEST_WINDOW
-from charlstm.generation.stream import Reading
-from charlstm.generation.text_stream import Place
-from charlstm.model.lstm import State
+from charlstm.model.lstm import LSTMState
 from charlstm.model.model_file import ModelFile
-from charlstm.options import require_integer, shown
+from charlstm.options import OPTIONS, require_integer, shown
 from charlstm.untrusted import check_header, read_description, reason
 
 FORMAT = 1
@@ -32,8 +30,25 @@ METADATA_KEY = "charlstm-state"
 VERSION, WORDS = 3, 624  # of the Mersenne Twister, as random.Random.getstate has it
 
 
+@dataclass(frozen=True)
+class SavedState:
+    """All that a text can be continued from; nobody changes the arrays in it.
+
+    ``recent`` has the ids last read, as many as a repetition penalty, a stop text or a line filter
+    looks at. ``characters`` counts all characters read; the last ``generated`` of them were drawn
+    one after the other. ``random_state`` is that of the text's random number generator, as
+    ``random.Random.getstate`` gives it.
+    """
+
+    lstm: LSTMState
+    random_state: tuple[Any, ...]
+    recent: tuple[int, ...] = ()
+    characters: int = 0
+    generated: int = 0
+
+
 def fingerprint(model: ModelFile) -> str:
-    """The SHA-256 of a model's vocabulary, and its weights with their names and shapes."""
+    """The SHA-256 of a model's vocabulary, and of its weights with their names and shapes."""
     digest = hashlib.sha256(json.dumps(model.vocabulary.characters).encode())
     for name, weight in sorted(model.weights.items()):
         digest.update(f"\n{name} {weight.shape}\n".encode())
@@ -41,40 +56,39 @@ def fingerprint(model: ModelFile) -> str:
     return digest.hexdigest()
 
 
-def save_place(place: Place, path: Path, model: ModelFile) -> None:
-    """Write the place to ``path`` atomically, or where that leads to; equal places, equal bytes."""
-    version, words, gauss = place.numbers
+def save_state(state: SavedState, path: Path, model: ModelFile) -> None:
+    """Write the state to ``path`` atomically; equal states give equal bytes.
+
+    A symbolic link is followed and stays.
+    """
+    version, words, gauss = state.random_state
     assert version == VERSION
     assert gauss is None  # only gauss() would have left something
     description = {
         "format": FORMAT,
         "model": fingerprint(model),
-        "characters": place.reading.characters,
-        "generated": place.reading.generated,
+        "characters": state.characters,
+        "generated": state.generated,
     }
     tensors = {
-        "hidden": np.stack(place.reading.state.hidden),
-        "cell": np.stack(place.reading.state.cell),
-        "features": np.ascontiguousarray(place.reading.features),
-        "recent": np.array(place.reading.recent, np.uint32),
+        "hidden": np.stack(state.lstm.hidden),
+        "cell": np.stack(state.lstm.cell),
+        "features": np.ascontiguousarray(state.lstm.features),
+        "recent": np.array(state.recent, np.uint32),
         "random": np.array(words, np.uint32),  # (625,): the last is the position
     }
-    write_atomically(
-        _target(path),
-        save(tensors, metadata={METADATA_KEY: json.dumps(description, sort_keys=True)}),
-    )
+    metadata = {METADATA_KEY: json.dumps(description, sort_keys=True)}
+    write_atomically(_target(path), save(tensors, metadata=metadata))
 
 
-def load_place(path: Path, model: ModelFile) -> Place:
-    """Read what ``save_place`` wrote; StateError says what is wrong with a file that is none."""
+def load_state(path: Path, model: ModelFile) -> SavedState:
+    """Read what ``save_state`` wrote; StateError says what is wrong with any other file."""
     try:
         check_header(path, follow=True)
         with safe_open(path, framework="numpy") as file:
             return _checked(path, file, model)
     except FileNotFoundError as error:
-        raise StateError(
-            f"{path}: no such file; make one with --save-state, or check the name"
-        ) from error
+        raise StateError(f"{path}: no such file", "no state") from error
     except OSError as error:
         raise StateError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (SafetensorError, ValueError, KeyError, RecursionError) as error:
@@ -84,9 +98,9 @@ def load_place(path: Path, model: ModelFile) -> Place:
 
 
 def check_target(path: Path) -> None:
-    """Raise StateError, before a text is written, where its place could not be saved.
+    """Raise StateError, before a text is written, where its state could not be saved.
 
-    What exists there, or where a link leads to, is replaced only if it is a saved place.
+    A file that exists there, or where a link leads to, is replaced only if it is a saved state.
     """
     try:
         target = _target(path)
@@ -110,12 +124,12 @@ def check_target(path: Path) -> None:
 
 
 def _target(path: Path) -> Path:
-    """The file that ``path`` stands for: a link that the user names is followed, and stays."""
+    """The file that ``path`` stands for: a link that the user names is followed."""
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
-def _checked(path: Path, file: Any, model: ModelFile) -> Place:
-    """The place in an open safetensors file, every part checked before it is used."""
+def _checked(path: Path, file: Any, model: ModelFile) -> SavedState:
+    """The state in an open safetensors file, every part checked before it is used."""
     text = (file.metadata() or {}).get(METADATA_KEY)
     if text is None:
         raise ValueError("a safetensors file of another kind")
@@ -126,34 +140,26 @@ def _checked(path: Path, file: Any, model: ModelFile) -> Place:
             f"{FORMAT}; upgrade charlstm, or save it again"
         )
     if description["model"] != fingerprint(model):
-        raise StateError(f"{path}: the state of a text of another model; name that with --model")
-    characters, generated = description["characters"], description["generated"]
-    require_integer("characters", characters, least=0)
-    require_integer("generated", generated, least=0, most=characters)
+        raise StateError(f"{path}: the state of a text of another model", "state of another model")
+    characters = require_integer("characters", description["characters"])
+    generated = require_integer("generated", description["generated"], most=characters)
     L, H = model.config.num_layers, model.config.hidden_size
-    hidden, cell = (_tensor(file, name, "F32", (L, H)) for name in ("hidden", "cell"))
-    features = _tensor(file, "features", "F32", (H,))
-    for name, tensor in (("hidden", hidden), ("cell", cell), ("features", features)):
-        if not np.isfinite(tensor).all():
-            raise ValueError(f"{name} holds values that are not finite")
+    values = [
+        _tensor(file, name, "F32", shape)
+        for name, shape in (("hidden", (L, H)), ("cell", (L, H)), ("features", (H,)))
+    ]
+    if not all(np.isfinite(value).all() for value in values):
+        raise ValueError("it holds values that are not finite")
     recent = _tensor(file, "recent", "U32", None)
     if recent.size and recent.max() >= model.config.vocab_size:
         raise ValueError("recent holds ids beyond the vocabulary")
     words = _tensor(file, "random", "U32", (WORDS + 1,))
     if words[-1] > WORDS or not words[:-1].any():
         raise ValueError("random is no state of the generator")
-    numbers = (VERSION, tuple(words.tolist()), None)
-    random.Random().setstate(numbers)
-    return Place(
-        Reading(
-            State(tuple(hidden), tuple(cell)),
-            features,
-            tuple(recent.tolist()),
-            characters,
-            generated,
-        ),
-        numbers,
-    )
+    random_state = (VERSION, tuple(words.tolist()), None)
+    random.Random().setstate(random_state)
+    lstm = LSTMState(model.lstm).load(*values)
+    return SavedState(lstm, random_state, tuple(recent.tolist()), characters, generated)
 
 
 def _tensor(file: Any, name: str, kind: str, shape: tuple[int, ...] | None) -> Any:
@@ -162,6 +168,6 @@ def _tensor(file: Any, name: str, kind: str, shape: tuple[int, ...] | None) -> A
     its = tuple(found.get_shape())
     if found.get_dtype() != kind or (its != shape if shape else len(its) != 1):
         raise ValueError(f"{name} is {found.get_dtype()} of shape {its}")
-    if shape is None and its[0] > LONGEST_WINDOW:
+    if shape is None and its[0] > OPTIONS["repetition_window"].most:
         raise ValueError(f"{name} is too long")
     return file.get_tensor(name)

@@ -1,160 +1,110 @@
-"""Stop texts found in a stream: what may be one is held back until it is sure not to be.
+"""When a text ends: after a number of characters or lines, or before a stop text.
 
-Texts in, texts out; where they come from and go to is not known here.
+Characters come in one at a time as they are drawn; how they are drawn is not known here.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from charlstm.errors import OptionError
+from charlstm.options import check_record
+
+DEFAULT_LENGTH = 1000
+
+EndReason = Literal["length", "stop", "lines"]
 
 
-class StopFilter:
-    """Lets a text through up to the first stop text, which it keeps.
+@dataclass(frozen=True, kw_only=True)
+class StopRule:
+    """Where a text ends: after ``length`` characters or ``lines`` line ends, or before a stop text.
 
-    The text ends where the first stop text is complete; if several end there, at the start of
-    the longest. Knuth, Morris and Pratt (1977): each character is looked at once, and no more
-    is held back than the longest beginning of a stop text that the text ends with.
+    What comes first counts. A length of 0 is without end; None becomes DEFAULT_LENGTH, or as much
+    for each of ``lines``. Raises OptionError for values out of range and for an empty stop text.
 
-    >>> stops = StopFilter(["</p>"])
-    >>> [stops.feed(piece) for piece in ("a < b", " and </", "b></", "p> c")]
-    ['a < b', ' and ', '</b>', '']
-    >>> stops.found
-    '</p>'
+    >>> [StopRule(length=n, lines=3).length for n in (None, 0, 70)]
+    [3000, 0, 70]
     """
 
-    def __init__(self, stops: Sequence[str]) -> None:
-        """Raises OptionError for an empty stop text, which would end every text at once."""
-        if not all(stops):
+    length: int | None = None
+    lines: int | None = None
+    stop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_record(self)
+        if self.length is None:
+            object.__setattr__(self, "length", DEFAULT_LENGTH * (self.lines or 1))
+        if not all(self.stop):
             raise OptionError("a stop text is empty; is a variable of the shell unset?")
-        self.held = ""  # at the end of what was fed, the beginning of a stop text
-        self.found: str | None = None
-        # Longest first: of those that end at one place it is the one that counts.
-        self.texts = sorted(set(stops), key=len, reverse=True)
-        self._borders = [_borders(stop) for stop in self.texts]
-        self._matched = [0] * len(self.texts)  # characters of each that the text ends with
-
-    def precede(self, text: str) -> None:
-        """Let ``text``, which was let through before, count as the beginning of what is fed.
-
-        >>> stops = StopFilter(["</p>"])
-        >>> stops.precede("<p>one</")
-        >>> stops.feed("p> two"), stops.found
-        ('', '</p>')
-        """
-        for character in text:
-            for number, stop in enumerate(self.texts):
-                matched = self._next(number, character)
-                # A whole one is over; what it ends with may begin another.
-                self._matched[number] = (
-                    self._borders[number][-1] if matched == len(stop) else matched
-                )
-
-    def feed(self, text: str) -> str:
-        """What is sure to belong to the text once ``text`` is added; "" after the end."""
-        sure = []
-        for character in text:
-            if self.found is not None:
-                break
-            self.held += character
-            for number, stop in enumerate(self.texts):
-                self._matched[number] = self._next(number, character)
-                if self._matched[number] == len(stop) and self.found is None:
-                    self.found = stop
-            kept = max(self._matched, default=0) if self.found is None else len(self.found)
-            cut = max(0, len(self.held) - kept)  # more than is held: the rest came before
-            sure.append(self.held[:cut])
-            self.held = self.held[cut:]
-        if self.found is not None:
-            self.held = ""
-        return "".join(sure)
-
-    def rest(self) -> str:
-        """What is held back, once no more text comes."""
-        rest, self.held = self.held, ""
-        return rest
-
-    def _next(self, number: int, character: str) -> int:
-        """How much of a stop text the text ends with after one more character."""
-        stop, matched = self.texts[number], self._matched[number]
-        while matched and stop[matched] != character:
-            matched = self._borders[number][matched - 1]
-        return matched + (stop[matched] == character)
 
 
-def _borders(stop: str) -> list[int]:
-    """For each beginning of ``stop``, its longest shorter beginning that it also ends with."""
-    borders, length = [0], 0
-    for character in stop[1:]:
-        while length and stop[length] != character:
-            length = borders[length - 1]
-        length += stop[length] == character
-        borders.append(length)
-    return borders
+class TextEnd:
+    """Follows one text to its end, and holds back what may be the beginning of a stop text.
 
+    ``reason`` says why the text has ended, and is None before. Where several reasons meet, a stop
+    text counts first, then the lines. Of several stop texts that end at the same character, the
+    longest counts.
 
-End = Literal["length", "stop", "lines"]
-
-
-class Ending:
-    """Counts what is drawn of one text, and holds back what may be the beginning of a stop text.
-
-    ``end`` says why the text has ended, and is None before; where several reasons meet, a stop
-    text counts first, then the lines.
+    >>> end = TextEnd(StopRule(stop=("</p>",)))
+    >>> [end.feed(character) for character in "a</b</p>"], end.reason
+    (['a', '', '', '</b', '', '', '', ''], 'stop')
     """
 
-    def __init__(
-        self, *, length: int | None, stop: Sequence[str], lines: int | None, before: str = ""
-    ) -> None:
-        """``length`` None is without end; a stop text may begin in ``before``, shown earlier.
-
-        Raises OptionError for an empty stop text.
-        """
-        self.end: End | None = "length" if length == 0 else None
-        self._left, self._lines_left = length, lines
-        self._stops = StopFilter(stop)
-        self._stops.precede(before)
-        self._waiting: deque[float] = deque()  # bits of what is held back
-        self._bits, self._characters = 0.0, 0  # of what was shown
-
-    @property
-    def held(self) -> str:
-        """What was drawn and not shown, since it may be the beginning of a stop text."""
-        return self._stops.held
+    def __init__(self, rule: StopRule, before: str = "") -> None:
+        """A stop text may begin in ``before``, which was given out earlier."""
+        self.reason: EndReason | None = None
+        self.held = ""  # drawn and not given out
+        self._left, self._lines_left = rule.length, rule.lines
+        self._stops = sorted(set(rule.stop), key=len, reverse=True)
+        self._longest = len(self._stops[0]) if self._stops else 0
+        self._tail = before[-self._longest :] if self._stops else ""  # the end of the text so far
+        self._held_bits: deque[float] = deque()
+        self._bits, self._characters = 0.0, 0  # of what was given out
 
     @property
     def bits_per_char(self) -> float | None:
-        """The mean surprise of what was shown; None for nothing."""
+        """The mean surprisal of what was given out; None for nothing."""
         return self._bits / self._characters if self._characters else None
 
     def feed(self, character: str, bits: float = 0.0) -> str:
-        """What is to be shown now that ``character`` is drawn, which cost so many bits."""
-        piece = character
-        if self._stops.texts:
-            piece = self._held_back(character, bits)
-        else:
-            self._bits += bits
-            self._characters += 1
-        if self._left is not None:
+        """What is sure to belong to the text once ``character``, of so many bits, is drawn."""
+        found, kept = False, 0
+        if self._stops:
+            self._tail = (self._tail + character)[-self._longest :]
+            found = self._tail.endswith(tuple(self._stops))
+            kept = self._stop_length() if found else self._begun()
+        self.held += character
+        self._held_bits.append(bits)
+        piece = self._release(max(0, len(self.held) - kept))
+        if self._left:
             self._left -= 1
-        if self._stops.found is not None:
-            self.end = "stop"
-        elif character == "\n" and self._lines_left is not None:
+            self.reason = "length" if not self._left else None
+        if character == "\n" and self._lines_left:
             self._lines_left -= 1
-            if not self._lines_left:
-                self.end = "lines"
-        if self._left == 0 and self.end is None:
-            self.end = "length"
-        if self.end is not None:
-            piece += self._shown(self._stops.rest())
-        return piece
+            self.reason = self.reason if self._lines_left else "lines"
+        if found:
+            self.reason, self.held = "stop", ""
+        return piece + self._release(len(self.held)) if self.reason else piece
 
-    def _held_back(self, character: str, bits: float) -> str:
-        self._waiting.append(bits)
-        return self._shown(self._stops.feed(character))
+    def _stop_length(self) -> int:
+        """The length of the longest stop text that the text ends with."""
+        return next(len(stop) for stop in self._stops if self._tail.endswith(stop))
 
-    def _shown(self, piece: str) -> str:
-        self._characters += len(piece)
-        self._bits += sum(self._waiting.popleft() for _ in piece)
+    def _begun(self) -> int:
+        """The length of the longest beginning of a stop text that the text ends with."""
+        last = self._tail[-1]
+        sizes = (
+            size
+            for stop in self._stops
+            for size in range(1, len(stop))
+            if stop[size - 1] == last and self._tail.endswith(stop[:size])
+        )
+        return max(sizes, default=0)
+
+    def _release(self, count: int) -> str:
+        """Give out the first ``count`` characters of what is held back."""
+        piece, self.held = self.held[:count], self.held[count:]
+        for _ in piece:
+            self._bits += self._held_bits.popleft()
+        self._characters += count
         return piece

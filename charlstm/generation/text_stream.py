@@ -1,284 +1,276 @@
-"""From a seed phrase to new text, a character at a time, until it ends for one of three reasons.
+"""One text, from a seed phrase to its end: the network reads, a character is drawn, and so on.
 
-Puts network, sampler and vocabulary together; it prints nothing and never needs torch.
+Puts network, sampling and stop rule together. It prints nothing and never needs torch.
 """
 
 import copy
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
 
-from charlstm.analysis.line_filter import LineFilter
+import numpy as np
+
 from charlstm.errors import CharLSTMError, OptionError
-from charlstm.generation.sampling import LONGEST_WINDOW, PLAIN, Sampling
-from charlstm.generation.stopping import End, Ending
-from charlstm.generation.stream import Reading, Stream, network_of, random_numbers
-from charlstm.model.lstm import Network
+from charlstm.generation.sampling import Sampling, sample, surprisal
+from charlstm.generation.saved_state import SavedState
+from charlstm.generation.stopping import EndReason, StopRule, TextEnd
+from charlstm.model.lstm import LSTMState
 from charlstm.model.model_file import ModelFile
-from charlstm.options import require_integer, shown
+from charlstm.options import OPTIONS, shown
 
-DEFAULT_LENGTH = 1000
-TRIES = 100  # lines thrown away in a row before it is said that nothing new comes
-LONGEST_LINE = 4000  # what is longer is filtered in pieces, so that memory stays bounded
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a text can be taken up again: what was read, and the random generator's state."""
-
-    reading: Reading
-    numbers: tuple[object, ...]  # as random.Random.getstate gives it
+TRIES = 100  # lines refused in a row before it is an error
+LONGEST_LINE = 4000  # longer ones are filtered in pieces, so that memory stays bounded
 
 
-class Generation(Iterator[str]):
+class LineFilter(Protocol):
+    """Refuses lines; it belongs to one text, since it may remember the lines that it let pass.
+
+    It is called after each character with the text so far, as much of it as ``length`` says. Its
+    answer is why the last line must not stand, or None.
+    """
+
+    length: int  # how many characters back it looks
+
+    def __call__(self, text: str) -> str | None:
+        """Why the last line of ``text`` is refused; None where it is not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationConfig:
+    """How texts are written: how a character is drawn, where a text ends, which lines may stand.
+
+    With ``measure`` the surprisal of each character is computed. A text that is kept until it is
+    ``whole`` must have an end that can come.
+    """
+
+    sampling: Sampling
+    stop_rule: StopRule
+    line_filter: LineFilter | None = None
+    measure: bool = False
+    whole: bool = False
+
+    @property
+    def remembered(self) -> int:
+        """How many characters back a penalty, a stop text or a line filter looks."""
+        filtered = self.line_filter.length if self.line_filter else 0
+        longest = max(self.sampling.repetition_window, filtered, *map(len, self.stop_rule.stop))
+        return min(int(OPTIONS["repetition_window"].most), longest)
+
+    def check(self, model: ModelFile) -> None:
+        """Raise OptionError for ends that can never come where one must.
+
+        One must come where texts are whole, and where lines are all that ends a text.
+        """
+        rule, banned = self.stop_rule, self.sampling.banned
+        self.sampling.check_vocabulary(len(model.vocabulary))
+        never = {model.vocabulary.characters[i] for i in banned}
+
+        def can_come(text: str) -> bool:
+            return not model.vocabulary.unknown(text) and never.isdisjoint(text)
+
+        if rule.length or any(map(can_come, rule.stop)) or (rule.lines and can_come("\n")):
+            return
+        if rule.lines and (self.whole or not rule.stop):
+            raise OptionError(f"is {rule.lines}, but the model writes no line end", "lines", "end")
+        if self.whole and rule.stop:
+            stops = " or ".join(map(shown, rule.stop))
+            raise OptionError(f"the model never writes {stops}, so that no text ends", code="end")
+        if self.whole:
+            raise OptionError(
+                "is 0, which is without end, but a text that is written whole needs an end",
+                "length",
+                "end",
+            )
+
+
+def random_numbers(random_seed: int, number: int = 0) -> random.Random:
+    """The generator from which text ``number`` of a random seed draws.
+
+    Python promises to keep the sequence of its ``random()``, so that seeded texts last.
+    """
+    return random.Random(random_seed if number == 0 else f"{random_seed}/{number}")
+
+
+def opening(model: ModelFile, text: str) -> LSTMState:
+    """What the network knows before the first character of ``text``.
+
+    A text is read as the beginning of a line: the network has read a line end, where the
+    vocabulary has one. That line end is no part of the text. A text that begins with a line end
+    is read from the network's zero state.
+    """
+    state = LSTMState(model.lstm)
+    if "\n" in model.vocabulary and not text.startswith("\n"):
+        with np.errstate(all="ignore"):
+            state.read(int(model.vocabulary.encode("\n")[0]))
+    return state
+
+
+def read(
+    model: ModelFile,
+    seed: str,
+    config: GenerationConfig,
+    *,
+    numbers: random.Random | None = None,
+    after: SavedState | None = None,
+) -> SavedState:
+    """The state of a text that begins with ``seed``, or that goes on with it ``after`` another.
+
+    Its characters are drawn from ``numbers``, or where the other text stopped drawing. Raises
+    UnknownCharacterError.
+    """
+    ids = model.vocabulary.encode(seed).tolist()
+    lstm = after.lstm.copy() if after else opening(model, seed)
+    recent = deque(after.recent if after else (), maxlen=config.remembered)
+    with np.errstate(all="ignore"):
+        for i in ids:
+            lstm.read(i)
+    recent.extend(ids)
+    if numbers is None:
+        assert after is not None
+        numbers = random.Random()
+        numbers.setstate(after.random_state)
+    characters = after.characters if after else 0
+    generated = after.generated if after and not ids else 0
+    return SavedState(lstm, numbers.getstate(), tuple(recent), characters + len(ids), generated)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """A finished text without its seed phrase; ``number`` counts the texts of a random seed.
+
+    ``bits_per_char`` is the mean surprisal of its characters, None for an empty text or if it was
+    not measured. ``end`` says why the text ended; None where it was never begun.
+    """
+
+    number: int
+    text: str
+    bits_per_char: float | None = None
+    end: EndReason | None = None
+
+
+class TextStream(Iterator[str]):
     """A text as it comes: pieces of it, each a character, or more where some were held back.
 
-    ``end`` says why it ended: its ``length`` is reached, a ``stop`` text was found, or all its
-    ``lines`` are written; it is None before. ``random_seed`` is the draws', None where they go
-    on with those of an earlier text.
+    ``end`` says why the text ended: its ``length`` is reached, a ``stop`` text was found, or all
+    its ``lines`` are written; it is None before. Memory does not grow with the text.
     """
 
     def __init__(
         self,
         model: ModelFile,
-        network: Network,
-        reading: Reading,
-        numbers: random.Random,
-        *,
-        sampling: Sampling,
-        length: int | None,
-        stop: Sequence[str],
-        lines: int | None,
-        line_filter: LineFilter | None,
-        measure: bool,
+        state: SavedState,
+        config: GenerationConfig,
         random_seed: int | None = None,
     ) -> None:
+        """Go on from ``state``; ``random_seed`` is that of the draws, where there is one."""
         self.random_seed = random_seed
-        self._network, self._sampling, self._numbers = network, sampling, numbers
-        self._window = _remembered(line_filter, stop)
-        self._stream = Stream(network, sampling, numbers, reading, window=self._window)
-        self._letters = model.vocabulary.characters
-        self._measure = measure
-        before = model.vocabulary.decode(reading.recent)
-        drawn = before[max(0, len(before) - reading.generated) :]  # an earlier call's
-        self._ending = Ending(length=length, stop=stop, lines=lines, before=drawn)
-        if line_filter:
-            self._pieces = self._filtered(line_filter, before)
-        else:
-            self._pieces = self._drawn()
+        self._config = config
+        self._characters = model.vocabulary.characters
+        self._numbers = random.Random()
+        self._numbers.setstate(state.random_state)
+        self._resume(state)
+        before = model.vocabulary.decode(state.recent)
+        drawn = before[max(0, len(before) - state.generated) :]  # an earlier call's
+        self._end = TextEnd(config.stop_rule, drawn)
+        filtered = config.line_filter
+        self._pieces = self._filtered(filtered, before) if filtered else self._drawn()
 
     def __next__(self) -> str:
         return next(self._pieces)
 
     @property
-    def end(self) -> End | None:
+    def end(self) -> EndReason | None:
         """Why the text ended; None before."""
-        return self._ending.end
+        return self._end.reason
 
     @property
     def held(self) -> str:
         """What was drawn and not given out, since it may be the beginning of a stop text."""
-        return self._ending.held
+        return self._end.held
 
     @property
     def bits_per_char(self) -> float | None:
-        """The mean surprise of what was given out; None for nothing, or if not measured.
+        """The mean surprisal of what was given out; None for nothing, or if not measured.
 
-        -log2 of the model's own probability, at temperature 1 and without filters.
+        It is -log2 of the model's own probability, at temperature 1 and without filters.
         """
-        return self._ending.bits_per_char if self._measure else None
+        return self._end.bits_per_char if self._config.measure else None
 
-    def place(self) -> Place:
-        """Where the text stands now; all that was drawn counts as read, held back or not."""
-        reading = self._stream.reading()
-        if self.end == "stop":  # what comes after a stop text is another text
-            reading = replace(reading, generated=0)
-        return Place(reading, self._numbers.getstate())
+    def finish(self, number: int = 0) -> Sample:
+        """The whole of a text that has an end; ``number`` is for the record."""
+        text = "".join(self)
+        return Sample(number=number, text=text, bits_per_char=self.bits_per_char, end=self.end)
+
+    def state(self) -> SavedState:
+        """The state of the text now; all that was drawn counts as read, held back or not."""
+        generated = 0 if self.end == "stop" else self._generated  # after a stop text, another text
+        return SavedState(
+            self._lstm.copy(),
+            self._numbers.getstate(),
+            tuple(self._recent),
+            self._read,
+            generated,
+        )
+
+    def _resume(self, state: SavedState) -> None:
+        self._lstm = state.lstm.copy()
+        self._recent = deque(state.recent, maxlen=self._config.remembered)
+        self._read, self._generated = state.characters, state.generated
+
+    def _draw(self) -> tuple[str, str]:
+        """The next character, drawn and read, and what of the text is now sure to be given out.
+
+        numpy may warn of weights that are too large before they are an error here; to keep it
+        quiet would take a fiftieth of the time.
+        """
+        sampling = self._config.sampling
+        recent: tuple[int, ...] = ()
+        if sampling.repetition_penalty != 1:
+            recent = tuple(self._recent)[-sampling.repetition_window :]
+        logits = self._lstm.logits()
+        chosen = sample(logits, sampling, uniform=self._numbers.random(), recent=recent)
+        bits = float(surprisal(logits, chosen)) if self._config.measure else 0.0
+        self._lstm.read(chosen)
+        self._recent.append(chosen)
+        self._read += 1
+        self._generated += 1
+        character = self._characters[chosen]
+        return character, self._end.feed(character, bits)
 
     def _drawn(self) -> Iterator[str]:
         """Pieces as they are drawn, to the end of the text."""
-        stream, ending, letters, measure = self._stream, self._ending, self._letters, self._measure
-        while ending.end is None:
-            piece = ending.feed(letters[stream.draw(measure=measure)], stream.bits)
+        while self.end is None:
+            piece = self._draw()[1]
             if piece:
                 yield piece
 
-    def _filtered(self, line_filter: LineFilter, before: str) -> Iterator[str]:
+    def _filtered(self, refuses: LineFilter, before: str) -> Iterator[str]:
         """Whole lines that the filter lets pass; one that it refuses is drawn again.
 
         ``before`` is what was read before, as much of it as is remembered.
         """
         while self.end is None:
-            reading, ending = self._stream.reading(), self._ending
+            state, end = self.state(), self._end
             for _ in range(TRIES):
-                self._stream = Stream(
-                    self._network, self._sampling, self._numbers, reading, window=self._window
-                )
-                self._ending = copy.deepcopy(ending)
-                shown, drawn = self._new_line(line_filter, before)
-                text = before + drawn
-                fault = line_filter.fault(text)
+                self._resume(state)
+                self._end = copy.deepcopy(end)
+                text, fault = before, None
+                pieces: list[str] = []
+                while self.end is None and fault is None and len(pieces) < LONGEST_LINE:
+                    character, piece = self._draw()
+                    pieces.append(piece)
+                    text += character
+                    fault = refuses(text)
+                    if character == "\n":
+                        break
                 if fault is None:
                     break
             else:
                 raise CharLSTMError(
-                    f"{TRIES} lines in a row were thrown away, the last since it {fault}; ask for "
-                    f"fewer lines, allow more (--novel, --new-lines, --unique), or draw more "
-                    f"boldly (--temperature)"
+                    f"{TRIES} lines in a row were refused, the last since it {fault}",
+                    "lines refused",
                 )
-            line_filter.take(text)
-            before = text[-self._window :]
-            if shown:
-                yield shown
-
-    def _new_line(self, line_filter: LineFilter, before: str) -> tuple[str, str]:
-        """What is shown of a line, and what was drawn; the line ends where it copies."""
-        ending = self._ending
-        shown, drawn = [], ""
-        text = before[-line_filter.memory :]
-        while ending.end is None and len(drawn) < LONGEST_LINE and not drawn.endswith("\n"):
-            character = self._letters[self._stream.draw(measure=self._measure)]
-            text, drawn = (text + character)[-self._window :], drawn + character
-            shown.append(ending.feed(character, self._stream.bits))
-            if line_filter.copies(text):
-                break
-        return "".join(shown), drawn
-
-
-def opening(model: ModelFile, network: Network, text: str) -> Reading:
-    """What the network knows before the first character of ``text``.
-
-    A text is read as the beginning of a line: the network reads a line end first, wherever the
-    vocabulary has one. That line end is no part of the text, so that nothing counts it. A text
-    that begins with a line end is read as it is, from the network's zero state.
-    """
-    stream = Stream(network, PLAIN, random.Random(0))
-    if "\n" in model.vocabulary and not text.startswith("\n"):
-        stream.read(model.vocabulary.encode("\n"))
-    return replace(stream.reading(), recent=(), characters=0)
-
-
-def begin(
-    model: ModelFile, network: Network, seed: str, *, window: int, after: Reading | None = None
-) -> Reading:
-    """What the network knows when it has read ``seed``, as ``opening`` has it or after ``after``.
-
-    The last ``window`` ids of the phrase are remembered. Raises UnknownCharacterError.
-    """
-    ids = model.vocabulary.encode(seed)
-    after = after or opening(model, network, seed)
-    stream = Stream(network, PLAIN, random.Random(0), after, window=window)
-    stream.read(ids)
-    return stream.reading()
-
-
-def generate(
-    model: ModelFile,
-    seed: str = "",
-    *,
-    random_seed: int | None = None,
-    sample: int = 0,
-    length: int | None = None,
-    sampling: Sampling = PLAIN,
-    stop: Sequence[str] = (),
-    lines: int | None = None,
-    place: Place | None = None,
-    line_filter: LineFilter | None = None,
-    measure: bool = False,
-    whole: bool = False,
-    network: Network | None = None,
-) -> Generation:
-    """Text that follows ``seed``: ``length`` characters, or without end.
-
-    It ends before the first ``stop`` text that is generated, and after ``lines`` line ends.
-    The same arguments give the same text: text ``sample`` of a random seed has a sequence of
-    draws of its own (``random_numbers``). With ``place`` the text goes on from there, and with
-    the draws that follow there unless there is a random seed. What ``line_filter`` refuses is
-    thrown away and drawn again. A text that is kept until it is ``whole`` must have an end that
-    can come. ``network`` is the model's, where one was made already.
-
-    Raises OptionError and UnknownCharacterError at once, not at the first character.
-    """
-    if random_seed is not None:
-        random_seed = require_integer("random_seed", random_seed, least=0)
-    elif place is None:
-        raise OptionError("no random seed; give a whole number")
-    sample = require_integer("sample", sample, least=0)
-    check_ends(model, sampling, length=length, stop=stop, lines=lines, whole=whole)
-    network = network or network_of(model)
-    window = max(sampling.repetition_window, _remembered(line_filter, stop))
-    reading = begin(model, network, seed, window=window, after=place.reading if place else None)
-    if random_seed is not None:
-        numbers = random_numbers(random_seed, sample)
-    else:
-        assert place is not None
-        numbers = random.Random()
-        numbers.setstate(place.numbers)
-    return Generation(
-        model,
-        network,
-        reading,
-        numbers,
-        sampling=sampling,
-        length=length,
-        stop=stop,
-        lines=lines,
-        line_filter=line_filter,
-        measure=measure,
-        random_seed=random_seed,
-    )
-
-
-def _remembered(line_filter: LineFilter | None, stop: Sequence[str]) -> int:
-    """How many characters back a line, a copied passage or a stop text may begin."""
-    longest = max((line_filter.memory if line_filter else 0, *map(len, stop)))
-    return min(LONGEST_WINDOW, longest)
-
-
-def length_of(asked: int | None, lines: int | None) -> int | None:
-    """The length that a user means: 0 is without end, nothing the default, or it for each line.
-
-    >>> length_of(None, None), length_of(None, 3), length_of(0, 3), length_of(70, 3)
-    (1000, 3000, None, 70)
-    """
-    if asked is None:
-        return DEFAULT_LENGTH * max(1, lines or 1)
-    return asked if asked != 0 else None
-
-
-def check_ends(
-    model: ModelFile,
-    sampling: Sampling,
-    *,
-    length: int | None,
-    stop: Sequence[str],
-    lines: int | None,
-    whole: bool = False,
-) -> None:
-    """Raise OptionError for ends that make no sense, or that can never come where one must.
-
-    One must where the text is kept until it is ``whole``, and where lines are all that ends it.
-    """
-    sampling.check_vocabulary(len(model.vocabulary))
-    if length is not None:
-        require_integer("length", length, least=0)
-    Ending(length=length, stop=stop, lines=lines)
-    if lines is not None:
-        require_integer("lines", lines, least=1)
-    banned = {model.vocabulary.characters[i] for i in sampling.banned}
-
-    def comes(text: str) -> bool:
-        return not model.vocabulary.unknown(text) and banned.isdisjoint(text)
-
-    if length is not None or any(map(comes, stop)) or (lines is not None and comes("\n")):
-        return
-    if lines is not None and (whole or not stop):
-        raise OptionError(f"lines is {lines}, but the model writes no line end; give a length")
-    if whole and stop:
-        never = " or ".join(map(shown, stop))
-        raise OptionError(f"the model never writes {never}, so that no text ends; give a length")
-    if whole:
-        raise OptionError(
-            "length is 0, which is without end, but a text that is written whole needs one; "
-            "give a length, --lines or --stop"
-        )
+            before = text[-refuses.length :]
+            yield "".join(pieces)

@@ -1,4 +1,4 @@
-"""Where runs are kept: the names in a run directory, and which model is meant."""
+"""Which model file is meant by a name, and the models that there are."""
 
 import stat
 from collections.abc import Iterator, Sequence
@@ -45,33 +45,31 @@ def check_recorded(places: Sequence[str]) -> None:
             raise CorpusError(f"{place}: {error.strerror}") from error
 
 
-def find_model(place: str | None) -> Path:
-    """The model file that is meant by a file, a run directory, or nothing: the newest run's.
+def find_model(name: str | None) -> Path:
+    """The model file that is meant by a file, a run directory, or None: that of the newest run.
 
     Raises ModelFileError where there is none.
     """
-    if place is not None:
-        if not place:
+    if name is not None:
+        if not name:
             raise OptionError("the model has an empty name; is a variable of the shell unset?")
-        path = Path(place)
+        path = Path(name)
         if not path.is_dir():
             return path
         model = path / MODEL_FILE
-        if model.is_symlink():  # the directory may be a stranger's, and the link lead anywhere
+        if model.is_symlink():  # in a directory of unknown origin it may lead anywhere
             raise ModelFileError(f"{model}: is a symbolic link; name the file that it leads to")
         if model.is_file():
             return model
-        raise ModelFileError(f"{place}: no {MODEL_FILE} in this directory; name a run or a file")
+        raise ModelFileError(f"{name}: no {MODEL_FILE} in this directory; name a run or a file")
     found = model_files()
     if not found:
-        raise ModelFileError(
-            f"no model under {RUNS}/; make one with charlstm train CORPUS, or name one with -m"
-        )
+        raise ModelFileError(f"no model under {RUNS}/", "no model")
     return found[-1]
 
 
 def model_files() -> list[Path]:
-    """The model files of all runs, the newest last."""
+    """The model files of all runs below the working directory, the newest last."""
     found = []
     for path in RUNS.glob(f"*/{MODEL_FILE}"):
         with suppress(OSError):  # of a run that is closed to us, or was just removed
@@ -83,9 +81,9 @@ def model_files() -> list[Path]:
 
 @dataclass(frozen=True)
 class ListedModel:
-    """A model and what is known of it; one that is damaged has a ``fault`` in place of a card."""
+    """A model and what is known of it; a damaged one has a ``fault`` in place of a card."""
 
-    name: str  # what -m takes
+    name: str  # by which the model can be loaded
     path: Path
     modified: float  # when it was written, in seconds since 1970
     size: int  # bytes of all files of its run
@@ -96,7 +94,7 @@ class ListedModel:
 def list_models() -> Iterator[ListedModel]:
     """The models of all runs below the working directory, the newest last.
 
-    One that is removed meanwhile is left out.
+    Their weights are not read. A model that is removed meanwhile is left out.
     """
     for path in model_files():
         with suppress(OSError):
@@ -106,9 +104,6 @@ def list_models() -> Iterator[ListedModel]:
             except ModelFileError as error:
                 fault = str(error)
             modified = path.stat().st_mtime
-            yield ListedModel(str(path.parent), path, modified, _size(path.parent), card, fault)
-
-
-def _size(directory: Path) -> int:
-    """The bytes of the files in a run directory, links not followed."""
-    return sum(path.lstat().st_size for path in directory.iterdir() if not path.is_dir())
+            files = [child for child in path.parent.iterdir() if not child.is_dir()]
+            size = sum(child.lstat().st_size for child in files)
+            yield ListedModel(str(path.parent), path, modified, size, card, fault)

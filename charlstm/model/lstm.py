@@ -1,15 +1,15 @@
 """The network in numpy: a stacked LSTM that reads a character at a time, of one text or of many.
 
 Weights come from ``model_file``, and nothing here samples or reads files; what is known of a
-text changes in place and can be copied out. The equations, in ``Cell.update``, are those of
+text changes in place and can be copied out. The equations, in ``LSTMCell.update``, are those of
 Hochreiter and Schmidhuber, "Long short-term memory"
 (Neural Computation 9, 1997), with the forget gate of Gers, Schmidhuber and Cummins, "Learning to
 forget" (Neural Computation 12, 2000), and agree with ``torch.nn.LSTM``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,15 +25,8 @@ SMALL_PRODUCT = 1_000_000
 LEAST_BLOCK = 32  # columns; a narrower block is slower than a copy
 
 
-class State(NamedTuple):
-    """What the network remembers: hidden and cell values of each layer, (..., H) each."""
-
-    hidden: tuple[Array, ...]
-    cell: tuple[Array, ...]
-
-
 def arranged(weights: Array) -> Array:
-    """Rows (4H, ...) of a layer's matrix or bias as ``Cell`` wants them.
+    """Rows (4H, ...) of a layer's matrix or bias as ``LSTMCell`` wants them.
 
     torch has the input, forget, candidate and output parts in this order; here the gates stand
     together, o, i, f, g, and are halved, which is exact.
@@ -53,7 +46,7 @@ def in_blocks(weights: Array) -> Array:
     return np.ascontiguousarray(weights.reshape(K, N // n, n).swapaxes(0, 1))
 
 
-class Cell:
+class LSTMCell:
     """The values of one layer, (..., H) each: z goes in, c stays, h comes out.
 
     ``z``, (..., 4 H), is W x_t + U h_(t-1) + b for the output, input and forget gate and the
@@ -94,7 +87,7 @@ class Cell:
         np.multiply(self._o, tanh_c, h)
 
 
-class Network:
+class LSTM:
     """Embedding, LSTM layers and output layer, laid out for speed at one character a call.
 
     Weights are transposed once, so that a product reads them in order (about twice as fast as
@@ -134,22 +127,22 @@ class Network:
         return [in_blocks(weights) for weights in (self.first, *self.later, padded)]
 
 
-class Recurrence:
+class LSTMState:
     """A network in the midst of a text, or of several side by side; it changes in place.
 
     ``features``, (..., H), is what the next character is predicted from.
     """
 
-    def __init__(self, network: Network, batch: int | None = None) -> None:
+    def __init__(self, lstm: LSTM, batch: int | None = None) -> None:
         """Before any character, for one stream (None) or for ``batch`` of them.
 
         A batch is a multiple of TILE.
         """
-        H, L, V = network.config.hidden_size, network.config.num_layers, network.config.vocab_size
+        H, L, V = lstm.config.hidden_size, lstm.config.num_layers, lstm.config.vocab_size
         middle = () if batch is None else (batch,)
-        self._network = network
-        self._residual = network.config.residual
-        self.cells = [Cell((*middle, H)) for _ in range(L)]
+        self._lstm = lstm
+        self._residual = lstm.config.residual
+        self._cells = [LSTMCell((*middle, H)) for _ in range(L)]
         # A layer's input x, its hidden values h and a 1 for the bias lie side by side, as the
         # product wants them. What the first layer puts out is h itself, and so the second's x.
         read = [np.ones((*middle, 2 * H + 1), np.float32) for _ in range(1, L)]
@@ -158,18 +151,19 @@ class Recurrence:
         xs = [both[..., :H] for both in read]
         outputs = [*xs, self.features]
         self.hidden = [outputs[0], *(both[..., H : 2 * H] for both in read)]
-        self._later = list(zip(self.cells[1:], xs, self.hidden[1:], outputs[1:], strict=True))
+        self._later = list(zip(self._cells[1:], xs, self.hidden[1:], outputs[1:], strict=True))
+        self.cell = [cell.c for cell in self._cells]
         for values in (*self.hidden, *outputs):
             values[...] = 0
         # What numpy multiplies: inputs, weights and where the product goes, for each layer and
         # for the output. dot is sooner under way, matmul takes the tiles and blocks of a batch.
         inputs = [self.hidden[0], *read, read_by_output]
-        weights = [network.first, *network.later, network.output]
+        weights = [lstm.first, *lstm.later, lstm.output]
         if batch is not None:
             inputs = [x.reshape(-1, 1, TILE, x.shape[-1]) for x in inputs]  # (tiles, 1, TILE, K)
-            weights = network.blocks  # (blocks, K, n)
+            weights = lstm.blocks  # (blocks, K, n)
         scores = np.empty((*middle, V if batch is None else weights[-1][:, 0].size), np.float32)
-        results = [*(cell.z for cell in self.cells), scores]
+        results = [*(cell.z for cell in self._cells), scores]
         if batch is not None:
             results = [  # (tiles, blocks, TILE, n)
                 z.reshape(-1, TILE, len(w), w.shape[-1]).swapaxes(1, 2)
@@ -182,9 +176,9 @@ class Recurrence:
     def read(self, ids: int | npt.NDArray[np.integer]) -> None:
         """Read one character of each stream: ``ids`` is one id, or one a stream, (B,)."""
         first, *later = self._layers
-        cell = self.cells[0]
+        cell = self._cells[0]
         self._product(*first)
-        np.add(cell.z, self._network.inputs[ids], cell.z)
+        np.add(cell.z, self._lstm.inputs[ids], cell.z)
         cell.update(self.hidden[0])
         for product, (cell, x, h, output) in zip(later, self._later, strict=True):
             self._product(*product)
@@ -199,15 +193,13 @@ class Recurrence:
         self._product(*self._scoring)
         return self._scores
 
-    def state(self) -> State:
-        """A copy of the hidden and cell values of each layer."""
-        return State(
-            tuple(h.copy() for h in self.hidden), tuple(cell.c.copy() for cell in self.cells)
-        )
+    def copy(self) -> "LSTMState":
+        """The same values in arrays of their own; of one stream."""
+        return LSTMState(self._lstm).load(self.hidden, self.cell, self.features)
 
-    def load(self, state: State, features: Array) -> None:
-        """Go on from here; what belongs to one stream becomes that of each."""
-        for h, cell, hidden, c in zip(self.hidden, self.cells, *state, strict=True):
-            h[...] = hidden
-            cell.c[...] = c
+    def load(self, hidden: Sequence[Array], cell: Sequence[Array], features: Array) -> Self:
+        """Go on from these values; those of one stream become those of each."""
+        for mine, given in zip((*self.hidden, *self.cell), (*hidden, *cell), strict=True):
+            mine[...] = given
         self.features[...] = features
+        return self

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from safetensors.numpy import save
 from charlstm.errors import ModelFileError
 from charlstm.files import write_atomically
 from charlstm.model.config import ModelConfig
-from charlstm.model.lstm import Array
+from charlstm.model.lstm import LSTM, Array
 from charlstm.options import shown
 from charlstm.text.corpus import Fingerprint, TextOptions
 from charlstm.text.vocabulary import Vocabulary
@@ -60,12 +61,15 @@ class Card:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFile(Card):
-    """A trained network with its vocabulary and its history.
-
-    ``weights`` are float32 under torch's names.
-    """
+    """All that is in a model file: the card, and float32 weights under torch's names."""
 
     weights: dict[str, Array] = field(repr=False)
+
+    @cached_property
+    def lstm(self) -> LSTM:
+        """The network; weights that are too large are found when it is used."""
+        with np.errstate(all="ignore"):
+            return LSTM(self.weights, self.config)
 
 
 def save_model(model: ModelFile, path: Path) -> None:
