@@ -24,7 +24,7 @@ demo: $(VENV)/program
 	$(BIN)/charlstm generate --model $(DEMO_RUN) --length 600 "Because a mould must breathe."
 
 test: $(VENV)/development
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 torture: $(VENV)/development
 	$(BIN)/python -m pytest -m torture -s

@@ -19,6 +19,7 @@ import pytest
 from charlstm.model.model_file import load_model
 from charlstm.training.checkpoint import load_state
 
+from . import warm
 from .conftest import Run
 
 SMALL = ["--hidden-size", "32", "--embedding-size", "8", "--threads", "1", "--dropout", "0.2"]
@@ -31,20 +32,13 @@ class Training:
     """A ``charlstm train`` that is going on, and what it says."""
 
     def __init__(self, environment: dict[str, str], *words: object) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "charlstm", "train", *map(str, words)],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self.process = warm.start("train", *words, env=environment)
         self.said: list[str] = []
 
     def until(self, words: str) -> str:
         """The first line with these words in it, waited for."""
         assert self.process.stderr is not None
-        for line in self.process.stderr:
+        for line in map(bytes.decode, self.process.stderr):
             self.said.append(line)
             if words in line:
                 return line
@@ -53,7 +47,7 @@ class Training:
     def end(self) -> tuple[int, str]:
         """Exit status and all that was said."""
         rest = self.process.communicate(timeout=120)[1]
-        return self.process.returncode, "".join(self.said) + rest
+        return self.process.returncode, "".join(self.said) + rest.decode()
 
 
 Start = Callable[..., Training]
@@ -71,7 +65,7 @@ def start(environment: dict[str, str]) -> Iterator[Start]:
     yield begin
     for training in started:
         training.process.kill()
-        training.process.communicate()
+        training.process.wait()
 
 
 @pytest.fixture(scope="module")

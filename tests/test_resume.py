@@ -62,13 +62,20 @@ def whole(play: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-@pytest.fixture
-def cut(play: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def vanished(play: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that vanished after 20 steps, as if by a power cut, its state saved at every step."""
-    for event in begin(play, tmp_path / "run"):
+    run = tmp_path_factory.mktemp("vanished") / "run"
+    for event in begin(play, run):
         if isinstance(event, Step) and event.step == 20:
             break
-    return tmp_path / "run"
+    return run
+
+
+@pytest.fixture
+def cut(vanished: Path, tmp_path: Path) -> Path:
+    """A copy of the run that vanished."""
+    return shutil.copytree(vanished, tmp_path / "run")
 
 
 def test_events_come_in_order(whole: Path, play: Path, tmp_path: Path) -> None:
