@@ -129,11 +129,9 @@ class LanguageModel:
         how surprising it was. Pieces are single characters, but for a beginning of a stop text
         that came to nothing. Memory does not grow with the text.
         """
-        if whole is None:
-            whole = bool(settings.get("stop")) or settings.get("lines") is not None
         config = self._config(settings, measure=measure, whole=whole, line_filter=line_filter)
         sample = require_integer("sample", sample)
-        phrase, _ = self.known(seed, unknown=unknown)
+        phrase, _ = self._known("seed", seed, unknown)
         numbers = None
         if random_seed is not None or state is None:
             random_seed = _random_seed(random_seed)
@@ -160,7 +158,7 @@ class LanguageModel:
 
         config = self._config(settings, measure=measure, whole=True, line_filter=line_filter)
         count = OPTIONS["samples"].check(samples)
-        seed, _ = self.known(seed, unknown=unknown)
+        seed, _ = self._known("seed", seed, unknown)
         return write_batch(Batch(self._model, seed, config, _random_seed(random_seed)), count)
 
     def complete_lines(
@@ -200,8 +198,7 @@ class LanguageModel:
 
         It leaves out what has nothing similar among the characters that the model knows.
         """
-        text = self._model.text.cased(require_text("text", text))
-        return self._model.vocabulary.known(text, unknown)
+        return self._known("text", text, unknown)
 
     def score(self, text: str, *, unknown: Unknown = "error") -> "Score":
         """How surprising each character of ``text`` is, and the text as a whole.
@@ -212,7 +209,7 @@ class LanguageModel:
         """
         from charlstm.analysis.score import score
 
-        return score(self._model, self.known(text, unknown=unknown)[0])
+        return score(self._model, self._known("text", text, unknown)[0])
 
     def predict(
         self, seed: str = "", *, top: int | None = None, unknown: Unknown = "error"
@@ -224,7 +221,7 @@ class LanguageModel:
         """
         if top is not None:
             top = require_integer("top", top, least=1)
-        phrase, _ = self.known(seed, unknown=unknown)
+        phrase, _ = self._known("seed", seed, unknown)
         lstm = opening(self._model, phrase)
         with np.errstate(all="ignore"):
             for i in self._model.vocabulary.encode(phrase).tolist():
@@ -264,25 +261,36 @@ class LanguageModel:
         options = dataclasses.replace(self._model.text, glob=glob)
         return new_lines_filter(sources, options, **how)
 
+    def _known(self, name: str, text: str, unknown: Unknown) -> tuple[str, str]:
+        text = self._model.text.cased(require_text(name, text))
+        return self._model.vocabulary.known(text, unknown)
+
     def _config(
-        self, settings: GenerationSettings, *, line_filter: LineFilter | None, **flags: bool
+        self,
+        settings: GenerationSettings,
+        *,
+        measure: bool,
+        whole: bool | None,
+        line_filter: LineFilter | None,
     ) -> GenerationConfig:
         """The settings as records; raises OptionError, and TypeError for a name that is none."""
         known = GenerationSettings.__optional_keys__
         if other := sorted(settings.keys() - known):
             raise TypeError(f"got an unexpected keyword argument {other[0]!r}")
-        for name, flag in flags.items():
-            require_flag(name, flag)
         cased = self._model.text.cased
         values = {"temperature": OPTIONS["temperature"].default, **settings}
         values["stop"] = tuple(map(cased, OPTIONS["stop"].check(settings.get("stop", ()))))
         ban = cased(OPTIONS["ban"].check(settings.get("ban", "")))
         sampling = Sampling(**fields_of(Sampling, values)).banning(ban, self.vocabulary)
+        rule = StopRule(**fields_of(StopRule, values))
+        if whole is None:
+            whole = bool(rule.stop) or rule.lines is not None
         config = GenerationConfig(
             sampling=sampling,
-            stop_rule=StopRule(**fields_of(StopRule, values)),
+            stop_rule=rule,
             line_filter=line_filter,
-            **flags,
+            measure=require_flag("measure", measure),
+            whole=require_flag("whole", whole),
         )
         config.check(self._model)
         return config

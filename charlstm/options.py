@@ -72,7 +72,7 @@ class Option:
             return require_texts(self.name, value)
         if self.kind is int:
             return require_integer(self.name, value, least=int(self.least), most=self.most)
-        if self.kind is Seconds and isinstance(value, str):
+        if self.kind is Seconds:
             value = seconds(value, self.name)
         bounds = {"least": self.least, "most": self.most, "above": self.above, "below": self.below}
         return require_number(self.name, value, **bounds)
@@ -109,16 +109,18 @@ def is_finite(value: float) -> bool:
     return abs(value) <= sys.float_info.max
 
 
-def seconds(text: str, name: str = "time") -> float:
-    """The seconds in ``30s``, ``3m``, ``1h30m`` or ``90``; OptionError for anything else.
+def seconds(value: object, name: str = "time") -> object:
+    """The seconds in ``30s``, ``3m``, ``1h30m`` or ``90``; what is no text stays as it is.
 
-    >>> seconds("1h30m"), seconds("90")
-    (5400.0, 90.0)
+    >>> seconds("1h30m"), seconds("90"), seconds(90)
+    (5400.0, 90.0, 90)
     """
-    written = text.strip()
+    if not isinstance(value, str):
+        return value
+    written = value.strip()
     match = TIME.fullmatch(f"{written}s" if BARE_NUMBER.fullmatch(written) else written)
     if not match or not match.group():
-        raise OptionError(f"is {shown(text)}; write it like 90, 30s, 3m or 1h30m", name)
+        raise OptionError(f"is {shown(value)}; write it like 90, 30s, 3m or 1h30m", name)
     hours, minutes, rest = (float(part or 0) for part in match.groups())
     return 3600 * hours + 60 * minutes + rest
 
@@ -153,7 +155,7 @@ def require_number(
         number = value if isinstance(value, int | float) else float(value)
         if is_finite(number) and least <= number <= most and above < number < below:
             return number
-    bounds = {"of at least": least, "at most": most, "above": above, "below": below}
+    bounds = {"of at least": least, "above": above, "at most": most, "below": below}
     limits = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if is_finite(bound))
     raise OptionError(f"is {shown(value)}; it must be a number {limits}".rstrip(), name)
 

@@ -29,7 +29,7 @@ from safetensors.torch import save as save_tensors
 from charlstm.cli import inspect, main
 from charlstm.cli.console import printable
 from charlstm.errors import CharLSTMError
-from charlstm.generation.text_stream import generate
+from charlstm.language_model import LanguageModel
 from charlstm.model.model_file import METADATA_KEY, load_model, save_model
 from charlstm.text.corpus import TextOptions, open_corpus
 from charlstm.text.dataset import encode_corpus, load_dataset, write_dataset
@@ -51,7 +51,7 @@ from .hostile import (
     state_bytes,
     tweaked,
 )
-from .test_generate import make_model
+from .writing import make_model
 
 SECONDS = 5.0  # that an input may take
 Target = tuple[st.SearchStrategy[Any], Callable[[Any], None]]
@@ -105,7 +105,7 @@ def model_file(place: Path) -> Target:
             "".join(map(printable, line)).encode()
         json.dumps(card, ensure_ascii=False, allow_nan=False).encode()
         with np.errstate(all="ignore"):
-            assert len(list(generate(model, random_seed=1, length=5))) == 5
+            assert len(list(LanguageModel(model).generate(random_seed=1, length=5))) == 5
 
     return inputs, use
 

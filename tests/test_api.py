@@ -11,12 +11,11 @@ import pytest
 
 import charlstm
 from charlstm.generation.sampling import Sampling
-from charlstm.generation.text_stream import generate
 from charlstm.model.model_file import load_model, save_model
 
 from .conftest import Run
-from .test_generate import make_model
 from .test_rooms import HEAVY, modules_after
+from .writing import generate, make_model
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +86,7 @@ def test_a_text_scores_what_its_characters_surprised(model: charlstm.LanguageMod
     text = model.generate(length=300, random_seed=1, temperature=1.0, measure=True)
     written = "".join(text)
     score = model.score(written)
-    assert score.characters == score.surprises.size == 300
+    assert score.characters == score.bits.size == 300
     assert score.bits_per_char == pytest.approx(text.bits_per_char, abs=1e-5)
     assert score.loss == pytest.approx(score.bits_per_char * np.log(2))
     assert model.score(written[::-1]).bits_per_char > score.bits_per_char
@@ -108,11 +107,11 @@ def test_predictions_are_probabilities(model: charlstm.LanguageModel) -> None:
 @pytest.mark.parametrize("text", ["The tide", "\nThe tide", "T"])
 def test_score_and_predict_agree(model: charlstm.LanguageModel, text: str) -> None:
     """On every character of a text, the first too: both read it as the beginning of a line."""
-    surprises = model.score(text).surprises
+    bits = model.score(text).bits
     for i, character in enumerate(text):
         if text[:i] or character != "\n":  # from nothing, predict begins a line and reads no text
             share = dict(model.predict(text[:i]))[character]
-            assert 2 ** -surprises[i] == pytest.approx(share, rel=1e-4)
+            assert 2 ** -bits[i] == pytest.approx(share, rel=1e-4)
 
 
 def test_what_is_asked_wrongly_is_said_at_once(

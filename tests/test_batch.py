@@ -7,19 +7,18 @@ import pytest
 
 from charlstm.generation import batch
 from charlstm.generation.batch import MOST_ROWS
-from charlstm.generation.samples import Sample, samples
 from charlstm.generation.sampling import Sampling
-from charlstm.generation.text_stream import generate
+from charlstm.generation.text_stream import Sample
 from charlstm.model.lstm import SMALL_PRODUCT, TILE, in_blocks
 
-from .test_generate import make_model
+from .writing import generate, generate_many, make_model
 
 MODEL = make_model("abcdefgh\n")
 
 
 def texts(count: int, **how: object) -> list[Sample]:
     asked: dict[str, object] = {"random_seed": 5, "length": 60, **how}
-    return list(samples(MODEL, "abc", count=count, **asked))  # type: ignore[arg-type]
+    return list(generate_many(MODEL, "abc", samples=count, **asked))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +53,7 @@ def test_two_tiles_are_shared_by_two_cores(
 def test_a_reader_that_has_enough_ends_the_other_threads() -> None:
     """They do not write their texts to the end."""
     before = threading.active_count()
-    taken = samples(MODEL, count=99, random_seed=1, length=10**9, stop=["ab"])
+    taken = generate_many(MODEL, samples=99, random_seed=1, length=10**9, stop=["ab"])
     next(taken)
     taken.close()  # type: ignore[attr-defined]
     assert threading.active_count() == before
@@ -78,7 +77,6 @@ def test_blocks_hold_the_matrix(shape: tuple[int, int]) -> None:
         {"sampling": Sampling(repetition_penalty=1.5, repetition_window=4)},
         {"stop": ["ab", "hh"]},
         {"lines": 2, "length": 500},
-        {"length": 0},
     ],
 )
 def test_a_text_is_the_one_that_is_written_alone(how: dict[str, object]) -> None:
@@ -103,6 +101,6 @@ def test_texts_come_in_order_and_need_not_all_be_taken() -> None:
     """A reader that has enough ends it."""
     first, *_ = (sample.number for sample in texts(3))
     assert first == 0
-    some = samples(MODEL, "abc", count=10**9, random_seed=1, length=3)
+    some = generate_many(MODEL, "abc", samples=10**9, random_seed=1, length=3)
     assert [next(some).number for _ in range(5)] == list(range(5))
     some.close()  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save
 from charlstm.errors import ModelFileError
 from charlstm.model.model_file import METADATA_KEY, load_model, save_model
 
-from .test_generate import make_model
+from .writing import make_model
 
 
 @pytest.fixture
@@ -112,9 +112,9 @@ def tensor(name: str, value: Any) -> Callable[[Any, dict[str, Any]], None]:
         (set_key("vocabulary", None, "a\ud800b"), "surrogates"),
         (set_key("vocabulary", None, 7), "not a text"),
         (set_key("vocabulary", None, ["a", "b", "c"]), "not a text"),
-        (set_key("model", "num_layers", 10**9), "1000000000 layers"),
-        (set_key("model", "hidden_size", 10**9), "shape"),
-        (set_key("model", "hidden_size", "8"), "hidden size"),
+        (set_key("model", "num_layers", 10**9), "num_layers is 1000000000"),
+        (set_key("model", "hidden_size", 10**9), "hidden_size is 1000000000"),
+        (set_key("model", "hidden_size", "8"), "hidden_size"),
         (set_key("model", "dropout", 1.0), "dropout"),
         (set_key("model", "extra", 1), "extra"),
         (set_key("training", None, []), "training"),

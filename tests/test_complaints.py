@@ -14,12 +14,11 @@ from safetensors.numpy import load_file
 
 import charlstm as package
 from charlstm.generation.sampling import Sampling, probabilities, sample
-from charlstm.generation.stream import random_numbers
-from charlstm.generation.text_stream import generate
+from charlstm.generation.text_stream import random_numbers
 
 from .conftest import Run
-from .test_generate import make_model
 from .test_rooms import HEAVY, modules_after
+from .writing import generate, make_model
 
 
 @pytest.mark.parametrize(("unknown", "begins"), [("skip", "The tide"), ("nearest", "'The tide'")])

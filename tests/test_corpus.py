@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from charlstm.cli.hints import explained
 from charlstm.errors import CorpusError, OptionError
 from charlstm.text import corpus as corpus_module
 from charlstm.text.corpus import Corpus, Source, TextOptions, code_points, open_corpus, survey
@@ -128,7 +129,7 @@ def test_what_is_no_text_is_refused_with_its_place(
     with pytest.raises(CorpusError) as caught:
         survey(open_corpus([str(path)], TextOptions(encoding=encoding)))
     for words in [str(path), *said]:
-        assert words in str(caught.value)
+        assert words in explained(caught.value)
 
 
 def test_the_offset_counts_from_the_start_of_the_file(

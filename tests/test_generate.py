@@ -7,41 +7,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from charlstm.text.seeds import known_text, read_seed
 
-from charlstm.analysis.line_filter import LineFilter
-from charlstm.analysis.novel import CopiedPassages
+from charlstm.analysis.novelty import NewLines
 from charlstm.errors import CharLSTMError, OptionError, UnknownCharacterError
-from charlstm.generation.samples import completed_lines, finished, samples
 from charlstm.generation.sampling import Sampling
-from charlstm.generation.text_stream import LONGEST_LINE, begin, generate
+from charlstm.generation.text_stream import LONGEST_LINE
 from charlstm.language_model import LanguageModel
-from charlstm.model.config import ModelConfig
 from charlstm.model.locate import find_model
-from charlstm.model.lstm import Network, Recurrence
+from charlstm.model.lstm import LSTMState
 from charlstm.model.model_file import ModelFile, load_model
-from charlstm.text.corpus import Fingerprint, TextOptions
 from charlstm.text.vocabulary import Vocabulary
 
+from .writing import complete_lines, generate, generate_many, make_model
 
-def make_model(characters: str, *, seed: int = 0, lowercase: bool = False) -> ModelFile:
-    """A model with drawn weights: any text from it is as good as any other."""
-    config = ModelConfig(
-        vocab_size=len(characters), embedding_size=4, hidden_size=8, num_layers=2, dropout=0.0
-    )
-    rng = np.random.default_rng(seed)
-    return ModelFile(
-        config=config,
-        weights={
-            name: rng.normal(size=shape).astype(np.float32)
-            for name, shape in config.parameter_shapes().items()
-        },
-        vocabulary=Vocabulary(characters),
-        fingerprint=Fingerprint(name="drawn", sha256="0" * 64, characters=1),
-        text=TextOptions(lowercase=lowercase),
-        training={},
-        command="charlstm train",
-    )
+
+def state_after(model: ModelFile, phrase: str) -> LSTMState:
+    """What the network knows when it has read a seed phrase."""
+    return generate(model, phrase, random_seed=1).state().lstm
 
 
 def text(model: ModelFile, seed: str = "", **options: object) -> str:
@@ -69,10 +51,9 @@ def test_the_same_arguments_give_the_same_text() -> None:
 def test_the_whole_seed_phrase_is_read() -> None:
     """A difference in its first character changes what follows at once."""
     model = make_model("ab")
-    network = Network(model.weights, model.config)
     finals = []
     for phrase in ("abbbbbb", "bbbbbbb"):
-        recurrence = Recurrence(network)
+        recurrence = LSTMState(model.lstm)
         for i in model.vocabulary.encode(phrase):
             recurrence.read(i)
         finals.append(recurrence.logits())
@@ -104,17 +85,16 @@ def test_without_a_seed_the_text_begins_as_a_line_does() -> None:
 def test_a_seed_phrase_is_read_as_the_beginning_of_a_line() -> None:
     """The network is where it is after a line end and the phrase; no line end is read twice."""
     model = make_model("abcdefgh\n")
-    network = Network(model.weights, model.config)
     plain, after, twice = (
-        begin(model, network, phrase, window=1).state.cell for phrase in ("abc", "\nabc", "\n\nabc")
+        state_after(model, phrase).cell for phrase in ("abc", "\nabc", "\n\nabc")
     )
     np.testing.assert_array_equal(plain, after)
     assert not np.array_equal(after, twice)
     for count in (1, 2):
-        how = {"count": count, "random_seed": 1, "length": 40, "measure": True}
-        assert [*samples(model, "abc", **how)] == [*samples(model, "\nabc", **how)]
-    ((_, line),) = completed_lines(model, ["abc"], random_seed=1, measure=True)
-    ((_, same),) = completed_lines(model, ["\nabc"], random_seed=1, measure=True)
+        how = {"samples": count, "random_seed": 1, "length": 40, "measure": True}
+        assert [*generate_many(model, "abc", **how)] == [*generate_many(model, "\nabc", **how)]
+    ((_, line),) = complete_lines(model, ["abc"], random_seed=1, measure=True)
+    ((_, same),) = complete_lines(model, ["\nabc"], random_seed=1, measure=True)
     assert line == same
 
 
@@ -123,14 +103,14 @@ def test_the_line_end_before_a_text_does_not_count(count: int) -> None:
     """Neither for the repetition penalty nor as a part of a copied passage."""
     model = make_model("ab\n")
     hard = Sampling(temperature=0, repetition_penalty=1e12, repetition_window=1)
-    likes_line_ends = model.weights["output.bias"]
-    likes_line_ends[:] = (0, 0, 50)
-    for sample in samples(model, count=count, random_seed=1, length=1, sampling=hard):
+    model.weights["output.bias"][:] = (0, 0, 50)
+    for sample in generate_many(model, samples=count, random_seed=1, length=1, sampling=hard):
         assert sample.text == "\n"
-    likes_line_ends[:] = (50, 0, -50)
-    new = LineFilter(passages=CopiedPassages("b\naa", 3))
+    model = make_model("ab\n")
+    model.weights["output.bias"][:] = (50, 0, -50)
+    new = NewLines("b\naa", novel=3)
     assert text(model, "a", length=1, line_filter=new) == "a"
-    assert begin(model, Network(model.weights, model.config), "", window=9).recent == ()
+    assert generate(model, random_seed=1).state().recent == ()
 
 
 @pytest.mark.parametrize(
@@ -139,13 +119,13 @@ def test_the_line_end_before_a_text_does_not_count(count: int) -> None:
 )
 def test_a_seed_in_characters_the_model_knows(unknown: str, seed: str, read: str) -> None:
     """Left out, or replaced by the nearest, as asked."""
-    assert known_text(seed, Vocabulary("'ab"), unknown) == read  # type: ignore[arg-type]
+    assert Vocabulary("'ab").known(seed, unknown)[0] == read  # type: ignore[arg-type]
 
 
 def test_characters_that_cannot_be_read_are_named() -> None:
     """All of them, each once."""
-    with pytest.raises(UnknownCharacterError, match=r"U\+00E9.*U\+4E2D.*--unknown") as caught:
-        known_text("a\u00e9\u4e2d\u4e2d", Vocabulary("ab"))
+    with pytest.raises(UnknownCharacterError, match=r"U\+00E9.*U\+4E2D") as caught:
+        Vocabulary("ab").known("a\u00e9\u4e2d\u4e2d")
     assert caught.value.characters == "\u00e9\u4e2d"
 
 
@@ -173,16 +153,15 @@ def test_characters_that_cannot_be_read_are_named() -> None:
 )
 def test_the_nearest_text_and_what_is_left_out(known: str, seed: str, read: str, lost: str) -> None:
     """Composed or decomposed first, then in steps, and left out where nothing is near."""
-    left_out: list[str] = []
-    assert known_text(seed, Vocabulary("".join(dict.fromkeys(known))), "nearest", left_out) == read
-    assert "".join(left_out) == lost
+    vocabulary = Vocabulary("".join(dict.fromkeys(known)))
+    assert vocabulary.known(seed, "nearest") == (read, lost)
 
 
 def test_a_lowercase_model_reads_a_lowercase_seed() -> None:
     """The seed phrase goes the way of the text it was trained on."""
-    assert read_seed(make_model("ab", lowercase=True), "AB") == "ab"
+    assert LanguageModel(make_model("ab", lowercase=True)).known("AB", unknown="error")[0] == "ab"
     with pytest.raises(UnknownCharacterError):
-        read_seed(make_model("ab"), "AB")
+        LanguageModel(make_model("ab")).known("AB", unknown="error")
 
 
 @pytest.mark.parametrize(
@@ -279,10 +258,10 @@ def whole_texts(how: dict[str, Any]) -> list[Callable[[], object]]:
     each = {name: value for name, value in given.items() if name != "lines"}
     face = {"length": how.get("length", 0), "ban": banned, "temperature": 9.0, "random_seed": 1}
     return [
-        lambda: list(samples(model, count=2, **given)),
+        lambda: list(generate_many(model, samples=2, **given)),
         lambda: list(generate(model, whole=True, **given)),
         lambda: list(LanguageModel(model).generate(**{**how, **face})),
-        *([lambda: list(completed_lines(model, ["a"], **each))] if "lines" in how else []),
+        *([lambda: list(complete_lines(model, ["a"], **each))] if "lines" in how else []),
     ]
 
 
@@ -321,8 +300,7 @@ def test_bits_are_the_models_own_whatever_the_filters() -> None:
         model, "abc", random_seed=1, length=50, sampling=sampling, stop=["zz"], measure=True
     )
     written = "".join(generation)
-    network = Network(model.weights, model.config)
-    recurrence, total = Recurrence(network), 0.0
+    recurrence, total = LSTMState(model.lstm), 0.0
     for place, i in enumerate(model.vocabulary.encode("\nabc" + written).tolist()):
         if place >= 4:
             logits = recurrence.logits().astype(float)
@@ -335,21 +313,23 @@ def test_a_sample_is_the_same_whatever_the_count() -> None:
     """Sample 0 is the text without samples; each other has draws of its own."""
     model = make_model("abcdefgh\n")
     how = {"random_seed": 5, "length": 30, "stop": ["ab"]}
-    many = list(samples(model, "abc", count=9, **how))
+    many = list(generate_many(model, "abc", samples=9, **how))
     assert [s.number for s in many] == list(range(9))
-    assert many[:3] == list(samples(model, "abc", count=3, **how))
+    assert many[:3] == list(generate_many(model, "abc", samples=3, **how))
     assert len({s.text for s in many}) == 9
     for number in (0, 4, 8):
-        alone = finished(generate(model, "abc", sample=number, **how), number)
+        alone = generate(model, "abc", sample=number, **how).finish(number)
         assert alone == many[number]
-    assert next(samples(model, "abc", count=1, random_seed=5, lines=1)).text.count("\n") == 1
+    assert (
+        next(generate_many(model, "abc", samples=1, random_seed=5, lines=1)).text.count("\n") == 1
+    )
 
 
-@pytest.mark.parametrize("options", [{"count": 0}, {"count": 2, "length": None}])
+@pytest.mark.parametrize("options", [{"samples": 0}, {"samples": 2, "length": None}])
 def test_samples_that_cannot_be_are_refused_at_once(options: dict[str, int | None]) -> None:
     """None at all, and some without end."""
-    with pytest.raises(OptionError, match=r"samples is 0|without end"):
-        samples(make_model("ab\n"), random_seed=1, **{"length": 5, **options})  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match=r"samples is 0|length is 0"):
+        generate_many(make_model("ab\n"), random_seed=1, **{"length": 5, **options})  # type: ignore[arg-type]
 
 
 def test_lines_are_completed_as_phrases_come() -> None:
@@ -362,7 +342,7 @@ def test_lines_are_completed_as_phrases_come() -> None:
             asked.append(phrase)
             yield phrase
 
-    lines = completed_lines(model, phrases(), random_seed=3, length=25)
+    lines = complete_lines(model, phrases(), random_seed=3, length=25)
     for number, (phrase, line) in enumerate(lines):
         assert len(asked) == number + 1
         assert asked[-1] == phrase
@@ -379,8 +359,8 @@ CORPUS = "abcab\nacbacb\nbcabca\n"
 def test_new_lines_copy_nothing(seed: int, stop: list[str]) -> None:
     """No passage of so many characters, over line ends and the seed phrase too, is the corpus's."""
     model = make_model("abc\n", seed=seed)
-    new = LineFilter(passages=CopiedPassages(CORPUS, 5))
-    for length in (0, 1, 7, 60):
+    new = NewLines(CORPUS, novel=5)
+    for length in (1, 7, 60):
         how = {"length": length, "line_filter": new, "stop": stop, "random_seed": seed}
         generation = generate(model, "abca", **how)  # type: ignore[arg-type]
         written = "".join(generation)
@@ -394,16 +374,16 @@ def test_new_lines_copy_nothing(seed: int, stop: list[str]) -> None:
 def test_new_lines_go_on_where_they_were_saved() -> None:
     """A line thrown away leaves no trace in what the network knows."""
     model = make_model("abc\n")
-    new = LineFilter(passages=CopiedPassages(CORPUS, 4))
+    new = NewLines(CORPUS, novel=4)
     generation = generate(model, "abca", random_seed=2, length=60, line_filter=new)
     written = "".join(generation)
-    reading = generation.place().reading
-    plain = begin(model, Network(model.weights, model.config), "abca" + written, window=64)
-    np.testing.assert_array_equal(reading.state.hidden, plain.state.hidden)
-    assert (reading.recent, reading.characters) == (plain.recent, 64)
+    state = generation.state()
+    plain = generate(model, "abca" + written, random_seed=1).state()
+    np.testing.assert_array_equal(state.lstm.hidden, plain.lstm.hidden)
+    assert (state.recent, state.characters) == (plain.recent, 64)
 
 
-LISTED = LineFilter(known=frozenset(["ab", "b", "aa", "ba"]))
+LISTED = NewLines("ab\nb\naa\nba", new_lines=True)
 
 
 @pytest.mark.parametrize("phrase", ["", "a", "\nb", "ba\na"])
@@ -411,33 +391,35 @@ def test_no_line_is_one_of_the_corpus(phrase: str) -> None:
     """The first line is compared with its phrase; empty lines come, and parts of lines do."""
     model = make_model("ab\n")
     model.weights["output.bias"][:] = (0, 0, 1)
-    for sample in samples(model, phrase, count=20, random_seed=3, lines=4, line_filter=LISTED):
+    for sample in generate_many(
+        model, phrase, samples=20, random_seed=3, lines=4, line_filter=LISTED
+    ):
         lines = (phrase.rpartition("\n")[2] + sample.text).split("\n")
         assert len(lines) == 5
         assert not set(lines) & {"ab", "b", "aa", "ba"}
-    assert text(model, "a", length=1, line_filter=LineFilter(known={"a", "aa", "ab"})) != "\n"
+    assert text(model, "a", length=1, line_filter=NewLines("a\naa\nab", new_lines=True)) != "\n"
 
 
 def test_no_line_comes_twice() -> None:
     """In one text, in several, and in lines that are completed; but for empty ones."""
     model = make_model("abcdefgh\n")
     model.weights["output.bias"][-1] += 2
-    one = text(model, length=None, lines=60, line_filter=LineFilter(unique=True)).split("\n")[:-1]
+    one = text(model, length=None, lines=60, line_filter=NewLines(unique=True)).split("\n")[:-1]
     assert len(one) == 60
     filled = [line for line in one if line]
     assert len(set(filled)) == len(filled)
     assert len(filled) < 60
-    how = {"random_seed": 1, "line_filter": LineFilter(unique=True)}
-    many = [sample.text for sample in samples(model, "a", count=30, lines=1, **how)]
+    how = {"random_seed": 1, "line_filter": NewLines(unique=True)}
+    many = [sample.text for sample in generate_many(model, "a", samples=30, lines=1, **how)]
     assert len(set(many)) == 30
     assert many[:9] == [
         sample.text
-        for sample in samples(
-            model, "a", count=9, lines=1, random_seed=1, line_filter=LineFilter(unique=True)
+        for sample in generate_many(
+            model, "a", samples=9, lines=1, random_seed=1, line_filter=NewLines(unique=True)
         )
     ]
-    how["line_filter"] = LineFilter(unique=True)
-    completed = [line.text for _, line in completed_lines(model, ["a"] * 30, **how)]
+    how["line_filter"] = NewLines(unique=True)
+    completed = [line.text for _, line in complete_lines(model, ["a"] * 30, **how)]
     assert len(set(completed)) == 30
 
 
@@ -445,25 +427,25 @@ def test_a_line_goes_on_from_what_was_saved() -> None:
     """It is compared as a whole, also where its beginning is an earlier call's."""
     model = make_model("ab\n")
     model.weights["output.bias"][:] = (0, 0, 50)
-    new = LineFilter(known={"ba"})
-    begun = generate(model, "ba", random_seed=1, length=0, line_filter=new)
-    with pytest.raises(CharLSTMError, match="stood in the corpus"):
-        list(generate(model, place=begun.place(), length=1, line_filter=new))
+    new = NewLines("ba", new_lines=True)
+    begun = generate(model, "ba", random_seed=1, length=1, line_filter=new)
+    with pytest.raises(CharLSTMError, match="is in the corpus"):
+        list(generate(model, state=begun.state(), length=1, line_filter=new))
 
 
 def test_where_nothing_is_new_it_is_said() -> None:
     """After a hundred lines, with what to change."""
     model = make_model("ab\n")
-    with pytest.raises(CharLSTMError, match=r"100 lines in a row .*copied 1 .*--novel.*--temp"):
-        text(model, line_filter=LineFilter(passages=CopiedPassages("ab\n", 1)))
+    with pytest.raises(CharLSTMError, match=r"100 lines in a row .*copied 1 "):
+        text(model, line_filter=NewLines("ab\n", novel=1))
     with pytest.raises(OptionError, match="novel is 0"):
-        CopiedPassages("ab", 0)
+        NewLines("ab", novel=0)
 
 
 def test_a_long_line_is_filtered_in_pieces() -> None:
     """A text without line ends comes, and takes no more memory as it grows."""
     model = make_model("abcdefgh")
-    new = LineFilter(passages=CopiedPassages("abc", 3))
+    new = NewLines("abc", novel=3)
     endless = generate(model, random_seed=1, line_filter=new)
     assert len(next(endless)) == LONGEST_LINE
 

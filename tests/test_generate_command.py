@@ -17,8 +17,8 @@ import charlstm as package
 from charlstm.model.model_file import save_model
 
 from .conftest import Run
-from .test_generate import make_model
 from .test_streams import shell, terminal
+from .writing import make_model
 
 
 @pytest.fixture
@@ -407,7 +407,7 @@ def test_the_help_teaches_by_pipelines(charlstm: Run) -> None:
     said = charlstm("generate", "--help").stdout.decode()
     assert "| fold -s" in said
     assert "| jq" in said
-    assert re.search(r"--top-p\s+P\s+Draw from the fewest", said)
+    assert re.search(r"--top-p\s+P\s+Choose among the", said)
     assert max(map(len, said.splitlines())) <= 80
 
 

@@ -10,7 +10,7 @@ from charlstm.cli.inspect import _lines
 from charlstm.model.model_file import save_model
 
 from .conftest import Run
-from .test_generate import make_model
+from .writing import make_model
 
 
 def properties(output: bytes) -> list[tuple[str, str]]:

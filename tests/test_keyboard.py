@@ -10,8 +10,8 @@ import pytest
 from charlstm.model.model_file import save_model
 
 from .conftest import Run
-from .test_generate import make_model
 from .test_streams import terminal
+from .writing import make_model
 
 SAID = "reading from the keyboard; end with Ctrl-D at the beginning of a line"
 COMMANDS = [

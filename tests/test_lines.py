@@ -18,7 +18,7 @@ def test_lines_break_between_words_on_a_terminal(
     without = {name: value for name, value in environment.items() if name != "COLUMNS"}
     for line, words in (
         (f"train {play} -o {tmp_path}/run{columns} --steps 2 --hidden-size 8", "plan: "),
-        (f"train {play} --time 3x", "charlstm: error: time is '3x'"),
+        (f"train {play} --time 3x", "charlstm: error: --time is '3x'"),
         (f"generate {play} --samples 2 --load-state absent", "--load-state do not go"),
     ):
         child = terminal(line, without, columns=columns)

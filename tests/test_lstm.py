@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from charlstm.model.config import ModelConfig
-from charlstm.model.lstm import TILE, Cell, Network, Recurrence, arranged
+from charlstm.model.lstm import LSTM, TILE, LSTMCell, LSTMState, arranged
 from charlstm.training.network import CharLSTM
 
 SIZES = [(1, 1), (1, 7), (1, 128), (2, 5), (2, 96), (3, 64), (4, 33)]
@@ -17,7 +17,7 @@ def arrays(module: torch.nn.Module) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize(("layers", "hidden"), SIZES)
 def test_the_equations_are_those_of_torch_lstm(layers: int, hidden: int) -> None:
-    """``Cell`` by ``Cell`` is torch.nn.LSTM with as many layers."""
+    """``LSTMCell`` by ``LSTMCell`` is torch.nn.LSTM with as many layers."""
     torch.manual_seed(layers * 1000 + hidden)
     T, E = 40, 11
     reference = torch.nn.LSTM(E, hidden, num_layers=layers)
@@ -26,7 +26,7 @@ def test_the_equations_are_those_of_torch_lstm(layers: int, hidden: int) -> None
         expected, (last_h, last_c) = reference(x)
     w = arrays(reference)
     h = np.zeros((layers, hidden), np.float32)
-    cells = [Cell((hidden,)) for _ in range(layers)]
+    cells = [LSTMCell((hidden,)) for _ in range(layers)]
     outputs = []
     for x_t in x.numpy():
         for n in range(layers):
@@ -63,31 +63,29 @@ def test_the_network_is_the_one_that_was_trained(layers: int, hidden: int, resid
     ids = torch.randint(V, (T, B))
     with torch.no_grad():
         expected, after = model(ids, model.zero_state(B))
-    network = Network(arrays(model), config)
-    batch, one = Recurrence(network, B), Recurrence(network)
+    network = LSTM(arrays(model), config)
+    batch, one = LSTMState(network, B), LSTMState(network)
     for t in range(T):
         batch.read(ids[t].numpy())
         np.testing.assert_allclose(batch.logits(), expected[t].numpy(), atol=1e-5)
         one.read(int(ids[t, 0]))
         np.testing.assert_allclose(one.logits(), expected[t, 0].numpy(), atol=1e-5)
         if t == T // 2:  # as if the text went on in another process
-            halfway = Recurrence(network)
-            halfway.load(one.state(), one.features)
-            one = halfway
+            one = one.copy()
     for n, (h, c) in enumerate(after):
-        np.testing.assert_allclose(batch.state().hidden[n], h[0].numpy(), atol=1e-5)
-        np.testing.assert_allclose(batch.state().cell[n], c[0].numpy(), atol=1e-5)
+        np.testing.assert_allclose(batch.hidden[n], h[0].numpy(), atol=1e-5)
+        np.testing.assert_allclose(batch.cell[n], c[0].numpy(), atol=1e-5)
 
 
 def test_one_state_becomes_that_of_each_row() -> None:
     """What one stream read of a seed phrase, a batch need not read again."""
     torch.manual_seed(0)
     config = ModelConfig(vocab_size=9, embedding_size=4, hidden_size=6, num_layers=3)
-    network = Network(arrays(CharLSTM(config)), config)
-    one, batch = Recurrence(network), Recurrence(network, TILE)
+    network = LSTM(arrays(CharLSTM(config)), config)
+    one, batch = LSTMState(network), LSTMState(network, TILE)
     for i in (3, 1, 4):
         one.read(i)
-    batch.load(one.state(), one.features)
+    batch.load(one.hidden, one.cell, one.features)
     one.read(5)
     batch.read(np.full(TILE, 5))
     for row in batch.logits():
@@ -104,7 +102,7 @@ def test_the_state_dict_has_the_promised_shapes() -> None:
 
 def updated(z: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """H and c after z, in torch's order of parts, (4, H)."""
-    cell, h = Cell(c.shape), np.empty_like(c)
+    cell, h = LSTMCell(c.shape), np.empty_like(c)
     cell.z[:] = arranged(z).ravel()
     cell.c[:] = c
     cell.update(h)

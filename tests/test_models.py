@@ -12,13 +12,14 @@ from safetensors.numpy import load_file, save_file
 
 from charlstm.cli import wording
 from charlstm.errors import ModelFileError
+from charlstm.language_model import LanguageModel
 from charlstm.model.locate import list_models
 from charlstm.model.model_file import ModelFile, load_card, load_model, save_model
 from charlstm.text.corpus import Fingerprint
 
 from .conftest import Run
-from .test_generate import make_model
 from .test_streams import EVIL, hostile_model, terminal
+from .writing import make_model
 
 
 @pytest.fixture(autouse=True)
@@ -214,9 +215,11 @@ def test_the_model_that_is_taken_without_a_name_is_described(
 def test_a_card_that_does_not_say_all(corpus: str, loss: Any, line: str) -> None:
     """What is missing is left out, and what is long is cut."""
     path = run("x", 121) / "model.safetensors"
-    assert wording.model_taken(path, made(corpus, loss)) == line
+    assert wording.model_taken(LanguageModel(made(corpus, loss), path)) == line
     path.unlink()
-    assert wording.model_taken(path, made("play")) == "model: runs/x (play, 1.436 nats)"
+    assert (
+        wording.model_taken(LanguageModel(made("play"), path)) == "model: runs/x (play, 1.436 nats)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from charlstm.analysis.novelty import (
     NGRAMS,
-    Place,
+    Position,
     SuffixIndex,
     WholeText,
     compare,
@@ -162,14 +162,14 @@ def test_places_in_several_files(tmp_path: Path) -> None:
     assert read.text == "one\ntwo\n\u00e9\U0001f600 three\nfour\n"
     assert len(notes) == 2
     for words, place in [
-        ("one", Place(one, 0, 1, 1)),
-        ("wo", Place(one, 5, 2, 2)),
-        ("\n\u00e9", Place(one, 7, 2, 4)),
-        ("\u00e9", Place(three, 0, 1, 1)),
-        ("three", Place(three, 3, 1, 4)),
-        ("four", Place(three, 9, 2, 1)),
+        ("one", Position(one, 0, 1, 1)),
+        ("wo", Position(one, 5, 2, 2)),
+        ("\n\u00e9", Position(one, 7, 2, 4)),
+        ("\u00e9", Position(three, 0, 1, 1)),
+        ("three", Position(three, 3, 1, 4)),
+        ("four", Position(three, 9, 2, 1)),
     ]:
-        assert read.place(read.text.index(words)) == place
+        assert read.position(read.text.index(words)) == place
 
 
 def test_the_same_file_twice_has_two_beginnings(tmp_path: Path) -> None:
@@ -330,7 +330,7 @@ def test_on_a_terminal_a_passage_has_one_line(
         (["t.txt", "latin.txt"], 1, ["latin.txt", "0xe9", "offset 3", "--encoding"]),
         (["t.txt", "t.txt", "t.txt"], 2, ["t.txt"]),
         (["t.txt", "t.txt", "--top", "-1"], 2, ["top is -1"]),
-        (["t.txt", "t.txt", "--min-length", "0"], 2, ["min length is 0"]),
+        (["t.txt", "t.txt", "--min-length", "0"], 2, ["--min-length is 0"]),
         (["t.txt", "t.txt", "--encoding", "klingon"], 2, ["klingon"]),
     ],
 )

@@ -71,10 +71,10 @@ def test_a_phrase_given_twice_is_an_error(
 def test_a_phrase_of_digits_may_be_a_random_seed(charlstm: Run, trained: Path, digits: str) -> None:
     """The option that may be meant is named; ``--quiet`` and a phrase of words need no note."""
     words = ["generate", "-m", trained, "-n", 5, "--unknown", "skip", "--random-seed", 1]
-    note = f"the seed phrase is {digits}, a text to go on from; the seed of the random generator "
+    note = f"the seed phrase is {digits}, a text to continue; the seed of the random number "
     for given in ([digits], ["--seed", digits]):
         done = charlstm(*words, *given)
-        assert done.stderr.decode() == f"{note}is --random-seed {digits}\n"
+        assert done.stderr.decode() == f"{note}generator is --random-seed {digits}\n"
         assert charlstm(*words, "-q", *given).stderr == b""
     assert charlstm(*words, "The 7").stderr == b""
 

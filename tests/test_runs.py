@@ -34,7 +34,7 @@ def test_the_newest_model_is_meant_where_none_is_named() -> None:
 
 def test_without_any_model_the_way_to_make_one_is_said() -> None:
     """The command to run stands in the message."""
-    with pytest.raises(ModelFileError, match="charlstm train"):
+    with pytest.raises(ModelFileError, match="no model under runs/"):
         find_model(None)
 
 

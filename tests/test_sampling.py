@@ -70,12 +70,12 @@ TABLE: list[tuple[dict[str, Any], list[int], list[int]]] = [
     # The order in which they act.
     ({"banned": (2,), "temperature": 0}, [], [0, 0, 0, 1, 0]),
     ({"repetition_penalty": 4, "temperature": 0}, [2], [0, 0, 0, 1, 0]),
-    ({"banned": (2,), "top_k": 1}, [], [0, 0, 0, 4, 0]),  # top-k counts what is left
+    ({"banned": (2,), "top_k": 1}, [], [0, 0, 0, 4, 0]),  # top_k counts what is left
     ({"repetition_penalty": 4, "top_k": 2}, [2], [0, 2, 0, 4, 0]),  # 2, 4; then 8 / 4, a later id
     ({"repetition_penalty": 4, "temperature": 0.5}, [2], [1, 4, 4, 16, 1]),  # (8 / 4)^2
     ({"temperature": 0.5, "top_p": 0.75}, [], [0, 0, 64, 16, 0]),  # 64 of 86 is not enough
     ({"temperature": 0.5, "min_p": 0.125}, [], [0, 0, 64, 16, 0]),  # 1 of 4 after squaring
-    ({"top_k": 2, "top_p": 0.66}, [], [0, 0, 8, 0, 0]),  # 8 of the 12 that top-k leaves
+    ({"top_k": 2, "top_p": 0.66}, [], [0, 0, 8, 0, 0]),  # 8 of the 12 that top_k leaves
     ({"banned": (2,), "top_p": 0.5}, [], [0, 0, 0, 4, 0]),  # 4 of 8
     ({"banned": (2,), "min_p": 0.5}, [], [0, 2, 0, 4, 0]),  # of what is then the most probable
     ({"top_p": 0.8, "min_p": 0.5}, [], [0, 0, 8, 4, 0]),
@@ -190,12 +190,12 @@ def test_logits_that_are_none_are_refused(logits: list[float], sampling: Samplin
     ("name", "said", "values"),
     [
         ("temperature", "temperature is", [-1, float("nan"), float("inf"), "1", True, None]),
-        ("top_k", "top-k is", [-1, 1.5, True, float("nan")]),
-        ("top_p", "top-p is", [0, -0.1, 1.01, float("nan"), float("inf")]),
-        ("min_p", "min-p is", [-0.1, 1.01, float("nan")]),
-        ("repetition_penalty", "repetition penalty is", [0, -1, float("nan"), float("inf")]),
-        ("repetition_window", "repetition window is", [0, -3, 1 << 17, 1.0]),
-        ("banned", "banned id is", [(-1,), ("a",)]),
+        ("top_k", "top_k is", [-1, 1.5, True, float("nan")]),
+        ("top_p", "top_p is", [0, -0.1, 1.01, float("nan"), float("inf")]),
+        ("min_p", "min_p is", [-0.1, 1.01, float("nan")]),
+        ("repetition_penalty", "repetition_penalty is", [0, -1, float("nan"), float("inf")]),
+        ("repetition_window", "repetition_window is", [0, -3, 1 << 17, 1.0]),
+        ("banned", "banned is", [(-1,), ("a",)]),
     ],
 )
 def test_settings_out_of_range_are_refused(name: str, said: str, values: list[Any]) -> None:

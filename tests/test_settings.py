@@ -10,8 +10,8 @@ from charlstm.cli import command
 from charlstm.model.model_file import save_model
 
 from .conftest import Run
-from .test_generate import make_model
 from .test_rooms import modules_after
+from .writing import make_model
 
 COMMANDS = sorted(command().commands)
 
@@ -70,8 +70,11 @@ def test_every_command_reads_both_files(charlstm: Run, tmp_path: Path, name: str
         ("train = 5", "train stands in no table; write a table, [train]"),
         ("[train]\nconfig = 'a'", "[train] config is no setting of train"),
         ("[train]\nhidden_size = '9'", "[train] hidden_size is '9'; it must be a whole number"),
-        ("[train]\ndevice = 'gpu'", "[train] device is 'gpu'; it must be one of auto, cpu, cuda"),
-        ("[train]\ntime = true", "[train] time is True; it must be seconds, or a text such as"),
+        (
+            "[train]\ndevice = 'gpu'",
+            "[train] device is 'gpu'; it must be one of 'auto', 'cpu', 'cuda'",
+        ),
+        ("[train]\ntime = true", "[train] time is True; it must be a number above 0"),
         ("[generate]\nstop = 'END'", "[generate] stop is 'END'; it must be a list of texts"),
         ("[generate]\nphrase = 'Once'", "[generate] phrase is no setting of generate"),
         ("[inspect.json]", "[inspect] json is {}; it must be true or false"),

@@ -11,8 +11,8 @@ import pytest
 
 from charlstm.model.model_file import save_model
 
-from .test_generate import make_model
 from .test_streams import terminal
+from .writing import make_model
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 

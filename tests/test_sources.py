@@ -31,7 +31,7 @@ def write(*names: str, text: str = "text\n") -> None:
 
 def read(*places: str, **how: str) -> list[str]:
     """The names of the files that a corpus is made of, in order."""
-    return [source.label for source in open_corpus(places, TextOptions(), **how).sources]
+    return [source.label for source in open_corpus(places, TextOptions(**how)).sources]
 
 
 TREE = (

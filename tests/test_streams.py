@@ -16,7 +16,7 @@ from charlstm.text.corpus import TextOptions, open_corpus
 from charlstm.text.dataset import write_dataset
 
 from .conftest import VERSE, Run
-from .test_generate import make_model
+from .writing import make_model
 
 
 def shell(line: str, environment: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[bytes]:
@@ -252,7 +252,7 @@ def test_both_helps_tell_seed_from_random_seed(charlstm: Run) -> None:
     """Other programs mean the generator's seed when they say --seed."""
     said = " ".join(charlstm("generate", "--help").stdout.decode().split())
     assert "--seed, --prompt" in said
-    assert "(--seed is the seed phrase)" in said
+    assert "See also --random-seed" in said
 
 
 def test_a_traceback_only_for_who_asks(charlstm: Run, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import torch
 
 from charlstm.errors import OptionError
 from charlstm.model.config import ModelConfig
-from charlstm.model.lstm import Network, Recurrence
+from charlstm.model.lstm import LSTM, LSTMState
 from charlstm.model.model_file import load_model
 from charlstm.text.corpus import TextOptions
 from charlstm.text.dataset import load_dataset
@@ -128,8 +128,8 @@ def test_the_validation_loss_is_that_of_one_walk(n: int, tolerance: float) -> No
     """In one lane exactly, in many to a ten-thousandth: as the numpy engine walks end to end."""
     model, ids = model_and_ids(n)
     weights = {name: w.numpy() for name, w in model.state_dict().items()}
-    network = Network(weights, model.config)
-    recurrence, total = Recurrence(network), 0.0
+    network = LSTM(weights, model.config)
+    recurrence, total = LSTMState(network), 0.0
     for i, following in itertools.pairwise(ids):
         recurrence.read(int(i))
         logits = recurrence.logits().astype(np.float64)

@@ -8,7 +8,7 @@ from charlstm.cli import command
 from charlstm.model.model_file import save_model
 
 from .conftest import Run
-from .test_generate import make_model
+from .writing import make_model
 
 
 @pytest.mark.parametrize(

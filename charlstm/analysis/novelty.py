@@ -266,6 +266,8 @@ def new_lines_filter(
 
     What was normalised in the text goes to ``notes``. Raises OptionError and CorpusError.
     """
+    if how.get("novel") is not None:
+        OPTIONS["novel"].check(how["novel"])  # before a large corpus is read
     corpus = read_whole(open_corpus(sources, options), notes).text if sources else ""
     return NewLines(corpus, **how)
 

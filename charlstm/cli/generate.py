@@ -56,6 +56,7 @@ def generate(
     from charlstm.language_model import load
 
     model = load(values["model"])
+    console.say_if_typed((given.file, *(values["corpus"] or ())), quiet=values["quiet"])
     how = _how(model, {**values, **texts})
     form = writing.Form(
         raw=values["raw"],
@@ -64,7 +65,6 @@ def generate(
         separator=texts["separator"],
         random_seed=how["random_seed"],
     )
-    console.say_if_typed((given.file, *(values["corpus"] or ())), quiet=values["quiet"])
     if given.each_line:
         _complete_lines(model, given.file or "-", form, how, values)
         return
@@ -81,7 +81,8 @@ def _check(values: dict[str, Any], given: reading.Phrase) -> None:
     """Raise OptionError for options that make no sense together."""
 
     def is_given(name: str) -> bool:
-        return values[name] not in (None, False, OPTIONS[name].default)
+        value = values[name]
+        return value is not None and value is not False and value != OPTIONS[name].default
 
     def exclude(first: str, *others: str) -> None:
         for other in filter(is_given, others if is_given(first) else ()):

@@ -160,7 +160,7 @@ def _check(label: str, value: Any, parameter: Any) -> None:
     several = parameter.nargs == -1 or getattr(parameter, "multiple", False)
     texts = value if isinstance(value, list) else [value]
     if not all(map(_is_text, texts)) or several != isinstance(value, list) or texts == []:
-        words = "a list of texts" if several else "one value, and a text without NUL characters"
+        words = "a list of texts" if several else "one value, without a NUL character"
         raise OptionError(f"{label} is {shown(value)}; it must be {words}")
     try:
         if parameter.name in OPTIONS:

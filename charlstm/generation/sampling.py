@@ -54,8 +54,8 @@ class Sampling:
 
     def __post_init__(self) -> None:
         check_record(self)
-        for i in self.banned:
-            require_integer("banned", i)
+        banned = tuple(require_integer("banned", i) for i in self.banned)
+        object.__setattr__(self, "banned", banned)
 
     def check_vocabulary(self, size: int) -> None:
         """Raise OptionError where ``banned`` leaves none of ``size`` characters, or is beyond."""

@@ -22,7 +22,8 @@ class ModelConfig:
     residual: bool = True
 
     def __post_init__(self) -> None:
-        require_integer("vocab_size", self.vocab_size, least=2)
+        vocab_size = require_integer("vocab_size", self.vocab_size, least=2)
+        object.__setattr__(self, "vocab_size", vocab_size)
         check_record(self)
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:

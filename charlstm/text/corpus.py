@@ -69,7 +69,8 @@ class Fingerprint:
     def __post_init__(self) -> None:
         require_text("name", self.name)
         require_text("sha256", self.sha256)
-        require_integer("characters", self.characters, least=1)
+        characters = require_integer("characters", self.characters, least=1)
+        object.__setattr__(self, "characters", characters)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A place in a text as a file: the text goes on as if it had not been interrupted."""
+"""The state of a text as a file: the text goes on as if it had not been interrupted."""
 
 import json
 import os
@@ -18,13 +18,12 @@ from charlstm.generation.saved_state import (
     METADATA_KEY,
     check_target,
     fingerprint,
-    load_place,
-    save_place,
+    load_state,
+    save_state,
 )
-from charlstm.generation.text_stream import generate
 from charlstm.model.model_file import save_model
 
-from .test_generate import make_model
+from .writing import generate, make_model
 
 MODEL = make_model("abcdefgh\n")
 SAMPLING = Sampling(repetition_penalty=1.5, repetition_window=5)
@@ -33,31 +32,31 @@ SOUND = {"format": 1, "model": fingerprint(MODEL), "characters": 33, "generated"
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    """A place after 30 characters."""
+    """A state after 30 characters."""
     text = generate(MODEL, "abc", random_seed=1, length=30, sampling=SAMPLING)
     list(text)
-    save_place(text.place(), tmp_path / "state", MODEL)
+    save_state(text.state(), tmp_path / "state", MODEL)
     return tmp_path / "state"
 
 
 @settings(deadline=None)
-@given(st.integers(0, 60), st.integers(0, 60))
+@given(st.integers(1, 60), st.integers(1, 60))
 def test_two_halves_are_the_whole(tmp_path_factory: Any, first: int, second: int) -> None:
     """Draws, penalty and network go on where they were, through the file."""
-    path = tmp_path_factory.mktemp("place") / "state"
+    path = tmp_path_factory.mktemp("state") / "state"
     whole = "".join(generate(MODEL, "abc", random_seed=1, length=first + second, sampling=SAMPLING))
     begun = generate(MODEL, "abc", random_seed=1, length=first, sampling=SAMPLING)
     beginning = "".join(begun)
-    save_place(begun.place(), path, MODEL)
-    place = load_place(path, MODEL)
-    assert place.reading.characters == 3 + first
-    going_on = generate(MODEL, place=place, length=second, sampling=SAMPLING)
+    save_state(begun.state(), path, MODEL)
+    state = load_state(path, MODEL)
+    assert state.characters == 3 + first
+    going_on = generate(MODEL, state=state, length=second, sampling=SAMPLING)
     assert beginning + "".join(going_on) == whole
 
 
 @pytest.mark.parametrize("phrase", ["", "hag"])
 @pytest.mark.parametrize("first_stop", [[], ["same"], ["zz"]])
-def test_a_stop_text_may_begin_before_the_place(
+def test_a_stop_text_may_begin_before_the_state(
     tmp_path: Path, first_stop: list[str], phrase: str
 ) -> None:
     """Wherever the text is cut; not before a seed phrase that was read in between."""
@@ -69,9 +68,9 @@ def test_a_stop_text_may_begin_before_the_place(
         stops = [stop if text == "same" else text for text in first_stop]
         begun = generate(MODEL, "abc", length=cut, stop=stops, **how)
         beginning = "".join(begun)
-        save_place(begun.place(), tmp_path / "state", MODEL)
-        place = load_place(tmp_path / "state", MODEL)
-        going_on = generate(MODEL, phrase, place=place, length=50, stop=[stop], sampling=SAMPLING)
+        save_state(begun.state(), tmp_path / "state", MODEL)
+        state = load_state(tmp_path / "state", MODEL)
+        going_on = generate(MODEL, phrase, state=state, length=50, stop=[stop], sampling=SAMPLING)
         written = "".join(going_on)
         if phrase:
             assert stop not in written
@@ -84,8 +83,8 @@ def test_what_follows_a_stop_text_begins_anew(tmp_path: Path) -> None:
     how: dict[str, Any] = {"stop": ["aa"], "sampling": Sampling(banned=tuple(range(1, 9)))}
     begun = generate(MODEL, random_seed=1, length=9, **how)
     assert ("".join(begun), begun.end) == ("", "stop")
-    save_place(begun.place(), tmp_path / "state", MODEL)
-    going_on = generate(MODEL, place=load_place(tmp_path / "state", MODEL), length=1, **how)
+    save_state(begun.state(), tmp_path / "state", MODEL)
+    going_on = generate(MODEL, state=load_state(tmp_path / "state", MODEL), length=1, **how)
     assert ("".join(going_on), going_on.end) == ("a", "length")
 
 
@@ -96,19 +95,19 @@ def test_the_penalty_looks_no_further_back_than_it_was_told() -> None:
     assert "".join(generate(MODEL, "abc", stop=["z" * 40], **how)) == plain
 
 
-def test_a_phrase_is_read_after_the_place(saved: Path) -> None:
+def test_a_phrase_is_read_after_a_state(saved: Path) -> None:
     """And a new random seed begins a new sequence."""
-    place = load_place(saved, MODEL)
+    state = load_state(saved, MODEL)
     text = "".join(generate(MODEL, "abc", random_seed=1, length=30, sampling=SAMPLING))
-    one = generate(MODEL, "hag", place=place, random_seed=7, length=20, sampling=SAMPLING)
+    one = generate(MODEL, "hag", state=state, random_seed=7, length=20, sampling=SAMPLING)
     two = generate(MODEL, "abc" + text + "hag", random_seed=7, length=20, sampling=SAMPLING)
     assert "".join(one) == "".join(two)
 
 
-def test_equal_places_give_equal_bytes(saved: Path) -> None:
+def test_equal_states_give_equal_bytes(saved: Path) -> None:
     """And the mode is that of any file."""
     before = saved.read_bytes()
-    save_place(load_place(saved, MODEL), saved, MODEL)
+    save_state(load_state(saved, MODEL), saved, MODEL)
     assert saved.read_bytes() == before
     umask = os.umask(0)
     os.umask(umask)
@@ -133,9 +132,9 @@ def changed(path: Path, **tensors: np.ndarray | None) -> None:
 @pytest.mark.parametrize(
     ("tensors", "said"),
     [
-        ({"hidden": np.full((2, 8), np.nan, np.float32)}, "hidden holds values"),
-        ({"cell": np.full((2, 8), np.inf, np.float32)}, "cell holds values"),
-        ({"features": np.full(8, np.nan, np.float32)}, "features holds"),
+        ({"hidden": np.full((2, 8), np.nan, np.float32)}, "holds values"),
+        ({"cell": np.full((2, 8), np.inf, np.float32)}, "holds values"),
+        ({"features": np.full(8, np.nan, np.float32)}, "holds values"),
         ({"hidden": np.zeros((2, 9), np.float32)}, "hidden is F32 of shape (2, 9)"),
         ({"hidden": np.zeros((2, 8), np.float64)}, "hidden is F64"),
         ({"cell": None}, "cell"),
@@ -153,7 +152,7 @@ def test_tensors_that_cannot_be_are_refused(
     """With the name of what is wrong."""
     changed(saved, **tensors)
     with pytest.raises(StateError, match=r"state: damaged") as caught:
-        load_place(saved, MODEL)
+        load_state(saved, MODEL)
     assert said in str(caught.value)
 
 
@@ -174,7 +173,7 @@ def test_descriptions_that_cannot_be_are_refused(
     """Among them those of another model and of another time."""
     save_file(load_file(saved), saved, metadata={METADATA_KEY: json.dumps(description)})
     with pytest.raises(StateError) as caught:
-        load_place(saved, MODEL)
+        load_state(saved, MODEL)
     assert said in str(caught.value)
 
 
@@ -192,7 +191,7 @@ def test_files_that_are_none_of_ours(saved: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     for name in ("absent", "empty", "cut", "long", "text", "model", "link", "loop", "dir", "fifo"):
         with pytest.raises(StateError, match=f"{name}: "):
-            load_place(tmp_path / name, MODEL)
+            load_state(tmp_path / name, MODEL)
     for name in ("text", "model", "link", "loop", "dir", "fifo", "none/file"):
         with pytest.raises(StateError, match=name):
             check_target(tmp_path / name)
@@ -205,18 +204,18 @@ def test_files_that_are_none_of_ours(saved: Path, tmp_path: Path) -> None:
 def test_a_damaged_file_is_refused_or_harmless(
     tmp_path_factory: Any, offset: int, data: bytes
 ) -> None:
-    """Whatever bytes are changed: a StateError, or a place to go on from; nothing else."""
-    path = tmp_path_factory.mktemp("place") / "state"
+    """Whatever bytes are changed: a StateError, or a state to go on from; nothing else."""
+    path = tmp_path_factory.mktemp("state") / "state"
     text = generate(MODEL, "abc", random_seed=1, length=3)
     list(text)
-    save_place(text.place(), path, MODEL)
+    save_state(text.state(), path, MODEL)
     sound = path.read_bytes()
     path.write_bytes(sound[:offset] + data + sound[offset + len(data) :])
     try:
-        place = load_place(path, MODEL)
+        state = load_state(path, MODEL)
     except StateError:
         return
-    assert len("".join(generate(MODEL, place=place, length=5))) == 5
+    assert len("".join(generate(MODEL, state=state, length=5))) == 5
 
 
 def test_a_link_that_is_named_is_followed(tmp_path: Path) -> None:
@@ -227,13 +226,13 @@ def test_a_link_that_is_named_is_followed(tmp_path: Path) -> None:
     first = generate(MODEL, random_seed=1, length=9)
     "".join(first)
     check_target(link)
-    save_place(first.place(), link, MODEL)
+    save_state(first.state(), link, MODEL)
     assert link.is_symlink()
     saved = target.read_bytes()
     assert [path.name for path in target.parent.iterdir()] == ["state"]
-    second = generate(MODEL, random_seed=None, length=9, place=load_place(link, MODEL))
+    second = generate(MODEL, random_seed=None, length=9, state=load_state(link, MODEL))
     "".join(second)
     check_target(link)
-    save_place(second.place(), link, MODEL)
+    save_state(second.state(), link, MODEL)
     assert link.is_symlink()
     assert target.read_bytes() != saved
