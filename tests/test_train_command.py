@@ -17,6 +17,7 @@ from safetensors.numpy import load_file
 from charlstm.errors import OptionError
 from charlstm.options import seconds
 
+from . import warm
 from .conftest import Run
 
 SMALL = ["--hidden-size", "24", "--embedding-size", "8"]
@@ -193,20 +194,27 @@ def test_nothing_held_back_is_legal(charlstm: Run, play: Path, tmp_path: Path) -
     assert card["training"]["steps"] == 6
 
 
-def start(words: list[object], environment: dict[str, str]) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "charlstm", *map(str, words)]
-    return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+LONG = ["--steps", 1000, "--eval-every", 50, "--dropout", 0.2, *SMALL]
 
 
-def wait_for(process: subprocess.Popen[str], beginning: str) -> None:
-    """Read the messages of a run up to the line that begins so."""
+@pytest.fixture(scope="module")
+def whole(charlstm: Run, play: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nobody stopped."""
+    run = tmp_path_factory.mktemp("whole") / "run"
+    assert charlstm("train", play, *LONG, "-o", run).returncode == 0
+    return run
+
+
+def stopped(
+    environment: dict[str, str], play: Path, run: Path, number: int
+) -> tuple[int | None, str, str]:
+    """The status and the messages of a run that a signal stopped after step 50."""
+    process = warm.start("train", play, *LONG, "-o", run, env=environment)
     assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith(beginning):
-            return
-    pytest.fail(f"the run ended without {beginning!r}")
+    assert any(line.startswith(b"step 50/") for line in process.stderr), "the run ended at once"
+    process.send_signal(number)
+    out, said = process.communicate(timeout=60)
+    return process.returncode, out.decode(), said.decode()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -215,16 +223,12 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     charlstm: Run,
     environment: dict[str, str],
     play: Path,
+    whole: Path,
     tmp_path: Path,
 ) -> None:
     """Ctrl-C keeps a model and says how to go on; the resumed run ends in the same weights."""
-    words = ["train", play, "--steps", 1000, "--eval-every", 50, "--dropout", 0.2, *SMALL]
-    assert charlstm(*words, "-o", tmp_path / "whole").returncode == 0
-    process = start([*words, "-o", tmp_path / "cut"], environment)
-    wait_for(process, "step 50/")
-    process.send_signal(number)
-    out, said = process.communicate(timeout=60)
-    assert process.returncode == -number
+    status, out, said = stopped(environment, play, tmp_path / "cut", number)
+    assert status == -number
     assert out == f"{tmp_path}/cut/model.safetensors\n"
     assert f"charlstm train --resume {tmp_path}/cut" in said
     written = charlstm("generate", "-m", tmp_path / "cut", "-n", 5)
@@ -232,8 +236,8 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
 
     resumed = charlstm("train", "--resume", tmp_path / "cut")
     assert resumed.returncode == 0, resumed.stderr
-    assert same_weights(tmp_path / "whole", tmp_path / "cut")
-    rows = [metrics(tmp_path / name) for name in ("whole", "cut")]
+    assert same_weights(whole, tmp_path / "cut")
+    rows = [metrics(run) for run in (whole, tmp_path / "cut")]
     for key in ("step", "loss", "val_loss", "learning_rate"):
         assert [r.get(key) for r in rows[0]] == [r.get(key) for r in rows[1]]
 
@@ -243,7 +247,7 @@ def test_a_run_stopped_before_its_first_evaluation_keeps_a_model(
 ) -> None:
     """What there is, is kept."""
     words = ["train", play, "--steps", 100000, "--eval-every", 100000, *SMALL]
-    process = start([*words, "-o", tmp_path / "run"], environment)
+    process = warm.start(*words, "-o", tmp_path / "run", env=environment)
     metrics_file = tmp_path / "run/metrics.jsonl"
     deadline = time.monotonic() + 60
     while not metrics_file.exists() and time.monotonic() < deadline:
@@ -284,15 +288,11 @@ def test_the_environment_does_not_change_a_resumed_run(
     charlstm: Run, environment: dict[str, str], play: Path, tmp_path: Path
 ) -> None:
     """Not even where it makes no sense."""
-    words = ["train", play, "--steps", 2000, "--eval-every", 50, *SMALL, "-o", tmp_path / "run"]
-    process = start(words, environment)
-    wait_for(process, "step 50/")
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    assert stopped(environment, play, tmp_path / "run", signal.SIGINT)[0] == -signal.SIGINT
     strange = {"CHARLSTM_TRAIN_HIDDEN_SIZE": "0", "CHARLSTM_TRAIN_STEPS": "1"}
     done = charlstm("train", "--resume", tmp_path / "run", env=strange)
     assert done.returncode == 0, done.stderr
-    assert metrics(tmp_path / "run")[-1]["step"] == 2000
+    assert metrics(tmp_path / "run")[-1]["step"] == 1000
 
 
 @pytest.mark.parametrize(
