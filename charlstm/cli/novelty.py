@@ -4,7 +4,7 @@ import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from charlstm.cli import console
 from charlstm.cli.options import with_options
 from charlstm.errors import OptionError
 from charlstm.options import PASSAGES, fields_of
+
+if TYPE_CHECKING:
+    from charlstm.analysis.novelty import Comparison
 
 Row = tuple[str, str, str, str]
 HEADER: Row = ("length", "text", "corpus", "passage")
@@ -63,33 +66,27 @@ def novelty(
     for note in notes:
         console.say(note, quiet=quiet)
     found = compare(source, given, top=values["top"], min_length=values["min_length"])
+    summary = {
+        "text": given.files[0],
+        "characters": len(given.text),
+        "corpus": source.name,
+        "corpus_characters": len(source.text),
+        "longest": found.longest,
+    }
     if values["json"]:
-        console.write_json(
-            {
-                "text": given.files[0],
-                "characters": len(given.text),
-                "corpus": source.name,
-                "corpus_characters": len(source.text),
-                "longest": found.longest,
-                "shares": found.shares,
-                "passages": [{"length": len(p.passage), **asdict(p)} for p in found.passages],
-            }
-        )
-        return
-    console.write_rows(
-        ("property", "value"),
-        [
-            ("text", given.files[0]),
-            ("characters", str(len(given.text))),
-            ("corpus", source.name),
-            ("corpus characters", str(len(source.text))),
-            ("longest passage", str(found.longest)),
-            *(
-                (f"{n}-grams in corpus", "-" if share is None else f"{share:.6f}")
-                for n, share in found.shares.items()
-            ),
-        ],
-    )
+        passages = [{"length": len(p.passage), **asdict(p)} for p in found.passages]
+        console.write_json({**summary, "shares": found.shares, "passages": passages})
+    else:
+        _write_tables(summary, found)
+
+
+def _write_tables(summary: dict[str, Any], found: "Comparison") -> None:
+    """The measures as one table and the passages as another."""
+    names = ("text", "characters", "corpus", "corpus characters", "longest passage")
+    properties = list(zip(names, map(str, summary.values()), strict=True))
+    for n, share in found.shares.items():
+        properties.append((f"{n}-grams in corpus", "-" if share is None else f"{share:.6f}"))
+    console.write_rows(("property", "value"), properties)
     terminal = console.is_terminal(sys.stdout)
     rows = []
     for p in found.passages:
