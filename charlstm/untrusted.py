@@ -1,15 +1,19 @@
-"""The JSON in which our files describe themselves, read as a stranger's.
+"""Files of unknown origin: their headers, and the JSON in which they describe themselves.
 
-What it means is checked by whoever reads it; here it is made sure that reading it takes little
-time and memory, and that whatever was read can be shown and written again.
+What a description means is checked by whoever reads it. Here it is made sure that reading it takes
+little time and memory, and that whatever was read can be shown and written again.
 """
 
 import codecs
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from charlstm.errors import CharLSTMError
 from charlstm.files import regular_size
+from charlstm.options import shown
 
 MOST_BYTES = 16 << 20  # all of Unicode as a vocabulary takes 15 MB, escaped in JSON in JSON
 MOST_PARTS = 1 << 18  # lists, objects and their items; a thousand layers have 30,000
@@ -32,6 +36,54 @@ KINDS = {
     b"\xff\xd8\xff": "a JPEG picture",
     b"\x7fELF": "a program",
 } | {bytes([0x80, version]): "a Python pickle" for version in range(2, 6)}
+
+
+# What Python raises while a description is taken apart that is not what it should be.
+UNSOUND = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+
+
+@contextmanager
+def reading(path: Path, noun: str, error: type[CharLSTMError], code: str = "") -> Iterator[None]:
+    """Turn whatever is found wrong with a file into one ``error`` that says so.
+
+    ``noun`` is what the file should be. Where it is absent, the error's code is "no <noun>".
+    """
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except FileNotFoundError as found:
+        raise error(f"{path}: no such {noun}; check the name", f"no {noun}") from found
+    except OSError as found:
+        raise error(f"{path}: cannot be read: {found.strerror or found}") from found
+    except SafetensorError as found:
+        why = f"damaged, cut short perhaps ({reason(found)})"
+        raise error(f"{path}: no sound {noun}: {why}", code) from found
+    except UNSOUND as found:
+        raise error(f"{path}: no sound {noun}: {reason(found)}", code) from found
+
+
+@contextmanager
+def described_tensors(
+    path: Path, key: str, version: int, *, follow: bool
+) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """An open safetensors file, and the JSON object in its metadata entry ``key``.
+
+    ``follow`` as ``charlstm.files.regular_size`` has it. Raises OSError, ValueError,
+    RecursionError or SafetensorError for a file that has no such entry in format ``version``.
+    """
+    from safetensors import safe_open
+
+    check_header(path, follow=follow)
+    with safe_open(path, framework="numpy") as file:
+        text = (file.metadata() or {}).get(key)
+        if text is None:
+            raise ValueError("a safetensors file of another program")
+        description = read_description(text)
+        if description["format"] != version:
+            found = shown(description["format"])
+            raise ValueError(f"format {found}, but this version of charlstm reads {version}")
+        yield file, description
 
 
 def read_description(text: str | bytes) -> dict[str, Any]:

@@ -151,7 +151,7 @@ def test_tensors_that_cannot_be_are_refused(
 ) -> None:
     """With the name of what is wrong."""
     changed(saved, **tensors)
-    with pytest.raises(StateError, match=r"state: damaged") as caught:
+    with pytest.raises(StateError, match=r"state: no sound") as caught:
         load_state(saved, MODEL)
     assert said in str(caught.value)
 
@@ -159,7 +159,7 @@ def test_tensors_that_cannot_be_are_refused(
 @pytest.mark.parametrize(
     ("description", "said"),
     [
-        ({"format": 2}, "state format 2"),
+        ({"format": 2}, "format 2"),
         ({"format": 1, "model": "0" * 64, "characters": 1}, "of another model"),
         ({**SOUND, "characters": -1}, "characters is -1"),
         ({**SOUND, "characters": 5}, "generated is 30"),

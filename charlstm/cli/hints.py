@@ -16,7 +16,7 @@ HINTS = {
     "min count": "lower --min-count",
     "window": "lower --window",
     "output exists": "remove it, or give another -o",
-    "dataset": "make it again with charlstm dataset",
+    "unsound dataset": "make it again with charlstm dataset",
     "dataset as made": "leave out --encoding, --lowercase, --min-count and --glob, or name the "
     "text itself",
     # Models and generated texts.
@@ -26,7 +26,9 @@ HINTS = {
     "end": "give a --length, or a --stop or --lines that can come",
     "lines refused": "ask for fewer lines, allow more (--novel, --new-lines, --unique), or raise "
     "--temperature",
-    "no state": "make one with --save-state, or check the name",
+    "unsound model": "get it again, or name another model file or run directory",
+    "no saved state of a text": "--save-state makes one",
+    "unsound state": "save it again",
     "state of another model": "name that model with --model",
 }
 

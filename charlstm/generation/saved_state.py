@@ -15,18 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save
 
 from charlstm.errors import StateError
 from charlstm.files import regular_size, write_atomically
 from charlstm.model.lstm import LSTMState
 from charlstm.model.model_file import ModelFile
-from charlstm.options import OPTIONS, require_integer, shown
-from charlstm.untrusted import check_header, read_description, reason
+from charlstm.options import OPTIONS, require_integer
+from charlstm.untrusted import UNSOUND, described_tensors, reading
 
 FORMAT = 1
 METADATA_KEY = "charlstm-state"
+NOUN = "saved state of a text"
 VERSION, WORDS = 3, 624  # of the Mersenne Twister, as random.Random.getstate has it
 
 
@@ -83,18 +84,15 @@ def save_state(state: SavedState, path: Path, model: ModelFile) -> None:
 
 def load_state(path: Path, model: ModelFile) -> SavedState:
     """Read what ``save_state`` wrote; StateError says what is wrong with any other file."""
-    try:
-        check_header(path, follow=True)
-        with safe_open(path, framework="numpy") as file:
-            return _checked(path, file, model)
-    except FileNotFoundError as error:
-        raise StateError(f"{path}: no such file", "no state") from error
-    except OSError as error:
-        raise StateError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (SafetensorError, ValueError, KeyError, RecursionError) as error:
-        raise StateError(
-            f"{path}: damaged, or no saved state of a text ({reason(error)}); save it again"
-        ) from error
+    with (
+        reading(path, NOUN, StateError, "unsound state"),
+        described_tensors(path, METADATA_KEY, FORMAT, follow=True) as (file, description),
+    ):
+        if description["model"] != fingerprint(model):
+            raise StateError(
+                f"{path}: the state of a text of another model", "state of another model"
+            )
+        return _checked(file, description, model)
 
 
 def check_target(path: Path) -> None:
@@ -109,15 +107,13 @@ def check_target(path: Path) -> None:
         if not os.access(target.parent, os.W_OK):
             raise PermissionError(errno.EACCES, "permission denied in its directory")
         if regular_size(target, follow=True):
-            check_header(target, follow=True)
-            with safe_open(target, framework="numpy") as file:
-                if METADATA_KEY not in (file.metadata() or {}):
-                    raise ValueError("a safetensors file of another kind")
+            with described_tensors(target, METADATA_KEY, FORMAT, follow=True):
+                pass
     except FileNotFoundError:
         pass
     except OSError as error:
         raise StateError(f"{path}: cannot be written: {error.strerror or error}") from error
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, *UNSOUND) as error:
         raise StateError(
             f"{path}: exists and is no saved state of a text; name another file, or remove it"
         ) from error
@@ -128,19 +124,8 @@ def _target(path: Path) -> Path:
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
-def _checked(path: Path, file: Any, model: ModelFile) -> SavedState:
+def _checked(file: Any, description: dict[str, Any], model: ModelFile) -> SavedState:
     """The state in an open safetensors file, every part checked before it is used."""
-    text = (file.metadata() or {}).get(METADATA_KEY)
-    if text is None:
-        raise ValueError("a safetensors file of another kind")
-    description = read_description(text)
-    if description["format"] != FORMAT:
-        raise StateError(
-            f"{path}: state format {shown(description['format'])}, but this charlstm reads "
-            f"{FORMAT}; upgrade charlstm, or save it again"
-        )
-    if description["model"] != fingerprint(model):
-        raise StateError(f"{path}: the state of a text of another model", "state of another model")
     characters = require_integer("characters", description["characters"])
     generated = require_integer("generated", description["generated"], most=characters)
     L, H = model.config.num_layers, model.config.hidden_size

@@ -14,17 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from charlstm.errors import ModelFileError
 from charlstm.files import write_atomically
 from charlstm.model.config import ModelConfig
 from charlstm.model.lstm import LSTM, Array
-from charlstm.options import shown
 from charlstm.text.corpus import Fingerprint, TextOptions
 from charlstm.text.vocabulary import Vocabulary
-from charlstm.untrusted import check_header, read_description, reason
+from charlstm.untrusted import described_tensors, reading
 
 FORMAT = 1
 METADATA_KEY = "charlstm"
@@ -80,60 +78,31 @@ def save_model(model: ModelFile, path: Path) -> None:
 
 def load_model(path: Path) -> ModelFile:
     """Read a model file; ModelFileError says what is wrong with one that cannot be used."""
-    with _opened(path) as file:
-        card = _card(path, file)
+    with _opened(path) as (file, header):
+        card = _card(file, header)
         return ModelFile(**vars(card), weights=_weights(file, card.config))
 
 
 def load_card(path: Path) -> Card:
     """Read what a model file says of itself, in a time that does not grow with its weights.
 
-    Raises ModelFileError as ``load_model`` does, but for weights that are not finite.
+    Raises ModelFileError as ``load_model`` does, but not for weights that are not finite.
     """
-    with _opened(path) as file:
-        return _card(path, file)
+    with _opened(path) as (file, header):
+        return _card(file, header)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """An open safetensors file; whatever is found wrong with it becomes a ModelFileError."""
-    try:
-        check_header(path, follow=True)
-        with safe_open(path, framework="numpy") as file:
-            try:
-                yield file
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
-                raise ModelFileError(
-                    f"{path}: damaged model file ({reason(error)}); get it again or train a new one"
-                ) from error
-    except FileNotFoundError as error:
-        raise ModelFileError(f"{path}: no such model file; check the name") from error
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except SafetensorError as error:
-        raise ModelFileError(
-            f"{path}: a damaged model, cut short perhaps ({reason(error)}); get it again or name "
-            f"another"
-        ) from error
-    except ValueError as error:
-        raise ModelFileError(
-            f"{path}: no model of charlstm: {reason(error)}; name a model file or a run directory"
-        ) from error
+def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
+    with (
+        reading(path, "model file", ModelFileError, "unsound model"),
+        described_tensors(path, METADATA_KEY, FORMAT, follow=True) as found,
+    ):
+        yield found
 
 
-def _card(path: Path, file: Any) -> Card:
+def _card(file: Any, header: dict[str, Any]) -> Card:
     """The card in an open safetensors file, every part checked; the weights are as it says."""
-    text = (file.metadata() or {}).get(METADATA_KEY)
-    if text is None:
-        raise ModelFileError(
-            f"{path}: a safetensors file of another program; charlstm reads what its train wrote"
-        )
-    header = read_description(text)
-    if header["format"] != FORMAT:
-        raise ModelFileError(
-            f"{path}: model format {shown(header['format'])}, but this charlstm reads "
-            f"{FORMAT}; upgrade charlstm, or train the model again"
-        )
     config = ModelConfig(**header["model"])
     vocabulary = Vocabulary(header["vocabulary"])
     if len(vocabulary) != config.vocab_size:

@@ -36,7 +36,7 @@ from charlstm.text.corpus import (
     survey,
 )
 from charlstm.text.vocabulary import Ids, Vocabulary
-from charlstm.untrusted import MOST_BYTES, read_description, reason
+from charlstm.untrusted import MOST_BYTES, read_description, reading
 
 FORMAT = 1
 IDS_FILE = "ids.bin"
@@ -116,16 +116,13 @@ def is_dataset(source: str) -> bool:
 
 def open_dataset(directory: Path) -> Dataset:
     """Map the dataset in ``directory``; CorpusError if it is damaged or not ours."""
-    try:
+    with reading(directory, "dataset", CorpusError, "unsound dataset"):
         for name in (DESCRIPTION_FILE, IDS_FILE):
             _check_file(directory / name)
         description = read_description((directory / DESCRIPTION_FILE).read_bytes())
         if description["format"] != FORMAT:
-            raise CorpusError(
-                f"{directory}: dataset format {shown(description['format'])} is not {FORMAT}, "
-                f"which this charlstm reads",
-                "dataset",
-            )
+            found = shown(description["format"])
+            raise ValueError(f"format {found}, but this version of charlstm reads {FORMAT}")
         vocabulary = Vocabulary(description["vocabulary"])
         ids: Ids = np.memmap(directory / IDS_FILE, dtype=vocabulary.dtype, mode="r")
         largest, sha256 = _read_through(directory / IDS_FILE, vocabulary.dtype)
@@ -138,8 +135,6 @@ def open_dataset(directory: Path) -> Dataset:
             raise ValueError("ids and description do not agree")
         fingerprint = Fingerprint(**description["corpus"])
         return Dataset(ids, vocabulary, fingerprint, TextOptions(**description["text"]))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CorpusError(f"{directory}: damaged dataset ({reason(error)})", "dataset") from error
 
 
 def _check_file(path: Path) -> None:
