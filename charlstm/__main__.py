@@ -8,7 +8,7 @@ def main() -> int:
     """Run the command line; a Ctrl-C while it is being loaded ends the program at once."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from charlstm.cli import main as run
+    from charlstm.cli.main import main as run
 
     return run()
 

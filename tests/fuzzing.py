@@ -26,8 +26,9 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 from safetensors.torch import save as save_tensors
 
-from charlstm.cli import inspect, main
+from charlstm.cli import inspect
 from charlstm.cli.console import printable
+from charlstm.cli.main import main
 from charlstm.errors import CharLSTMError
 from charlstm.language_model import LanguageModel
 from charlstm.model.model_file import METADATA_KEY, load_model, save_model

@@ -107,7 +107,7 @@ def test_generation_needs_no_torch_and_no_gpu(trained: Path) -> None:
     weights = load_file(trained / "model.safetensors")
     assert {weight.dtype for weight in weights.values()} == {np.dtype(np.float32)}
     words = ["generate", "-m", str(trained), "-n", "5", "--samples", "2", "--json", "-q"]
-    loaded = modules_after(f"from charlstm.cli import main; main({words})")
+    loaded = modules_after(f"from charlstm.cli.main import main; main({words})")
     assert not ({"pydivsufsort"} | HEAVY) & loaded
 
 

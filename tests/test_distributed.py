@@ -138,7 +138,7 @@ def test_a_run_of_one_goes_on_in_two(
         "    write(self, state)\n"
         "    if self.saved_step == 13: os._exit(9)\n"
         "Store.write = and_die\n"
-        "from charlstm.cli import main\n"
+        "from charlstm.cli.main import main\n"
         "main(sys.argv[1:])\n"
     )
     words = ["train", str(play), "-o", str(run), "--save-every", "0s", *map(str, OPTIONS)]

@@ -36,7 +36,7 @@ if function == "None":
 else:
     setattr(importlib.import_module(name), function, stop)
 
-from charlstm.cli import main
+from charlstm.cli.main import main
 sys.exit(main(words))
 """
 

@@ -418,7 +418,7 @@ def test_memory_does_not_grow_with_the_text(
     filters = "--top-k 9 --top-p 0.9 --min-p 0.01 --repetition-penalty 1.1 --stop zzzz"
     code = f"""
 import resource, sys
-from charlstm.cli import main
+from charlstm.cli.main import main
 main({["generate", "-m", str(trained), "-q", *filters.split()]} + ["-n", sys.argv[1]])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
 """

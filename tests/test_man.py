@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from charlstm.cli import command
+from charlstm.cli.main import command
 from charlstm.training import pace as plan
 from charlstm.training import recipe
 from charlstm.training.config import Settings, TrainConfig

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from charlstm.cli import command
+from charlstm.cli.main import command
 
 from .conftest import Run
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from charlstm.cli import main
+from charlstm.cli.main import main
 from charlstm.training.directory import locked
 
 from .conftest import Run
@@ -241,7 +241,9 @@ def test_options_that_would_be_ignored_are_refused(
 
 def test_pruning_loads_no_torch(finished: Path) -> None:
     """It reads the records of a run, not its state."""
-    loaded = modules_after("from charlstm.cli import main; main(['models', '--prune', '--yes'])")
+    loaded = modules_after(
+        "from charlstm.cli.main import main; main(['models', '--prune', '--yes'])"
+    )
     assert "numpy" in loaded
     assert not HEAVY & loaded
     assert not (finished / "state.safetensors").exists()

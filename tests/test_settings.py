@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from charlstm.cli import command
+from charlstm.cli.main import command
 from charlstm.model.model_file import save_model
 
 from .conftest import Run
@@ -121,7 +121,7 @@ def test_help_does_not_look_at_files(charlstm: Run, tmp_path: Path) -> None:
     user = own_file(tmp_path, "nonsense")
     for words in (["--help"], ["--version"], ["generate", "--help"], ["train", "-h"]):
         assert charlstm(*words, env=user).returncode == 0
-    code = "from charlstm.cli import main; main(['generate', '--help'])"
+    code = "from charlstm.cli.main import main; main(['generate', '--help'])"
     assert "tomllib" not in modules_after(code)
 
 

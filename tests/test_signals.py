@@ -86,7 +86,7 @@ def test_a_command_cleans_up_before_it_ends(
     code = (
         "import charlstm.text.dataset, os, signal\n"
         f"charlstm.text.dataset._encode = lambda *_: os.kill(os.getpid(), {number})\n"
-        "from charlstm.cli import main\n"
+        "from charlstm.cli.main import main\n"
         "main(['dataset', 't.txt', '-o', 'data'])\n"
     )
     (tmp_path / "t.txt").write_text("some text\n" * 99)

@@ -78,7 +78,7 @@ def test_generation_keeps_to_one_thread(environment: dict[str, str], trained: Pa
     """Linear algebra is told so before numpy is imported, or it would have started more."""
     words = ["generate", "-m", str(trained), "-n", "5", "--random-seed", "1"]
     code = f"""
-from charlstm.cli import main
+from charlstm.cli.main import main
 main({words})
 import re, sys
 status = open("/proc/self/status").read()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from charlstm.cli import command
+from charlstm.cli.main import command
 from charlstm.model.model_file import save_model
 
 from .conftest import Run

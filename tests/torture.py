@@ -27,7 +27,7 @@ import torch._dynamo  # noqa: F401 (an optimizer would import it later, in every
 
 import charlstm.training.resume
 import charlstm.training.start  # noqa: F401 (loads all of torch that a training needs)
-from charlstm.cli import main as charlstm_main
+from charlstm.cli.main import main as charlstm_main
 from charlstm.model.model_file import load_model
 from charlstm.training.checkpoint import load_state
 

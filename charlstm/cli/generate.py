@@ -53,7 +53,7 @@ def generate(
     _check(values, given)
     texts = _texts(values, given)
     _compute_with_one_thread()
-    from charlstm.language_model import load
+    from charlstm import load
 
     model = load(values["model"])
     console.say_if_typed((given.file, *(values["corpus"] or ())), quiet=values["quiet"])

@@ -39,7 +39,7 @@ def inspect(
 
     charlstm inspect --json | jq .training.val_loss
     """
-    from charlstm.language_model import load
+    from charlstm import load
 
     model, quiet = values["model"], values["quiet"]
     if named is not None:
