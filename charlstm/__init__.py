@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from charlstm.errors import CharLSTMError
     from charlstm.generation.text_stream import Sample, TextStream
     from charlstm.language_model import LanguageModel, load
-    from charlstm.model.locate import list_models
+    from charlstm.model.locate import ListedModel, list_models
 
 __all__ = [
     "CharLSTMError",
     "LanguageModel",
+    "ListedModel",
     "Sample",
     "Score",
     "TextStream",
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "CharLSTMError": "charlstm.errors",
     "LanguageModel": "charlstm.language_model",
+    "ListedModel": "charlstm.model.locate",
     "Sample": "charlstm.generation.text_stream",
     "Score": "charlstm.analysis.score",
     "TextStream": "charlstm.generation.text_stream",

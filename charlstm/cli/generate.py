@@ -21,7 +21,7 @@ from charlstm.options import (
 )
 
 if TYPE_CHECKING:
-    from charlstm.language_model import LanguageModel
+    from charlstm import LanguageModel
 
 SETTINGS = [option.name for option in OPTIONS.values() if option.group in (LENGTH, SAMPLING)]
 

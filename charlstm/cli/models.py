@@ -13,7 +13,7 @@ from charlstm.errors import CharLSTMError, OptionError
 from charlstm.options import REMOVAL
 
 if TYPE_CHECKING:
-    from charlstm.model.locate import ListedModel
+    from charlstm import ListedModel
     from charlstm.training.prune import Candidate
 
 PRUNED = ("file", "size")
