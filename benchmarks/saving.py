@@ -14,12 +14,8 @@ from pathlib import Path
 
 from tables import median, table, trained
 
-from charlstm.text.corpus import TextOptions
-from charlstm.text.dataset import load_dataset
-from charlstm.training.config import Settings
-from charlstm.training.events import Started, Step
-from charlstm.training.start import train
-from charlstm.training.store import SAVE_SECONDS, SAVE_SHARE
+from charlstm.training import Started, Step, TextRead, train
+from charlstm.training.run_directory import SAVE_SECONDS, SAVE_SHARE
 
 SIZES = ((1, 128), (2, 256), (2, 512), (2, 1024), (4, 2048))
 REPEATS = 5
@@ -27,18 +23,18 @@ REPEATS = 5
 
 def seconds_of_a_state(text: str, num_layers: int, hidden_size: int) -> tuple[float, float, int]:
     """Median and largest seconds of writing a state, and its bytes, in a run that goes on."""
-    dataset = load_dataset([text], TextOptions())
-    settings = Settings(steps=10**6, num_layers=num_layers, hidden_size=hidden_size)
+    sizes = {"num_layers": num_layers, "hidden_size": hidden_size}
     with tempfile.TemporaryDirectory(dir=".") as directory:
         output = Path(directory, "run")
-        events = train(dataset, settings, places=[text], output=output)
+        events = train(text, output=output, steps=10**6, **sizes)
+        assert isinstance(next(events), TextRead)
         assert isinstance(next(events), Started)
         assert isinstance(next(events), Step)  # the optimizer has its moments from here on
         run = events.gi_frame.f_locals["run"]
         times = []
         for _ in range(REPEATS):
             before = time.perf_counter()
-            run.save()
+            run.directory.write(run.checkpoint())
             times.append(time.perf_counter() - before)
         events.close()
         return median(times), max(times), (output / "state.safetensors").stat().st_size

@@ -24,42 +24,36 @@ from torch.nn import functional as F
 from charlstm.text.corpus import TextOptions
 from charlstm.text.dataset import load_dataset
 from charlstm.text.vocabulary import Ids
-from charlstm.training.batches import Lanes
+from charlstm.training.batches import TrainingData
 from charlstm.training.config import Settings, TrainConfig
-from charlstm.training.device import choose_device, choose_precision, choose_threads
-from charlstm.training.learner import Learner
-from charlstm.training.recipe import Machine, Text, choose
+from charlstm.training.device import for_this_machine
+from charlstm.training.recipe import Text, choose
+from charlstm.training.trainer import Trainer
 
 TURN = 20  # steps
 DROPOUTS = (0.3, 0.2)  # of values, of recurrent connections
 
 
 def configuration(settings: Settings, train_characters: int, vocab_size: int) -> TrainConfig:
-    """All that a learner has to know; ``settings`` give the steps, so nothing is measured."""
-    device = choose_device(settings.device)
+    """All that a trainer has to know; ``settings`` give the steps, so nothing is measured."""
     return choose(
-        settings,
-        Machine(
-            device,
-            choose_precision(settings.precision, device),
-            choose_threads(settings.threads),
-        ),
+        for_this_machine(settings),
         Text(train_characters, vocab_size, 1.0),
         measure=lambda config: None,
         seconds_spent=lambda: 0.0,
-    ).config
+    )[0]
 
 
 class Bare:
     """The shortest loop that trains the same sizes."""
 
     def __init__(self, config: TrainConfig, ids: Ids, *, bf16: bool) -> None:
-        V, E = config.model.vocab_size, config.model.embedding_size
-        H, L, B = config.model.hidden_size, config.model.num_layers, config.batch_size
+        V, E = config.network.vocab_size, config.network.embedding_size
+        H, L, B = config.network.hidden_size, config.network.num_layers, config.batch_size
         self.T, self.bf16, self.grad_clip = config.seq_length, bf16, config.grad_clip
         self.device = torch.device(config.device)
-        lanes = ids[: len(ids) // B * B].reshape(B, -1).T.astype("int64")
-        self.text = torch.from_numpy(lanes).to(self.device)  # (characters of a lane, B)
+        rows = ids[: len(ids) // B * B].reshape(B, -1).T.astype("int64")
+        self.text = torch.from_numpy(rows).to(self.device)  # (characters of a row, B)
         layers = nn.ModuleList([nn.Embedding(V, E), nn.LSTM(E, H, num_layers=L), nn.Linear(H, V)])
         self.layers = layers.to(self.device)
         self.optimizer = torch.optim.AdamW(
@@ -97,14 +91,14 @@ def turn(step: Callable[[], object], device: str) -> float:
 
 def measured(config: TrainConfig, ids: Ids, repeats: int) -> list[list[float]]:
     """Characters a second of each round: charlstm, the same with dropout, bare bf16 and fp32."""
-    lanes = Lanes(ids, config.batch_size, config.seq_length, config.random_seed)
+    data = TrainingData(ids, ids[:0])
     dropout, weight_dropout = DROPOUTS
     regularised = replace(
-        config, model=replace(config.model, dropout=dropout), weight_dropout=weight_dropout
+        config, network=replace(config.network, dropout=dropout), weight_dropout=weight_dropout
     )
     rivals = (
-        Learner(config, lanes),
-        Learner(regularised, lanes),
+        Trainer(config, data),
+        Trainer(regularised, data),
         Bare(config, ids, bf16=True),
         Bare(config, ids, bf16=False),
     )

@@ -34,11 +34,9 @@ from charlstm.language_model import LanguageModel
 from charlstm.model.model_file import METADATA_KEY, load_model, save_model
 from charlstm.text.corpus import TextOptions, open_corpus
 from charlstm.text.dataset import encode_corpus, load_dataset, write_dataset
+from charlstm.training import Step, resume_run, train
 from charlstm.training.checkpoint import METADATA_KEY as STATE_KEY
 from charlstm.training.config import Settings
-from charlstm.training.events import Step
-from charlstm.training.resume import resume
-from charlstm.training.start import train
 
 from .conftest import VERSE
 from .hostile import (
@@ -115,12 +113,12 @@ def state_file(place: Path) -> Target:
     """A run of six steps, stopped after three, goes on from it."""
     run, text = place / "run", place / "verse.txt"
     text.write_text(VERSE)
-    asked = Settings(
-        steps=6, eval_every=2, hidden_size=4, embedding_size=3, seq_length=8, batch_size=2,
-        num_layers=2, device="cpu", threads=1, save_every=0.0,
-    )  # fmt: skip
-    dataset = load_dataset([str(text)], TextOptions())
-    for event in train(dataset, asked, places=[str(text)], output=run):
+    sizes = {"hidden_size": 4, "embedding_size": 3, "num_layers": 2}
+    window = {"seq_length": 8, "batch_size": 2}
+    for event in train(
+        text, output=run, steps=6, eval_every=2, device="cpu", threads=1, save_every=0.0,
+        **sizes, **window,
+    ):  # fmt: skip
         if isinstance(event, Step) and event.step == 5:
             break
     kept = {path.name: path.read_bytes() for path in run.iterdir()}
@@ -178,7 +176,7 @@ def state_file(place: Path) -> Target:
             steps += 1
             return steps > 8
 
-        for _ in resume(run, should_stop=enough):
+        for _ in resume_run(run, should_stop=enough):
             pass
         load_model(run / "model.safetensors")
 

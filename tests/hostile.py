@@ -160,7 +160,8 @@ def read_state(path: Path) -> dict[str, Any]:
 
 def state_bytes(state: dict[str, Any]) -> bytes:
     """A training state of any parts, with the right SHA-256 of its tensors unless it has one."""
-    header = {"tensors_sha256": digest(state["tensors"]), **state}
+    values = {n: t.reshape(-1).view(torch.uint8).numpy() for n, t in state["tensors"].items()}
+    header = {"tensors_sha256": digest(values), **state}
     del header["tensors"]
     own = {name: tensor.clone() for name, tensor in state["tensors"].items()}  # none is shared
     return save(own, metadata={METADATA_KEY: dumped(header).decode()})

@@ -112,7 +112,7 @@ def test_a_device_that_is_not_there(charlstm: Run, play: Path, tmp_path: Path) -
     ):
         if not there:
             words = ["train", play, "--device", name]
-            refused(charlstm, words, 2, [f"device {name}", "--device cpu"], tmp_path)
+            refused(charlstm, words, 2, [f"--device is {name}", "--device cpu"], tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -12,29 +12,24 @@ import pytest
 import torch
 
 from charlstm.model.model_file import load_model
-from charlstm.text.corpus import TextOptions
-from charlstm.text.dataset import load_dataset
-from charlstm.training.batches import Lanes
-from charlstm.training.config import Settings
-from charlstm.training.events import Evaluation, Event, Finished, Mended, Step
-from charlstm.training.learner import Learner
+from charlstm.training import Evaluation, Event, Finished, Recovered, Step, resume_run, train
+from charlstm.training.batches import Batches
 from charlstm.training.loop import Run
+from charlstm.training.losses import loss_levels
 from charlstm.training.optimizer import WARM_UP_AFTER_ROLLBACK, learning_rate
-from charlstm.training.resume import resume
-from charlstm.training.setup import levels
-from charlstm.training.start import train
+from charlstm.training.trainer import Trainer
 
-from .test_training import config
+from .test_training import config, data_of
 
-SETTINGS = Settings(
-    steps=900,
-    eval_every=100,
-    hidden_size=24,
-    embedding_size=8,
-    dropout=0.1,
-    device="cpu",
-    threads=1,
-)
+SETTINGS = {
+    "steps": 900,
+    "eval_every": 100,
+    "hidden_size": 24,
+    "embedding_size": 8,
+    "dropout": 0.1,
+    "device": "cpu",
+    "threads": 1,
+}
 BREAKS_AT = 430  # an evaluation comes before the fault is seen
 
 
@@ -46,8 +41,7 @@ def run_of(events: Iterator[Event]) -> Run:
 
 def begun(play: Path, run: Path) -> Iterator[Event]:
     """A training that has not broken yet."""
-    dataset = load_dataset([str(play)], TextOptions())
-    return train(dataset, SETTINGS, places=[str(play)], output=run)
+    return train(play, output=run, **SETTINGS)
 
 
 def breaking(events: Iterator[Event]) -> Iterator[Event]:
@@ -56,7 +50,7 @@ def breaking(events: Iterator[Event]) -> Iterator[Event]:
         yield event
         if isinstance(event, Step) and event.step == BREAKS_AT:
             with torch.no_grad():
-                for name, weight in run_of(events).learner.model.named_parameters():
+                for name, weight in run_of(events).trainer.network.named_parameters():
                     if name.startswith("layers") and "weight" in name:
                         weight.mul_(100)
 
@@ -71,13 +65,13 @@ def broken(play: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
 def test_a_collapse_is_rolled_back(broken: tuple[Path, list[Event]]) -> None:
     """Within some tens of steps, to weights from before it; the run then ends better than ever."""
     events = broken[1]
-    mended = [event for event in events if isinstance(event, Mended)]
-    assert [event.rolled_back for event in mended] == [True]
-    assert BREAKS_AT < mended[0].step <= BREAKS_AT + 100
+    recovered = [event for event in events if isinstance(event, Recovered)]
+    assert [event.rolled_back for event in recovered] == [True]
+    assert BREAKS_AT < recovered[0].step <= BREAKS_AT + 100
     losses = {e.step: e.val_loss for e in events if isinstance(e, Evaluation)}
     assert losses[500] > 2 > losses[600]
     assert isinstance(events[-1], Finished)
-    assert events[-1].best_step > mended[0].step
+    assert events[-1].best_step > recovered[0].step
 
 
 def test_a_run_that_is_killed_after_a_roll_back_is_exact(
@@ -85,15 +79,16 @@ def test_a_run_that_is_killed_after_a_roll_back_is_exact(
 ) -> None:
     """While the rate rises again, too."""
     whole, events = broken
-    rolled_back_at = next(event.step for event in events if isinstance(event, Mended))
+    rolled_back_at = next(event.step for event in events if isinstance(event, Recovered))
     killed = begun(play, tmp_path / "run")
     for event in breaking(killed):
         if isinstance(event, Step) and event.step == rolled_back_at + 9:
-            run_of(killed).save()
+            run = run_of(killed)
+            run.directory.write(run.checkpoint())
         if isinstance(event, Step) and event.step == rolled_back_at + 30:
             break
     killed.close()  # type: ignore[attr-defined]
-    list(resume(tmp_path / "run"))
+    list(resume_run(tmp_path / "run"))
     runs = (whole, tmp_path / "run")
     weights = [load_model(run / "model.safetensors").weights for run in runs]
     assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
@@ -104,13 +99,13 @@ def test_a_run_that_is_killed_after_a_roll_back_is_exact(
 
 def test_the_rate_rises_again_after_a_roll_back() -> None:
     """In a straight line to half of what it was; a state that was saved meanwhile knows it."""
-    lanes = Lanes(np.tile(np.array([0, 1, 2, 3, 4], np.uint8), 90), 4, 8, 3)
-    learner = Learner(config(steps=1000), lanes)
-    learner.optimizer.steps_done = 200
-    learner.roll_back()
-    resumed = Learner(config(steps=1000), lanes)
-    resumed.load_state_dict(copy.deepcopy(learner.state_dict()), learner.optimizer.progress())
-    for one in (learner, resumed):
+    data = data_of(np.tile(np.array([0, 1, 2, 3, 4], np.uint8), 90))
+    trainer = Trainer(config(steps=1000), data)
+    trainer.optimizer.steps_done = 200
+    trainer.roll_back()
+    resumed = Trainer(config(steps=1000), data)
+    resumed.load_state(copy.deepcopy(trainer.state()), trainer.optimizer.progress())
+    for one in (trainer, resumed):
         for done, share in ((0, 1 / WARM_UP_AFTER_ROLLBACK), (24, 0.5), (49, 1.0), (400, 1.0)):
             step = 200 + done
             expected = 0.5 * share * learning_rate(step, 1000, 0.01)
@@ -129,7 +124,7 @@ def test_the_level_of_character_frequencies(shares: list[int], n: int, entropy: 
     """The entropy of the text's characters; of a large text it is found in samples."""
     ids: Any = np.repeat(np.arange(len(shares), dtype=np.uint8), shares)
     ids = np.tile(ids, n // len(ids))
-    found = levels(Lanes(ids, 8, 64, 0), len(shares))
+    found = loss_levels(Batches(ids, 8, 64, 0), len(shares))
     assert found.frequencies == pytest.approx(entropy, abs=1e-3)
     assert found.uniform == math.log(4)
 
@@ -143,5 +138,5 @@ def test_a_window_holds_enough_of_the_text(
     characters: int, batch_size: int, seq_length: int, window: int
 ) -> None:
     """Fifty steps, or as many as read the text once or fifty thousand characters of it."""
-    lanes = Lanes(np.zeros(characters, np.uint8), batch_size, seq_length, 0)
-    assert levels(lanes, 2).window == window
+    batches = Batches(np.zeros(characters, np.uint8), batch_size, seq_length, 0)
+    assert loss_levels(batches, 2).window == window

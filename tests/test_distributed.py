@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from charlstm.model.model_file import load_model
-from charlstm.training.checkpoint import load_state
+from charlstm.training.checkpoint import load_checkpoint
 from tests.conftest import Run
 
 OPTIONS = (
@@ -52,9 +51,9 @@ def assert_same(one: Path, other: Path) -> None:
     for key in ("step", "loss", "val_loss", "learning_rate"):
         found = [[line.get(key) or 0 for line in run] for run in lines]
         np.testing.assert_allclose(found[0], found[1], atol=1e-5, err_msg=key)
-    tensors = [load_state(run / "state.safetensors")["tensors"] for run in (one, other)]
+    tensors = [load_checkpoint(run / "state.safetensors").tensors for run in (one, other)]
     for name in ("hidden.0", "cell.0"):
-        torch.testing.assert_close(tensors[0][name], tensors[1][name], atol=1e-4, rtol=1e-3)
+        np.testing.assert_allclose(tensors[0][name], tensors[1][name], atol=1e-4, rtol=1e-3)
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +119,9 @@ def test_a_signal_stops_all_and_nothing_is_lost(
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     assert b"go on with: charlstm train --resume" in errors
-    state = load_state(run / "state.safetensors")
-    assert state["learner"]["steps_done"] >= 500
-    assert state["tensors"]["hidden.0"].shape == (1, 6, 24)
+    state = load_checkpoint(run / "state.safetensors")
+    assert state.steps_done >= 500
+    assert state.tensors["hidden.0"].shape == (1, 6, 24)
 
 
 def test_a_run_of_one_goes_on_in_two(
@@ -132,12 +131,12 @@ def test_a_run_of_one_goes_on_in_two(
     run = tmp_path / "run"
     code = (
         "import os, sys\n"
-        "from charlstm.training.store import Store\n"
-        "write = Store.write\n"
-        "def and_die(self, state=None):\n"
-        "    write(self, state)\n"
+        "from charlstm.training.run_directory import RunDirectory\n"
+        "write = RunDirectory.write\n"
+        "def and_die(self, checkpoint=None):\n"
+        "    write(self, checkpoint)\n"
         "    if self.saved_step == 13: os._exit(9)\n"
-        "Store.write = and_die\n"
+        "RunDirectory.write = and_die\n"
         "from charlstm.cli.main import main\n"
         "main(sys.argv[1:])\n"
     )
@@ -153,7 +152,7 @@ def test_a_run_of_one_goes_on_in_two(
 def test_what_is_wrong_is_said(play: Path, environment: dict[str, str], tmp_path: Path) -> None:
     """A batch that cannot be shared, standard input that only one could read."""
     for words, message in (
-        ((play, "--batch-size", 5), b"batch size is 5, which 2 processes cannot share"),
+        ((play, "--batch-size", 5), b"batch-size is 5, which 2 processes cannot share"),
         (("-",), b"standard input cannot be read by several processes"),
     ):
         done = torchrun(environment, 2, "train", *words, "-o", tmp_path / "run", "--steps", 2)

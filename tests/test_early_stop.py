@@ -15,7 +15,7 @@ MOMENTS = {
     "while torch is imported": ("torch", None),
     "while the text is read": ("charlstm.text.dataset", "encode_corpus"),
     "while the speed is measured": ("charlstm.training.start", "measured"),
-    "while a run is begun": ("charlstm.training.start", "write_config"),
+    "while a run is begun": ("charlstm.training.run_directory", "config_toml"),
 }
 STOPPED_BY = """
 import importlib, os, sys

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from charlstm.model.model_file import load_model
-from charlstm.training.checkpoint import load_state
+from charlstm.training.checkpoint import load_checkpoint
 
 from . import warm
 from .conftest import Run
@@ -91,7 +91,7 @@ def assert_same(run: Path, whole: Path) -> None:
 def assert_sound(run: Path) -> None:
     """What is there can be read: the last model, and the last state."""
     load_model(run / "model.safetensors")
-    load_state(run / "state.safetensors")
+    load_checkpoint(run / "state.safetensors")
 
 
 def limit(training: Training, size: int) -> None:
@@ -265,7 +265,7 @@ def test_two_trainings_in_one_directory(
     training.until("step 100/")
     resumed = charlstm("train", "--resume", run)
     assert (resumed.returncode, resumed.stderr.count(b"\n")) == (1, 1)
-    assert b"another charlstm train is at work here" in resumed.stderr
+    assert b"another training is at work here" in resumed.stderr
     new = charlstm("train", play, *LONG, "-o", run)
     assert (new.returncode, new.stderr.count(b"\n")) == (2, 1)
     assert training.end()[0] == 0

@@ -12,30 +12,34 @@ import pytest
 from charlstm.model.model_file import ModelFile, load_model, save_model
 from charlstm.text.corpus import TextOptions
 from charlstm.text.dataset import load_dataset
-from charlstm.training import store
-from charlstm.training.config import Settings
-from charlstm.training.events import Evaluation, Event, Finished, Step
-from charlstm.training.resume import resume
-from charlstm.training.start import train
+from charlstm.training import (
+    Evaluation,
+    Event,
+    Finished,
+    Step,
+    resume_run,
+    run_directory,
+    train,
+)
+from charlstm.training.checkpoint import Checkpoint, load_checkpoint
 
 # There is no state but that of before the first step, if a run is killed.
-SETTINGS = Settings(
-    steps=30,
-    eval_every=7,
-    hidden_size=12,
-    embedding_size=4,
-    dropout=0.3,
-    device="cpu",
-    threads=1,
-    save_every=1e6,
-)
+SETTINGS: dict[str, Any] = {
+    "steps": 30,
+    "eval_every": 7,
+    "hidden_size": 12,
+    "embedding_size": 4,
+    "dropout": 0.3,
+    "device": "cpu",
+    "threads": 1,
+    "save_every": 1e6,
+}
 
 
 def begun(play: Path, run: Path, *, until: int, **changes: Any) -> list[Event]:
     """The events of a run that vanishes after step ``until``, as if by a power cut."""
-    dataset = load_dataset([str(play)], TextOptions())
     seen: list[Event] = []
-    for event in train(dataset, replace(SETTINGS, **changes), places=[str(play)], output=run):
+    for event in train(play, output=run, **{**SETTINGS, **changes}):
         seen.append(event)
         if isinstance(event, Step | Evaluation) and event.step == until:
             break
@@ -66,7 +70,7 @@ def test_a_better_model_than_the_state_knows_stays(play: Path, tmp_path: Path) -
     begun(play, tmp_path, until=20)
     change_card(tmp_path, val_loss=0.5)
     kept = (tmp_path / "model.safetensors").read_bytes()
-    *_, finished = resume(tmp_path)
+    *_, finished = resume_run(tmp_path)
     assert isinstance(finished, Finished)
     assert (tmp_path / "model.safetensors").read_bytes() == kept
     assert (finished.best_step, finished.val_loss) == (14, 0.5)
@@ -79,7 +83,7 @@ def test_a_replay_takes_no_model_back(play: Path, tmp_path: Path, val_fraction: 
     run = tmp_path / "run"
     begun(play, run, until=20, val_fraction=val_fraction)
     replayed, kept_steps = [], []
-    for event in resume(run):
+    for event in resume_run(run):
         replayed.append(event)
         kept_steps.append(model_in(run).training["steps"])
     assert kept_steps[0] == 14
@@ -119,7 +123,7 @@ def test_a_model_that_is_not_the_runs_own_does_not_count(
     begun(play, tmp_path, until=20, save_every=0.0)
     change_card(tmp_path, val_loss=0.5)
     OTHERS[other](tmp_path)
-    *_, finished = resume(tmp_path)
+    *_, finished = resume_run(tmp_path)
     assert isinstance(finished, Finished)
     training = model_in(tmp_path).training
     assert (training["steps"], training["val_loss"]) == (finished.best_step, finished.val_loss)
@@ -128,27 +132,29 @@ def test_a_model_that_is_not_the_runs_own_does_not_count(
 
 
 def test_a_state_is_written_soon_and_then_seldom(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    play: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Five seconds after the beginning, then once a minute, or so seldom that it stays cheap."""
+    list(train(play, output=tmp_path / "run", **{**SETTINGS, "steps": 1}))
+    state = load_checkpoint(tmp_path / "run/state.safetensors")
+    dataset = load_dataset([str(play)], TextOptions())
     now = 0.0
-    monkeypatch.setattr(store.time, "monotonic", lambda: now)
+    monkeypatch.setattr(run_directory.time, "monotonic", lambda: now)
     takes = 0.0
 
-    def save_state(path: Path, state: dict[str, Any]) -> None:
+    def save(checkpoint: Checkpoint, path: Path) -> None:
         nonlocal now
         now += takes
 
-    monkeypatch.setattr(store, "save_state", save_state)
-    state = {"learner": {"steps_done": 1}}
-    files = store.Store(tmp_path)
+    monkeypatch.setattr(run_directory, "save_checkpoint", save)
+    files = run_directory.RunDirectory(tmp_path, dataset, [], [])
     for seconds, takes in ((5, 0.0), (60, 2.0), (100, 2.0)):  # noqa: B007 (a save takes so long)
         now += seconds - 0.1
         assert not files.due(None)
         now += 0.2
         assert files.due(None)
         assert files.try_to_write(state) is None
-    slow = store.Store(tmp_path)
+    slow = run_directory.RunDirectory(tmp_path, dataset, [], [])
     slow.write(state)  # before the first step, which shows how long it takes
     now += 90
     assert not slow.due(None)

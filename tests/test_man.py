@@ -188,12 +188,11 @@ def test_variables_stand_for_options() -> None:
 def chosen(characters: int, **settings: Any) -> TrainConfig:
     """What the recipe makes of a text so long, where the machine has all the time it needs."""
     return recipe.choose(
-        Settings(**settings),
-        recipe.Machine("cpu", "fp32", 1),
+        Settings(device="cpu", precision="fp32", threads=1, **settings),
         recipe.Text(characters, vocab_size=64, repetition=1.0),
         measure=lambda config: plan.Speed(step=1e-9, evaluation=0.0),
         seconds_spent=lambda: 0.0,
-    ).config
+    )[0]
 
 
 def steps(text: str) -> tuple[list[tuple[float, float]], float]:
@@ -220,17 +219,17 @@ def test_recipe_of_the_sizes() -> None:
     says = recipe_says("layers, hidden size")
     assert len(re.findall(r"(\d) x (\d+)\s+for fewer than", says)) == 4
     for L, H, limit in re.findall(r"(\d) x (\d+)\s+for fewer than ([\d,]+)", says):
-        model = chosen(int(limit.replace(",", "")) - 1).model
+        model = chosen(int(limit.replace(",", "")) - 1).network
         assert (model.num_layers, model.hidden_size) == (int(L), int(H))
     last = recipe.SIZES[-1]
     assert f"else {last.num_layers} x {last.hidden_size}" in says
-    assert chosen(10**6).model.hidden_size == last.hidden_size
+    assert chosen(10**6).network.hidden_size == last.hidden_size
     listed = [
         recipe.Size(int(L), int(H), 0, float(million or 0) * 1e6)
         for L, H, million in re.findall(r"^(\d) x (\d+)(?: from (\S+) million.*)?[,.]$", says, re.M)
     ]
     assert listed == [replace(size, seq_length=0) for size in recipe.SIZES]
-    assert chosen(1 << 20, steps=1).model.hidden_size == 256
+    assert chosen(1 << 20, steps=1).network.hidden_size == 256
 
 
 @pytest.mark.parametrize(("topic", "column"), [("dropout", 0), ("weight dropout", 1)])
@@ -239,7 +238,7 @@ def test_recipe_of_the_dropout(topic: str, column: int) -> None:
 
     def share(epochs: float) -> float:
         config = chosen(1 << 20, epochs=epochs)
-        return (config.model.dropout, config.weight_dropout)[column]
+        return (config.network.dropout, config.weight_dropout)[column]
 
     pairs, beyond = steps(recipe_says(topic))
     shares = [value for value, _ in pairs] + [beyond]
@@ -271,7 +270,7 @@ def test_recipe_of_the_rest() -> None:
     rate = chosen(1 << 20, epochs=6).learning_rate
     says = recipe_says("learning rate")
     assert says.startswith(f"{rate:g};")
-    assert config.model.hidden_size == 256
+    assert config.network.hidden_size == 256
     assert chosen(1 << 20, hidden_size=1024, epochs=6).learning_rate == rate / 2
     assert chosen(1 << 20, hidden_size=64, epochs=6).learning_rate == rate
     few = f"no more than {recipe.FEW_EPOCHS:g} times, {config.learning_rate / rate:g} times that"

@@ -3,14 +3,17 @@
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
 
 from charlstm.cli.main import main
-from charlstm.training.directory import locked
+from charlstm.training import resume_run
+from charlstm.training.run_directory import RunDirectory, locked
 
 from .conftest import Run
+from .hostile import read_state, state_bytes
 from .test_models import rows
 from .test_rooms import HEAVY, modules_after
 from .test_streams import terminal
@@ -39,6 +42,14 @@ def copied(trained: Path, name: str) -> Path:
 def files(directory: Path) -> dict[str, bytes]:
     """All files of a run but its lock, with what is in them."""
     return {p.name: p.read_bytes() for p in directory.iterdir() if p.name != ".lock"}
+
+
+def change_state(directory: Path, part: str, **changes: Any) -> None:
+    """Let the state of a run say something else in one of its parts."""
+    path = directory / "state.safetensors"
+    state = read_state(path)
+    state[part].update(changes)
+    path.write_bytes(state_bytes(state))
 
 
 def pruned(charlstm: Run, *words: str) -> subprocess.CompletedProcess[bytes]:
@@ -92,19 +103,16 @@ def test_a_pruned_run_says_what_it_lacks(charlstm: Run, finished: Path) -> None:
 
 
 def test_a_run_that_was_stopped_or_made_longer_is_kept(
-    charlstm: Run, play: Path, finished: Path
+    charlstm: Run, trained: Path, finished: Path
 ) -> None:
     """Its state is all that it can go on from."""
-    stopped = Path("runs/stopped")
-    charlstm("train", play, "-o", stopped, "--steps", 8, "--eval-every", 4, *SMALL)
+    stopped = copied(trained, "stopped")
+    change_state(stopped, "progress", steps_done=59)
     state = (stopped / "state.safetensors").read_bytes()
-    lines = (stopped / "metrics.jsonl").read_text().splitlines(keepends=True)
-    (stopped / "metrics.jsonl").write_text("".join(lines[:-1]))
-    config = finished / "config.toml"
-    config.write_text(config.read_text().replace("steps = 60\n", "steps = 90\n"))
+    change_state(finished, "config", steps=90)
     done = pruned(charlstm)
     assert rows(done.stdout) == [["file", "size"]]
-    assert b"kept: runs/stopped: step 7 of 8" in done.stderr
+    assert b"kept: runs/stopped: step 59 of 60" in done.stderr
     assert b"kept: runs/done: step 60 of 90" in done.stderr
     assert (stopped / "state.safetensors").read_bytes() == state
     assert charlstm("train", "--resume", finished, "--steps", 62).returncode == 0
@@ -112,17 +120,14 @@ def test_a_run_that_was_stopped_or_made_longer_is_kept(
 
 
 def test_a_run_that_lost_its_patience_is_finished(charlstm: Run, play: Path) -> None:
-    """As the training judged it, unless it was given more patience since."""
+    """Unless it was given more patience since."""
     run = Path("runs/impatient")
     words = ["--steps", 400, "--eval-every", 4, "--patience", 2, "--learning-rate", 3]
     done = charlstm("train", play, "-o", run, *words, *SMALL)
     assert b"ended " in done.stderr, done.stderr
-    config = run / "config.toml"
-    patient = config.read_text().replace("patience = 2\n", "patience = 3\n")
-    impatient = config.read_text()
-    config.write_text(patient)
+    change_state(run, "config", patience=3)
     assert rows(pruned(charlstm).stdout) == [["file", "size"]]
-    config.write_text(impatient)
+    change_state(run, "config", patience=2)
     assert rows(pruned(charlstm).stdout)[1][0] == "runs/impatient/state.safetensors"
 
 
@@ -152,26 +157,8 @@ def test_nothing_is_removed_through_a_link(charlstm: Run, finished: Path, link: 
     [
         ("model.safetensors", b""),
         ("model.safetensors", None),
-        ("metrics.jsonl", b""),
-        ("metrics.jsonl", None),
-        ("metrics.jsonl", b"[60]\n"),
-        ("metrics.jsonl", b'{"step": "60"}\n'),
-        ("metrics.jsonl", b'{"step": true}\n'),
-        ("metrics.jsonl", b'{"step": 60}'),
-        ("metrics.jsonl", b'{"step": 60, "val_loss": "low"}\n'),
-        ("metrics.jsonl", b'{"step": 6' + b"0" * 9999 + b"}\n"),
-        ("metrics.jsonl", b"[" * 99999 + b"\n"),
-        ("metrics.jsonl", b"\xff\n"),
-        ("config.toml", b""),
-        ("config.toml", None),
-        ("config.toml", b"steps = 60\n"),
-        ("config.toml", b"[other]\nsteps = 60\npatience = 0\n"),
-        ("config.toml", b"steps = 60 # or more\npatience = 0\n"),
-        ("config.toml", b"steps = 0\npatience = 0\n"),
-        ("config.toml", b"steps = true\npatience = 0\n"),
-        ("config.toml", b"steps = 60\npatience = 0\nsteps = 60\n"),
-        ("config.toml", b"steps = 60\npatience = " + b"[" * 99999 + b"\n"),
-        ("config.toml", b"\xff = 1\n"),
+        ("state.safetensors", b""),
+        ("state.safetensors", b"x" * 99),
     ],
 )
 def test_where_files_do_not_say_that_a_run_is_finished_it_is_kept(
@@ -185,6 +172,30 @@ def test_where_files_do_not_say_that_a_run_is_finished_it_is_kept(
     assert (done.returncode, rows(done.stdout)) == (0, [["file", "size"]])
     assert done.stderr.startswith(b"kept: runs/done: ")
     assert name.encode() in done.stderr
+    assert (finished / "state.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("part", "changes"),
+    [
+        ("progress", {"steps_done": "60"}),
+        ("progress", {"steps_done": True}),
+        ("progress", {"steps_done": 61}),
+        ("config", {"steps": 0}),
+        ("config", {"steps": None}),
+        ("config", {"patience": True}),
+        ("history", {"evaluations_since_best": -1}),
+        ("history", {"evaluations_since_best": [[]]}),
+    ],
+)
+def test_where_a_state_does_not_say_that_a_run_is_finished_it_is_kept(
+    charlstm: Run, finished: Path, part: str, changes: dict[str, Any]
+) -> None:
+    """A value that no run writes says nothing."""
+    change_state(finished, part, **changes)
+    done = pruned(charlstm)
+    assert (done.returncode, rows(done.stdout)) == (0, [["file", "size"]])
+    assert b"not a sound training state" in done.stderr
     assert (finished / "state.safetensors").exists()
 
 
@@ -249,18 +260,15 @@ def test_pruning_loads_no_torch(finished: Path) -> None:
     assert not (finished / "state.safetensors").exists()
 
 
-def test_a_resumed_run_tells_its_new_length_before_its_state_does(
+def test_a_resumed_run_has_its_new_length_in_its_state_from_the_start(
     charlstm: Run, finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed between the two, it must not look finished: its state would be removed."""
-    from charlstm.training import resume
-    from charlstm.training.config import Settings
-    from charlstm.training.loop import Run as Loop
+    """Killed before the first step, it must not look finished: its state would be removed."""
 
-    def killed(self: Loop) -> None:
+    def killed(self: RunDirectory, config: object) -> None:
         raise RuntimeError("killed")
 
-    monkeypatch.setattr(Loop, "save", killed)
+    monkeypatch.setattr(RunDirectory, "write_config", killed)
     with pytest.raises(RuntimeError, match="killed"):
-        list(resume.resume(finished, Settings(steps=90)))
+        list(resume_run(finished, steps=90))
     assert b"kept: runs/done: step 60 of 90" in pruned(charlstm).stderr

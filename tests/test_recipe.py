@@ -9,10 +9,14 @@ import pytest
 from charlstm.training.batches import shape
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.pace import LONGEST, Speed, repetition
-from charlstm.training.recipe import Choice, Machine, Text, choose, val_fraction
+from charlstm.training.recipe import Text, choose, val_fraction
+
+MACHINE = {"device": "cpu", "precision": "fp32", "threads": 2}
 
 
-def chosen(n: int, *, speed: Speed | None = None, spent: float = 0.0, **asked: Any) -> Choice:
+def chosen(
+    n: int, *, speed: Speed | None = None, spent: float = 0.0, **asked: Any
+) -> tuple[TrainConfig, str]:
     measured: list[TrainConfig] = []
 
     def measure(config: TrainConfig) -> Speed:
@@ -21,9 +25,9 @@ def chosen(n: int, *, speed: Speed | None = None, spent: float = 0.0, **asked: A
 
     processes, repetition = asked.pop("processes", 1), asked.pop("repetition", 0.6)
     choice = choose(
-        Settings(**asked),
-        Machine("cpu", "fp32", 2, processes),
+        Settings(**MACHINE, **asked),
         Text(n, 60, repetition),
+        processes=processes,
         measure=measure,
         seconds_spent=lambda: spent,
     )
@@ -67,14 +71,14 @@ def test_a_text_that_repeats_little_is_read_less_often(
     """By a rule that was measured; a text that was long enough before is read as before."""
     fast = Speed(step=1e-9, evaluation=0.0)
     for time, expected in ((None, epochs), (1e6, with_time)):
-        config = chosen(n, speed=fast, time=time, repetition=repeated).config
+        config = chosen(n, speed=fast, time=time, repetition=repeated)[0]
         read = config.steps / math.prod(shape(n, config.batch_size, config.seq_length))
         assert read == pytest.approx(expected, rel=0.02)
 
 
 def test_a_few_lines_are_read_often_enough_to_be_learned() -> None:
     """Where an epoch is a few steps, there are a hundred all the same."""
-    assert chosen(900, repetition=0.1).config.steps == 100
+    assert chosen(900, repetition=0.1)[0].steps == 100
 
 
 @pytest.mark.parametrize(
@@ -83,21 +87,21 @@ def test_a_few_lines_are_read_often_enough_to_be_learned() -> None:
 )
 def test_a_short_text_gets_a_small_network(n: int, hidden_size: int) -> None:
     """A larger one would know it by heart before it knows its language."""
-    assert chosen(n, steps=10).config.model.hidden_size == hidden_size
+    assert chosen(n, steps=10)[0].network.hidden_size == hidden_size
 
 
 def test_what_is_soon_learned_by_heart_is_held_back() -> None:
     """Dropouts are those of as many more epochs as would be enough for another text."""
-    names, play = (chosen(12_700, epochs=9, repetition=r).config for r in (0.075, 0.6))
-    as_often = chosen(12_700, epochs=30, repetition=0.6).config
-    assert names.model.dropout == as_often.model.dropout > play.model.dropout
+    names, play = (chosen(12_700, epochs=9, repetition=r)[0] for r in (0.075, 0.6))
+    as_often = chosen(12_700, epochs=30, repetition=0.6)[0]
+    assert names.network.dropout == as_often.network.dropout > play.network.dropout
     assert names.weight_dropout == as_often.weight_dropout > play.weight_dropout
 
 
 @pytest.mark.parametrize("n", [30, 180, 2_000, 30_000, 90_000, 1_000_000, 5_000_000_000])
 def test_every_size_of_text_gets_a_run_that_fits(n: int) -> None:
     """A step is no longer than the text, and the time is kept."""
-    config = chosen(n).config
+    config = chosen(n)[0]
     assert config.batch_size * config.seq_length <= n
     assert config.steps * 0.02 <= 180
     assert 1 <= config.eval_every <= config.steps
@@ -105,11 +109,11 @@ def test_every_size_of_text_gets_a_run_that_fits(n: int) -> None:
 
 def test_a_short_text_shrinks_window_and_batch_and_says_so() -> None:
     """With both numbers before and after."""
-    choice = chosen(180)
-    assert choice.config.batch_size < 8
-    assert "window 64 -> " in choice.reason
-    assert "batch 8 -> " in choice.reason
-    assert "->" not in chosen(100_000).reason
+    config, reason = chosen(180)
+    assert config.batch_size < 8
+    assert "window 64 -> " in reason
+    assert "batch 8 -> " in reason
+    assert "->" not in chosen(100_000)[1]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +129,7 @@ def test_a_short_text_shrinks_window_and_batch_and_says_so() -> None:
 )
 def test_one_size_can_be_chosen_alone(name: str, value: Any) -> None:
     """The rest is chosen around it."""
-    assert getattr(chosen(90_000, **{name: value}).config.model, name) == value
+    assert getattr(chosen(90_000, **{name: value})[0].network, name) == value
 
 
 @pytest.mark.parametrize(
@@ -148,30 +152,28 @@ def test_one_size_can_be_chosen_alone(name: str, value: Any) -> None:
 )
 def test_one_choice_of_training_can_be_made_alone(name: str, value: Any) -> None:
     """What is asked for is what is done."""
-    assert getattr(chosen(90_000, steps=100, **{name: value}).config, name) == value
+    assert getattr(chosen(90_000, steps=100, **{name: value})[0], name) == value
 
 
 def test_time_is_what_decides_where_it_is_given() -> None:
     """Evaluations and what is spent already count in."""
     speed = Speed(step=0.01, evaluation=0.5)
-    config = chosen(1_000_000, time=60.0, spent=10.0, speed=speed).config
+    config = chosen(1_000_000, time=60.0, spent=10.0, speed=speed)[0]
     evaluations = -(-config.steps // config.eval_every)
     assert 45 < config.steps * 0.01 + evaluations * 0.5 < 50
 
 
 def test_a_run_ends_when_more_would_be_learned_by_heart() -> None:
     """Without a budget at what is enough; with much time at a few times that, and no later."""
-    enough = chosen(90_000).config.steps
-    assert (
-        enough < chosen(90_000, time=1000.0).config.steps == chosen(90_000, time=1e6).config.steps
-    )
-    assert chosen(90_000, time=1e6).config.steps <= 3 * enough
+    enough = chosen(90_000)[0].steps
+    assert enough < chosen(90_000, time=1000.0)[0].steps == chosen(90_000, time=1e6)[0].steps
+    assert chosen(90_000, time=1e6)[0].steps <= 3 * enough
 
 
 def test_evaluations_that_were_asked_for_count_in() -> None:
     """The more often one validates, the fewer steps the time holds."""
     speed = Speed(step=0.01, evaluation=0.5)
-    config = chosen(1_000_000, time=60.0, speed=speed, eval_every=10).config
+    config = chosen(1_000_000, time=60.0, speed=speed, eval_every=10)[0]
     assert 55 < config.steps * (0.01 + 0.5 / 10) < 60
 
 
@@ -180,7 +182,7 @@ def test_the_network_grows_with_what_the_time_lets_it_read() -> None:
 
     def units(seconds_a_step: float, time: float) -> int:
         speed = Speed(step=seconds_a_step, evaluation=0.1)
-        model = chosen(1_000_000, time=time, speed=speed).config.model
+        model = chosen(1_000_000, time=time, speed=speed)[0].network
         return model.hidden_size * model.num_layers
 
     for sizes in (
@@ -196,12 +198,11 @@ def test_a_network_that_cannot_read_enough_is_not_even_measured() -> None:
     measured: list[int] = []
 
     def measure(config: TrainConfig) -> Speed:
-        measured.append(config.model.hidden_size)
+        measured.append(config.network.hidden_size)
         return Speed(step=0.003, evaluation=0.1)
 
     choose(
-        Settings(time=6.0),
-        Machine("cpu", "fp32", 2),
+        Settings(time=6.0, **MACHINE),
         Text(1_000_000, 60, 0.8),
         measure=measure,
         seconds_spent=lambda: 1.0,
@@ -212,7 +213,7 @@ def test_a_network_that_cannot_read_enough_is_not_even_measured() -> None:
 @pytest.mark.parametrize(
     ("characters", "share"), [(1_000, 0.1), (5_000_000, 0.1), (1_000_000_000, 0.001)]
 )
-def test_a_tenth_is_held_back_but_no_more_than_can_be_walked(characters: int, share: float) -> None:
+def test_a_tenth_is_held_back_but_no_more_than_is_soon_read(characters: int, share: float) -> None:
     """A share that was asked for is taken as it is."""
     assert val_fraction(Settings(), characters) == share
     assert val_fraction(Settings(val_fraction=0.3), characters) == 0.3
@@ -220,27 +221,27 @@ def test_a_tenth_is_held_back_but_no_more_than_can_be_walked(characters: int, sh
 
 def test_processes_share_a_batch_evenly() -> None:
     """The recipe sees to it; a batch that was asked for stays as it is."""
-    assert chosen(1_000_000, processes=3, steps=5).config.batch_size % 3 == 0
-    assert chosen(300, processes=3, steps=5).config.batch_size % 3 == 0
-    assert chosen(1_000_000, processes=3, steps=5, batch_size=16).config.batch_size == 16
+    assert chosen(1_000_000, processes=3, steps=5)[0].batch_size % 3 == 0
+    assert chosen(300, processes=3, steps=5)[0].batch_size % 3 == 0
+    assert chosen(1_000_000, processes=3, steps=5, batch_size=16)[0].batch_size == 16
 
 
 def test_time_that_is_spent_before_the_start_still_gives_a_step() -> None:
     """A budget too small for anything is not an error."""
-    assert chosen(90_000, time=1.0, spent=5.0).config.steps == 1
+    assert chosen(90_000, time=1.0, spent=5.0)[0].steps == 1
 
 
 def test_epochs_and_steps_are_done_as_asked() -> None:
     """Without measuring anything."""
     per_epoch = math.prod(shape(102_400, 16, 64))
     assert 0.95 * 100 < per_epoch <= 100
-    assert chosen(102_400, epochs=2.5).config.steps == round(2.5 * per_epoch)
-    assert chosen(102_400, steps=7).config.steps == 7
+    assert chosen(102_400, epochs=2.5)[0].steps == round(2.5 * per_epoch)
+    assert chosen(102_400, steps=7)[0].steps == 7
 
 
 def test_dropout_rises_with_the_times_a_text_is_read() -> None:
     """What is seen once cannot be learned by heart."""
-    rates = [chosen(1_000_000, epochs=e).config.model.dropout for e in (1, 4, 8, 30)]
+    rates = [chosen(1_000_000, epochs=e)[0].network.dropout for e in (1, 4, 8, 30)]
     assert rates == sorted(rates)
     assert rates[0] == 0
     assert rates[-1] > 0.3
@@ -254,11 +255,10 @@ def test_what_is_measured_is_no_longer_than_what_is_of_use() -> None:
         measured.append(config)
         return Speed(step=0.005, evaluation=0.001)
 
-    choice = choose(
-        Settings(),
-        Machine("cpu", "fp32", 2),
+    config, _ = choose(
+        Settings(**MACHINE),
         Text(200, 30, 0.1),
         measure=measure,
         seconds_spent=lambda: 0.0,
     )
-    assert measured[0].steps == choice.config.steps
+    assert measured[0].steps == config.steps

@@ -5,7 +5,6 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,32 +21,39 @@ from charlstm.errors import (
 )
 from charlstm.model.model_file import load_model
 from charlstm.text.corpus import TextOptions, open_corpus
-from charlstm.text.dataset import load_dataset, write_dataset
-from charlstm.training import loop
-from charlstm.training.batches import Lanes
-from charlstm.training.checkpoint import config_in, load_state, tensors_of
-from charlstm.training.config import Settings
-from charlstm.training.events import Evaluation, Event, Finished, Mended, Started, Step
-from charlstm.training.learner import Learner
-from charlstm.training.resume import resume
-from charlstm.training.start import train
+from charlstm.text.dataset import write_dataset
+from charlstm.training import (
+    Evaluation,
+    Event,
+    Finished,
+    Recovered,
+    Started,
+    Step,
+    TextRead,
+    resume_run,
+    train,
+)
+from charlstm.training.checkpoint import load_checkpoint
+from charlstm.training.loop import Run
+from charlstm.training.trainer import Trainer, state_shapes
 
 from .hostile import read_state, state_bytes
+from .test_training import data_of
 
-SETTINGS = Settings(
-    steps=30,
-    eval_every=7,
-    hidden_size=12,
-    embedding_size=4,
-    dropout=0.3,
-    device="cpu",
-    threads=1,
-    save_every=0.0,
-)
+SETTINGS: dict[str, Any] = {
+    "steps": 30,
+    "eval_every": 7,
+    "hidden_size": 12,
+    "embedding_size": 4,
+    "dropout": 0.3,
+    "device": "cpu",
+    "threads": 1,
+    "save_every": 0.0,
+}
 
 
-def begin(play: Path, run: Path) -> Iterator[Event]:
-    return train(load_dataset([str(play)], TextOptions()), SETTINGS, places=[str(play)], output=run)
+def begin(play: Path, run: Path, **changes: Any) -> Iterator[Event]:
+    return train(play, output=run, **{**SETTINGS, **changes})
 
 
 def weights_of(run: Path) -> dict[str, Any]:
@@ -79,8 +85,9 @@ def cut(vanished: Path, tmp_path: Path) -> Path:
 
 
 def test_events_come_in_order(whole: Path, play: Path, tmp_path: Path) -> None:
-    """Started, one event a step, Finished."""
-    first, *steps, last = begin(play, tmp_path / "run")
+    """TextRead, Started, one event a step, Finished."""
+    read, first, *steps, last = begin(play, tmp_path / "run")
+    assert read == TextRead("verse", play.stat().st_size, ())
     assert isinstance(first, Started)
     assert isinstance(last, Finished)
     assert [event.step for event in steps if isinstance(event, Step | Evaluation)] == [
@@ -92,10 +99,10 @@ def test_events_come_in_order(whole: Path, play: Path, tmp_path: Path) -> None:
 def test_a_run_that_vanished_goes_on_from_its_last_state(whole: Path, cut: Path) -> None:
     """Same weights, same metrics, though lines were written after the state was."""
     state = read_state(cut / "state.safetensors")
-    assert state["learner"]["steps_done"] == 19
+    assert state["progress"]["steps_done"] == 19
     with (cut / "metrics.jsonl").open("a") as file:
         file.write('{"step": 29, "loss": 1.0}\n{"step": 30, "lo')
-    assert isinstance(list(resume(cut))[-1], Finished)
+    assert isinstance(list(resume_run(cut))[-1], Finished)
     assert weights_of(cut) == weights_of(whole)
     lines = [
         [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -106,27 +113,27 @@ def test_a_run_that_vanished_goes_on_from_its_last_state(whole: Path, cut: Path)
 
 
 def test_a_run_goes_on_only_with_its_own_text(cut: Path, play: Path, tmp_path: Path) -> None:
-    """Another text is refused; the same one in another place is as good."""
+    """Another text is refused; the same one in another file is as good."""
     other = tmp_path / "other.txt"
     other.write_text(play.read_text() + "x")
     with pytest.raises(CorpusError, match="not the text this run began with"):
-        list(resume(cut, places=[str(other)]))
+        list(resume_run(cut, sources=[str(other)]))
     other.write_text(play.read_text())
-    assert isinstance(list(resume(cut, places=[str(other)]))[-1], Finished)
+    assert isinstance(list(resume_run(cut, sources=[str(other)]))[-1], Finished)
 
 
 def test_a_model_that_was_removed_is_made_again(cut: Path) -> None:
     """What the run says it kept is there."""
     (cut / "model.safetensors").unlink()
-    finished = list(resume(cut))[-1]
+    finished = list(resume_run(cut))[-1]
     assert isinstance(finished, Finished)
     assert load_model(finished.model).training["steps"] == finished.best_step
 
 
-def learner_of(events: Iterator[Event]) -> Learner:
-    """The learner inside a run that is going on."""
-    run: loop.Run = events.gi_frame.f_locals["run"]  # type: ignore[attr-defined]
-    return run.learner
+def trainer_of(events: Iterator[Event]) -> Trainer:
+    """The trainer inside a run that is going on."""
+    run: Run = events.gi_frame.f_locals["run"]  # type: ignore[attr-defined]
+    return run.trainer
 
 
 def test_weights_that_broke_are_rolled_back(play: Path, tmp_path: Path) -> None:
@@ -137,10 +144,10 @@ def test_weights_that_broke_are_rolled_back(play: Path, tmp_path: Path) -> None:
         seen.append(event)
         if isinstance(event, Evaluation) and event.step == 7:
             with torch.no_grad():
-                learner_of(events).model.output.bias[0] = torch.nan
-    mended = [event for event in seen if isinstance(event, Mended) and event.rolled_back]
-    assert len(mended) == 1
-    assert mended[0].skipped >= 1
+                trainer_of(events).network.output.bias[0] = torch.nan
+    recovered = [event for event in seen if isinstance(event, Recovered) and event.rolled_back]
+    assert len(recovered) == 1
+    assert recovered[0].skipped >= 1
     assert isinstance(seen[-1], Finished)
     assert seen[-1].val_loss is not None
     assert seen[-1].best_step > 7
@@ -150,59 +157,54 @@ def test_weights_that_broke_are_rolled_back(play: Path, tmp_path: Path) -> None:
 
 def test_a_rate_beyond_all_bounds_ends_in_an_error(play: Path, tmp_path: Path) -> None:
     """Not before it was lowered a few times; the model kept before stays."""
-    dataset = load_dataset([str(play)], TextOptions())
-    settings = replace(SETTINGS, steps=100)
-    events = train(dataset, settings, places=[str(play)], output=tmp_path / "run")
+    events = begin(play, tmp_path / "run", steps=100)
     next(event for event in events if isinstance(event, Evaluation))
     kept = (tmp_path / "run/model.safetensors").read_bytes()
 
     def break_weights_for_ever() -> None:
         for _ in events:
             with torch.no_grad():
-                learner_of(events).model.output.bias[0] = torch.nan
+                trainer_of(events).network.output.bias[0] = torch.nan
 
-    with pytest.raises(TrainingError, match="lower --learning-rate"):
+    with pytest.raises(TrainingError, match="although the rate was halved 8 times"):
         break_weights_for_ever()
     assert (tmp_path / "run/model.safetensors").read_bytes() == kept
 
 
 def test_a_step_that_was_skipped_is_said(play: Path, tmp_path: Path) -> None:
     """Once in a while is no reason to roll back."""
-    dataset = load_dataset([str(play)], TextOptions())
-    settings = replace(SETTINGS, steps=400, eval_every=400)
-    events = train(dataset, settings, places=[str(play)], output=tmp_path / "run")
-    mended, poisoned = [], False
+    events = begin(play, tmp_path / "run", steps=400, eval_every=400)
+    recovered, poisoned = [], False
     for event in events:
         if isinstance(event, Step) and event.step >= 100 and not poisoned:
-            learner = learner_of(events)
-            poisoned = not learner.lanes.starts(event.step)
-            learner.carried[0][0][:] = torch.inf
-        if isinstance(event, Mended):
-            mended.append(event)
-    assert [(m.skipped, m.rolled_back) for m in mended] == [(1, False)]
+            trainer = trainer_of(events)
+            poisoned = not trainer.batches.starts(event.step)
+            trainer.carried[0][0][:] = torch.inf
+        if isinstance(event, Recovered):
+            recovered.append(event)
+    assert [(m.skipped, m.rolled_back) for m in recovered] == [(1, False)]
 
 
 def test_patience_ends_a_run(play: Path, tmp_path: Path) -> None:
     """After as many evaluations without a better one; it is then complete."""
-    dataset = load_dataset([str(play)], TextOptions())
-    settings = replace(SETTINGS, steps=4000, eval_every=20, patience=2, learning_rate=0.05)
-    *events, last = train(dataset, settings, places=[str(play)], output=tmp_path / "run")
+    changes = {"steps": 4000, "eval_every": 20, "patience": 2, "learning_rate": 0.05}
+    *events, last = begin(play, tmp_path / "run", **changes)
     assert isinstance(last, Finished)
-    assert last.impatient
+    assert last.out_of_patience
     assert not last.stopped
     evaluations = [event for event in events if isinstance(event, Evaluation)]
     assert [event.best for event in evaluations[-3:]] == [True, False, False]
     assert last.best_step == evaluations[-3].step
     assert last.step < 4000
     with pytest.raises(TrainingError, match="out of patience"):
-        list(resume(tmp_path / "run"))
+        list(resume_run(tmp_path / "run"))
 
 
 def test_a_dataset_of_other_characters_is_refused(cut: Path, play: Path, tmp_path: Path) -> None:
     """Its text has the same fingerprint, but its ids mean something else."""
     write_dataset(open_corpus([str(play)], TextOptions(min_count=10)), tmp_path / "data")
     with pytest.raises(CorpusError, match="read with other options"):
-        list(resume(cut, places=[str(tmp_path / "data")]))
+        list(resume_run(cut, sources=[str(tmp_path / "data")]))
 
 
 @pytest.mark.parametrize(
@@ -210,7 +212,7 @@ def test_a_dataset_of_other_characters_is_refused(cut: Path, play: Path, tmp_pat
 )
 def test_a_run_can_be_given_another_length(cut: Path, more: dict[str, Any], steps: int) -> None:
     """The length is that of the whole run; the card says at which step it was given."""
-    started, *_, finished = resume(cut, Settings(**more))
+    started, *_, finished = resume_run(cut, **more)
     assert isinstance(started, Started)
     assert isinstance(finished, Finished)
     assert started.config.steps == steps
@@ -228,14 +230,14 @@ def test_a_complete_run_can_be_given_more_time(play: Path, tmp_path: Path) -> No
     """It goes on for what is left of the time; the best model of before stays until beaten."""
     run = tmp_path / "run"
     list(begin(play, run))
-    with pytest.raises(TrainingError, match="or train it longer"):
-        list(resume(run))
+    with pytest.raises(TrainingError, match="this run is complete, all 30 steps"):
+        list(resume_run(run))
     with pytest.raises(OptionError, match="has taken"):
-        list(resume(run, Settings(time=0.01)))
+        list(resume_run(run, time=0.01))
     with pytest.raises(OptionError, match="has done 30"):
-        list(resume(run, Settings(steps=30)))
-    before = read_state(run / "state.safetensors")["books"]
-    finished = list(resume(run, Settings(time=before["seconds"] + 2)))[-1]
+        list(resume_run(run, steps=30))
+    before = read_state(run / "state.safetensors")["history"]
+    finished = list(resume_run(run, time=before["seconds"] + 2))[-1]
     assert isinstance(finished, Finished)
     assert finished.step > 30
     assert finished.seconds > before["seconds"]
@@ -247,18 +249,18 @@ def test_a_longer_run_is_the_same_however_often_it_is_stopped(cut: Path, tmp_pat
     """The new length counts from the moment it is given, also where the run dies at once."""
     other = tmp_path / "other"
     shutil.copytree(cut, other)
-    list(resume(cut, Settings(steps=45)))
-    for event in resume(other, Settings(steps=45)):
+    list(resume_run(cut, steps=45))
+    for event in resume_run(other, steps=45):
         if isinstance(event, Step):
             break
-    assert isinstance(list(resume(other))[-1], Finished)
+    assert isinstance(list(resume_run(other))[-1], Finished)
     assert weights_of(other) == weights_of(cut)
 
 
 def test_what_was_settled_cannot_change(cut: Path) -> None:
     """Sizes, rates and the like are those that the run began with."""
-    with pytest.raises(OptionError, match="hidden size cannot change"):
-        list(resume(cut, Settings(hidden_size=5)))
+    with pytest.raises(OptionError, match="hidden_size cannot change"):
+        list(resume_run(cut, hidden_size=5))
 
 
 def test_another_environment_is_allowed_and_said(cut: Path) -> None:
@@ -267,22 +269,23 @@ def test_another_environment_is_allowed_and_said(cut: Path) -> None:
     state["environment"].update(torch="1.0", processor="abacus")
     (cut / "state.safetensors").write_bytes(state_bytes(state))
     other = "fp32" if state["config"]["precision"] == "bf16" else "bf16"
-    started, *_, finished = resume(cut, Settings(threads=2, precision=other))
+    started, *_, finished = resume_run(cut, threads=2, precision=other)
     assert isinstance(started, Started)
-    assert started.changes == (
+    changes = (
         f"torch 1.0 -> {torch.__version__}",
         "another processor",
         f"precision {state['config']['precision']} -> {other}",
         "threads 1 -> 2",
     )
+    assert started.notes[0].startswith(f"not as before: {', '.join(changes)}; ")
     assert isinstance(finished, Finished)
 
 
 def test_the_same_environment_is_not_remarked_on(cut: Path) -> None:
     """Nothing is said where nothing changed."""
-    started = next(resume(cut))
+    started = next(resume_run(cut))
     assert isinstance(started, Started)
-    assert started.changes == ()
+    assert started.notes == ()
 
 
 def test_a_device_that_is_gone_is_replaced(cut: Path) -> None:
@@ -291,28 +294,29 @@ def test_a_device_that_is_gone_is_replaced(cut: Path) -> None:
     gone = "cuda" if not torch.cuda.is_available() else "mps"
     state["config"]["device"] = state["environment"]["device"] = gone
     (cut / "state.safetensors").write_bytes(state_bytes(state))
-    started, *_, finished = resume(cut)
+    started, *_, finished = resume_run(cut)
     assert isinstance(started, Started)
-    assert f"device {gone} -> {started.config.device}" in started.changes
+    assert f"device {gone} -> {started.config.device}" in started.notes[0]
     assert isinstance(finished, Finished)
 
 
 def test_a_text_from_a_pipe_must_be_given_again(cut: Path, play: Path) -> None:
     """Whoever resumes is not left waiting at a terminal."""
     state = read_state(cut / "state.safetensors")
-    state["places"] = state["places_given"] = ["-"]
+    state["sources"] = state["sources_given"] = ["-"]
     (cut / "state.safetensors").write_bytes(state_bytes(state))
-    with pytest.raises(CorpusError, match="give it again"):
-        list(resume(cut))
-    assert isinstance(list(resume(cut, places=[str(play)]))[-1], Finished)
+    with pytest.raises(CorpusError, match="read its text from a pipe"):
+        list(resume_run(cut))
+    assert isinstance(list(resume_run(cut, sources=[str(play)]))[-1], Finished)
 
 
 def test_a_run_has_a_state_from_its_first_moment(play: Path, tmp_path: Path, whole: Path) -> None:
     """One that dies before its first step can be resumed."""
     events = begin(play, tmp_path / "run")
+    assert isinstance(next(events), TextRead)
     assert isinstance(next(events), Started)
     events.close()
-    assert isinstance(list(resume(tmp_path / "run"))[-1], Finished)
+    assert isinstance(list(resume_run(tmp_path / "run"))[-1], Finished)
     assert weights_of(tmp_path / "run") == weights_of(whole)
 
 
@@ -321,7 +325,7 @@ def test_metrics_that_a_crash_cut_short(cut: Path, whole: Path, end: str) -> Non
     """Whatever stands at the end, the run writes its lines where they belong."""
     with (cut / "metrics.jsonl").open("a") as file:
         file.write(end)
-    list(resume(cut))
+    list(resume_run(cut))
     lines = [(run / "metrics.jsonl").read_text().splitlines() for run in (cut, whole)]
     steps = [[json.loads(line)["step"] for line in found] for found in lines]
     assert steps[0] == steps[1]
@@ -338,22 +342,22 @@ def test_metrics_that_a_crash_cut_short(cut: Path, whole: Path, end: str) -> Non
         ("rolled_back_at", 31),
     ],
 )
-def test_a_learner_that_none_saved_is_refused(cut: Path, name: str, value: Any) -> None:
+def test_a_progress_that_none_saved_is_refused(cut: Path, name: str, value: Any) -> None:
     """Before the first step, in one line."""
     state = read_state(cut / "state.safetensors")
-    state["learner"][name] = value
+    state["progress"][name] = value
     (cut / "state.safetensors").write_bytes(state_bytes(state))
     with pytest.raises(CharLSTMError, match=r"state\.safetensors"):
-        list(resume(cut))
+        list(resume_run(cut))
 
 
 CHANGES: list[tuple[str, Any]] = [
     ("fingerprint", {}),
     ("config", {}),
     ("text", {"x": 1}),
-    ("places", 7),
-    ("learner", {}),
-    ("books", {"x": 1}),
+    ("sources", 7),
+    ("progress", {}),
+    ("history", {"x": 1}),
 ]
 
 
@@ -363,7 +367,7 @@ def test_a_state_with_a_part_that_is_none_is_refused(cut: Path, key: str, value:
     state = read_state(cut / "state.safetensors")
     (cut / "state.safetensors").write_bytes(state_bytes({**state, key: value}))
     with pytest.raises(CharLSTMError, match=r"state\.safetensors"):
-        list(resume(cut))
+        list(resume_run(cut))
 
 
 @pytest.mark.parametrize(
@@ -373,10 +377,10 @@ def test_a_state_that_promises_other_sizes_is_refused(cut: Path, change: dict[st
     """Before memory is asked for."""
     state = read_state(cut / "state.safetensors")
     changed = copy.deepcopy(state)
-    changed["config"]["model"].update(change)
+    changed["config"]["network"].update(change)
     (cut / "state.safetensors").write_bytes(state_bytes(changed))
-    with pytest.raises(TrainingError, match=r"layers|is torch\.float32 of shape"):
-        list(resume(cut))
+    with pytest.raises(TrainingError, match=r"layers|is float32 of shape"):
+        list(resume_run(cut))
 
 
 @pytest.mark.parametrize("keep", [0, 10, 1000, 5000])
@@ -385,7 +389,7 @@ def test_a_state_cut_short_is_refused(cut: Path, keep: int) -> None:
     data = (cut / "state.safetensors").read_bytes()
     (cut / "state.safetensors").write_bytes(data[:keep])
     with pytest.raises(TrainingError, match="can still be used"):
-        list(resume(cut))
+        list(resume_run(cut))
     try:
         load_model(cut / "model.safetensors")
     except ModelFileError:
@@ -401,7 +405,7 @@ def test_no_pickle_is_executed(cut: Path, tmp_path: Path) -> None:
 
     torch.save({"format": 1, "trap": Trap()}, cut / "state.safetensors")
     with pytest.raises(TrainingError, match="a zip archive"):
-        list(resume(cut))
+        list(resume_run(cut))
     assert not (tmp_path / "sprung").exists()
 
 
@@ -413,7 +417,7 @@ def rewrite(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
 
 
 def put(*keys: Any) -> Callable[[dict[str, Any]], None]:
-    """A change of a state: all but the last of ``keys`` lead to the place, the last goes there."""
+    """A change of a state: the last of ``keys`` goes where the others lead."""
     *way, last, value = keys
 
     def change(state: dict[str, Any]) -> None:
@@ -436,21 +440,21 @@ MALFORMED: list[tuple[Any, ...]] = [
     ("config", "precision", "fp16"),
     ("config", "seq_length", 1 << 20),
     ("config", "init_from", "\ud800"),
-    ("places", []),
-    ("places", ["a\0b"]),
-    ("places", ["\ud800"]),
-    ("places", [7]),
-    ("places_given", DEEP),
-    ("glob", None),
+    ("sources", []),
+    ("sources", ["a\0b"]),
+    ("sources", ["\ud800"]),
+    ("sources", [7]),
+    ("sources_given", DEEP),
+    ("text", "glob", None),
     ("fingerprint", "name", "\ud800"),
-    ("books", "seconds", math.nan),
-    ("books", "seconds", "nan"),
-    ("books", "best_step", -1),
-    ("books", "best_loss", math.nan),
-    ("books", "best_loss", "nan"),
-    ("books", "train_loss", "0x1"),
-    ("books", "train_loss", DEEP),
-    ("learner", "steps_done", 31),
+    ("history", "seconds", math.nan),
+    ("history", "seconds", "nan"),
+    ("history", "rollbacks", -1),
+    ("history", "best_loss", math.nan),
+    ("history", "best_loss", "nan"),
+    ("history", "train_loss", "0x1"),
+    ("history", "train_loss", DEEP),
+    ("progress", "steps_done", 31),
     ("tensors_sha256", None),
     ("tensors", "losses", torch.zeros(2)),
     ("tensors", "losses", torch.full((3,), torch.nan)),
@@ -480,7 +484,7 @@ def test_a_state_with_a_part_of_another_kind_is_refused(cut: Path, keys: tuple[A
     before = (cut / "metrics.jsonl").read_bytes()
     rewrite(cut / "state.safetensors", put(*keys))
     with pytest.raises(TrainingError, match=r"state\.safetensors") as caught:
-        list(resume(cut))
+        list(resume_run(cut))
     assert len(str(caught.value)) < 500
     assert (cut / "metrics.jsonl").read_bytes() == before
 
@@ -490,7 +494,7 @@ def test_a_state_without_a_tensor_is_refused(cut: Path, part: str) -> None:
     """It is named."""
     rewrite(cut / "state.safetensors", lambda state: state["tensors"].pop(part))
     with pytest.raises(TrainingError, match=part):
-        list(resume(cut))
+        list(resume_run(cut))
 
 
 def test_a_state_with_a_changed_bit_is_refused(cut: Path) -> None:
@@ -500,24 +504,23 @@ def test_a_state_with_a_changed_bit_is_refused(cut: Path) -> None:
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
     with pytest.raises(TrainingError, match="not those that were saved"):
-        list(resume(cut))
+        list(resume_run(cut))
 
 
 def test_what_is_saved_is_what_the_configuration_promises(cut: Path) -> None:
-    """Names, types and shapes, those of a learner that has not begun and of one that has."""
-    state = load_state(cut / "state.safetensors")
-    config = config_in(state)
-    lanes = Lanes(np.zeros(500, np.uint8), config.batch_size, config.seq_length, 0)
-    for tensors in (state["tensors"], Learner(config, lanes).state_dict()):
-        kinds = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in tensors.items()}
-        assert kinds == tensors_of(config)
+    """Names, types and shapes, those of a trainer that has not begun and of one that has."""
+    checkpoint = load_checkpoint(cut / "state.safetensors")
+    trainer = Trainer(checkpoint.config, data_of(np.zeros(500, np.uint8)))
+    for tensors in (checkpoint.tensors, trainer.state()):
+        shapes = {name: tensor.shape for name, tensor in tensors.items()}
+        assert shapes == state_shapes(checkpoint.config)
 
 
 def test_a_text_without_end_that_a_state_names_is_not_read(cut: Path) -> None:
-    """A state from a stranger may name a device."""
-    rewrite(cut / "state.safetensors", put("places", ["/dev/zero"]))
+    """A state of unknown origin may name a device."""
+    rewrite(cut / "state.safetensors", put("sources", ["/dev/zero"]))
     with pytest.raises(CorpusError, match="/dev/zero: is a pipe or a device"):
-        list(resume(cut))
+        list(resume_run(cut))
 
 
 @pytest.mark.parametrize("name", ["state.safetensors", "metrics.jsonl", "model.safetensors"])
@@ -527,5 +530,5 @@ def test_a_run_with_a_link_in_it_is_not_resumed(cut: Path, tmp_path: Path, name:
     (cut / name).rename(tmp_path / "elsewhere")
     (cut / name).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(TrainingError, match="is a symbolic link"):
-        list(resume(cut))
+        list(resume_run(cut))
     assert (tmp_path / "elsewhere").read_bytes() == kept

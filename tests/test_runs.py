@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from charlstm.errors import CorpusError, ModelFileError, OptionError, TrainingError
-from charlstm.model.locate import check_recorded, check_run, find_model
+from charlstm.model.locate import find_model
+from charlstm.training.run_directory import check_files, check_recorded
 
 
 @pytest.fixture(autouse=True)
@@ -58,15 +59,15 @@ def test_a_run_with_a_link_or_a_pipe_is_not_resumed(name: str) -> None:
     """Lines would be appended to whatever a link leads to."""
     Path("precious").touch()
     Path("run").mkdir()
-    check_run(Path("run"))
-    check_run(Path("absent"))
+    check_files(Path("run"))
+    check_files(Path("absent"))
     Path("run", name).symlink_to(Path("precious").absolute())
     with pytest.raises(TrainingError, match=f"{name}: cannot be used: is a symbolic link"):
-        check_run(Path("run"))
+        check_files(Path("run"))
     Path("run", name).unlink()
     os.mkfifo(Path("run", name))
     with pytest.raises(TrainingError, match="is a pipe or a device"):
-        check_run(Path("run"))
+        check_files(Path("run"))
 
 
 def test_a_text_that_a_state_names_is_a_file_or_a_directory() -> None:
@@ -74,6 +75,6 @@ def test_a_text_that_a_state_names_is_a_file_or_a_directory() -> None:
     Path("text").touch()
     check_recorded(["text", ".", "-", "absent"])
     os.mkfifo("pipe")
-    for place in ("pipe", "/dev/zero", "x" * 5000):
-        with pytest.raises(CorpusError, match=place):
-            check_recorded([place])
+    for source in ("pipe", "/dev/zero", "x" * 5000):
+        with pytest.raises(CorpusError, match=source):
+            check_recorded([source])

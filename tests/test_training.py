@@ -19,15 +19,15 @@ from charlstm.model.model_file import load_model
 from charlstm.text.corpus import TextOptions
 from charlstm.text.dataset import load_dataset
 from charlstm.training import validation
-from charlstm.training.batches import Lanes
+from charlstm.training.batches import Batches, TrainingData
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.device import choose_device, choose_precision
 from charlstm.training.distributed import Group
 from charlstm.training.events import Finished
-from charlstm.training.learner import Learner
 from charlstm.training.network import CharLSTM, dropout_mask
 from charlstm.training.optimizer import learning_rate
 from charlstm.training.start import train
+from charlstm.training.trainer import Trainer
 from charlstm.training.validation import evaluate
 
 CPU = torch.device("cpu")
@@ -37,7 +37,7 @@ def config(**changes: Any) -> TrainConfig:
     values: dict[str, Any] = {
         "steps": 40,
         "eval_every": 10,
-        "model": ModelConfig(
+        "network": ModelConfig(
             vocab_size=5, embedding_size=4, hidden_size=16, num_layers=2, dropout=0.1
         ),
         "seq_length": 8,
@@ -63,14 +63,14 @@ def config(**changes: Any) -> TrainConfig:
     ("n", "B", "T"), [(1000, 4, 8), (97, 3, 10), (40, 1, 40), (12, 5, 2), (9000, 2, 50)]
 )
 def test_a_window_continues_the_one_before(n: int, B: int, T: int) -> None:
-    """The last place of a window is the first of the next, lane by lane, within a passage."""
-    lanes = Lanes(np.arange(n, dtype=np.uint16), B, T, random_seed=1)
-    for step in range(3 * lanes.steps_per_epoch):
-        window = lanes.places(step)
+    """The last position of a window is the first of the next, row by row, within a passage."""
+    batches = Batches(np.arange(n, dtype=np.uint16), B, T, random_seed=1)
+    for step in range(3 * batches.steps_per_epoch):
+        window = batches.positions(step)
         assert window.shape == (T + 1, B)
         assert ((window[1:] - window[:-1]) % n == 1).all()
-        if not lanes.starts(step):
-            assert (lanes.places(step - 1)[-1] == window[0]).all()
+        if not batches.starts(step):
+            assert (batches.positions(step - 1)[-1] == window[0]).all()
 
 
 @pytest.mark.parametrize(
@@ -79,31 +79,36 @@ def test_a_window_continues_the_one_before(n: int, B: int, T: int) -> None:
 def test_an_epoch_reads_every_character_at_most_once(sizes: tuple[int, int, int]) -> None:
     """All but what does not fill a window, and elsewhere each time."""
     n, B, T = sizes
-    lanes = Lanes(np.arange(n, dtype=np.uint16), B, T, random_seed=1)
+    batches = Batches(np.arange(n, dtype=np.uint16), B, T, random_seed=1)
     firsts = []
     for epoch in range(4):
-        steps = range(epoch * lanes.steps_per_epoch, (epoch + 1) * lanes.steps_per_epoch)
-        seen = Counter(int(i) for step in steps for i in lanes.places(step)[:-1].flat)
+        steps = range(epoch * batches.steps_per_epoch, (epoch + 1) * batches.steps_per_epoch)
+        seen = Counter(int(i) for step in steps for i in batches.positions(step)[:-1].flat)
         assert set(seen.values()) == {1}
-        assert len(seen) == lanes.steps_per_epoch * B * T > 0.93 * n
-        firsts.append(int(lanes.places(steps[0])[0, 0]))
+        assert len(seen) == batches.steps_per_epoch * B * T > 0.93 * n
+        firsts.append(int(batches.positions(steps[0])[0, 0]))
     assert len(set(firsts)) == 4
 
 
 def test_the_order_is_known_from_the_step_alone() -> None:
     """Two readers of one text agree at any step; another random seed reads otherwise."""
     ids = np.arange(500, dtype=np.uint16)
-    one, two = Lanes(ids, 4, 8, 1), Lanes(ids, 4, 8, 1)
-    assert (one.places(77) == two.places(77)).all()
-    assert (one.places(77) != Lanes(ids, 4, 8, 2).places(77)).any()
+    one, two = Batches(ids, 4, 8, 1), Batches(ids, 4, 8, 1)
+    assert (one.positions(77) == two.positions(77)).all()
+    assert (one.positions(77) != Batches(ids, 4, 8, 2).positions(77)).any()
 
 
-def losses(learner: Learner, steps: int) -> list[float]:
+def data_of(ids: np.ndarray) -> TrainingData:
+    """A text to train on, without a validation part."""
+    return TrainingData(ids, ids[:0])
+
+
+def losses(trainer: Trainer, steps: int) -> list[float]:
     """The losses of so many steps."""
     found = []
     for _ in range(steps):
-        learner.step()
-        found.append(learner.take_losses().mean)
+        trainer.step()
+        found.append(trainer.take_losses().mean)
     return found
 
 
@@ -125,14 +130,13 @@ def model_and_ids(n: int) -> tuple[CharLSTM, np.ndarray]:
 
 @pytest.mark.parametrize(("n", "tolerance"), [(2, 1e-6), (500, 1e-6), (5000, 1e-4)])
 def test_the_validation_loss_is_that_of_one_walk(n: int, tolerance: float) -> None:
-    """In one lane exactly, in many to a ten-thousandth: as the numpy engine walks end to end."""
+    """In one stream exactly, in many to a ten-thousandth: as the numpy engine walks end to end."""
     model, ids = model_and_ids(n)
     weights = {name: w.numpy() for name, w in model.state_dict().items()}
-    network = LSTM(weights, model.config)
-    recurrence, total = LSTMState(network), 0.0
+    state, total = LSTMState(LSTM(weights, model.config)), 0.0
     for i, following in itertools.pairwise(ids):
-        recurrence.read(int(i))
-        logits = recurrence.logits().astype(np.float64)
+        state.read(int(i))
+        logits = state.logits().astype(np.float64)
         total += np.log(np.exp(logits).sum()) - logits[following]
     loss = evaluate(model, ids, device=CPU, bf16=False)
     assert loss == pytest.approx(total / (n - 1), abs=tolerance)
@@ -143,16 +147,21 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[CharLSTM, np.ndar
     """A network that learned a play for some seconds, and the play's ids."""
     play = Path(__file__).parents[1] / "corpora/a-bell-for-cold-hythe.txt"
     run = tmp_path_factory.mktemp("learned") / "run"
-    settings = Settings(
-        steps=250, eval_every=250, hidden_size=96, seq_length=48, device="cpu", threads=1
+    *_, finished = train(
+        play,
+        output=run,
+        steps=250,
+        eval_every=250,
+        hidden_size=96,
+        seq_length=48,
+        device="cpu",
+        threads=1,
     )
-    dataset = load_dataset([str(play)], TextOptions())
-    *_, finished = train(dataset, settings, places=[str(play)], output=run)
     assert isinstance(finished, Finished)
     kept = load_model(finished.model)
     model = CharLSTM(kept.config)
     model.load_state_dict({name: torch.from_numpy(w) for name, w in kept.weights.items()})
-    return model, dataset.ids
+    return model, load_dataset([str(play)], TextOptions()).ids
 
 
 @pytest.mark.parametrize("characters", [5_242, 52_000])
@@ -168,7 +177,7 @@ def test_segments_of_a_walk_begin_as_if_they_had_read_all_before(
     in_segments = loss()
     monkeypatch.setattr(validation, "WARM_UP", 1)
     begun_blind = loss()
-    monkeypatch.setattr(validation, "LANES", 1)
+    monkeypatch.setattr(validation, "STREAMS", 1)
     in_one_walk = loss()
     assert in_one_walk < 2.2
     assert in_segments == pytest.approx(in_one_walk, abs=1e-4)
@@ -186,72 +195,72 @@ def test_validation_leaves_no_trace() -> None:
     assert all(p.grad is None for p in model.parameters())
 
 
-def test_a_learner_learns_and_repeats_itself() -> None:
+def test_a_trainer_learns_and_repeats_itself() -> None:
     """The loss falls on a text with a pattern; the same configuration gives the same losses."""
     ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], np.uint8), 60)
     histories = []
     for _ in range(2):
-        learner = Learner(config(learning_rate=0.05), Lanes(ids, 4, 8, 3))
-        histories.append(losses(learner, 40))
+        trainer = Trainer(config(learning_rate=0.05), data_of(ids))
+        histories.append(losses(trainer, 40))
     assert histories[0] == histories[1]
     assert histories[0][-1] < 0.7 < 1.5 < histories[0][0]
 
 
-def test_a_learner_goes_on_from_its_state_to_the_bit() -> None:
+def test_a_trainer_goes_on_from_its_state_to_the_bit() -> None:
     """Weights, optimizer, carried state and dropout's random numbers are all in the state."""
     ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], np.uint8), 60)
-    lanes = Lanes(ids, 4, 8, 3)
-    whole = Learner(config(), lanes)
+    data = data_of(ids)
+    whole = Trainer(config(), data)
     losses(whole, 11)
-    state, progress = copy.deepcopy(whole.state_dict()), whole.optimizer.progress()
+    state, progress = copy.deepcopy(whole.state()), whole.optimizer.progress()
     expected = losses(whole, 20)
-    resumed = Learner(config(random_seed=3), lanes)
-    resumed.load_state_dict(state, progress)
+    resumed = Trainer(config(random_seed=3), data)
+    resumed.load_state(state, progress)
     assert losses(resumed, 20) == expected
     again = resumed.optimizer.weights()
     assert all((weight == again[name]).all() for name, weight in whole.optimizer.weights().items())
 
 
-def poison(learner: Learner) -> None:
+def poison(trainer: Trainer) -> None:
     """Make the next gradient not finite."""
-    learner.carried[0][0][0, 0, 0] = torch.inf
+    trainer.carried[0][0][0, 0, 0] = torch.inf
 
 
-def counts_of(learner: Learner) -> set[float]:
+def counts_of(trainer: Trainer) -> set[float]:
     """How many steps AdamW has taken, of each weight."""
-    tensors = learner.state_dict()
+    tensors = trainer.state()
     return {float(tensor) for name, tensor in tensors.items() if name.startswith("step.")}
 
 
 def test_a_step_that_is_not_finite_is_skipped() -> None:
     """Weights and optimizer stay as they were, the carried state is forgotten, and it counts."""
     ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], np.uint8), 60)
-    learner = Learner(config(), Lanes(ids, 4, 8, 3))
-    losses(learner, 5)
-    before = copy.deepcopy(learner.model.state_dict())
-    counts = counts_of(learner)
-    poison(learner)
-    learner.step()
-    assert learner.take_losses().skipped == 1
-    assert all(torch.equal(w, before[name]) for name, w in learner.model.state_dict().items())
-    assert counts_of(learner) == counts
-    assert all(not h.any() and not c.any() for h, c in learner.carried)
-    assert np.isfinite(losses(learner, 3)).all()
+    trainer = Trainer(config(), data_of(ids))
+    losses(trainer, 5)
+    before = copy.deepcopy(trainer.network.state_dict())
+    counts = counts_of(trainer)
+    poison(trainer)
+    trainer.step()
+    assert trainer.take_losses().skipped == 1
+    assert all(torch.equal(w, before[name]) for name, w in trainer.network.state_dict().items())
+    assert counts_of(trainer) == counts
+    assert all(not h.any() and not c.any() for h, c in trainer.carried)
+    assert np.isfinite(losses(trainer, 3)).all()
 
 
 def test_rolling_back_restores_the_snapshot_at_a_lower_rate() -> None:
     """Twice, too: a snapshot is not spoiled by what is learned from it."""
     ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], np.uint8), 60)
-    learner = Learner(config(), Lanes(ids, 4, 8, 3))
-    losses(learner, 5)
-    learner.optimizer.snapshot()
-    expected = learner.optimizer.weights()
+    trainer = Trainer(config(), data_of(ids))
+    losses(trainer, 5)
+    trainer.optimizer.snapshot()
+    expected = trainer.optimizer.weights()
     for times in (1, 2):
-        losses(learner, 3)
-        learner.roll_back()
-        for weights in (learner.optimizer.weights(), learner.model.state_dict()):
+        losses(trainer, 3)
+        trainer.roll_back()
+        for weights in (trainer.optimizer.weights(), trainer.network.state_dict()):
             assert all((np.asarray(w) == expected[name]).all() for name, w in weights.items())
-        assert learner.optimizer.rate(100) == pytest.approx(
+        assert trainer.optimizer.rate(100) == pytest.approx(
             learning_rate(100, 40, 0.01) * 0.5**times
         )
 
@@ -260,19 +269,19 @@ def test_clipping_is_that_of_torch() -> None:
     """The fused kernel's scale gives the step that clip_grad_norm_ would have given."""
     ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], np.uint8), 60)
     sizes = ModelConfig(vocab_size=5, embedding_size=4, hidden_size=16, num_layers=2, dropout=0.0)
-    chosen = config(model=sizes, weight_dropout=0.0, grad_clip=0.01)
-    learner = Learner(chosen, Lanes(ids, 4, 8, 3))
-    model = copy.deepcopy(learner.model)
+    chosen = config(network=sizes, weight_dropout=0.0, grad_clip=0.01)
+    trainer = Trainer(chosen, data_of(ids))
+    model = copy.deepcopy(trainer.network)
     plain = torch.optim.AdamW(
-        model.parameters(), lr=learner.optimizer.rate(0), betas=(0.9, 0.99), weight_decay=0.01
+        model.parameters(), lr=trainer.optimizer.rate(0), betas=(0.9, 0.99), weight_decay=0.01
     )
-    learner.step()
-    window = torch.from_numpy(ids[learner.lanes.places(0)].astype("int64"))
+    trainer.step()
+    window = torch.from_numpy(ids[trainer.batches.positions(0)].astype("int64"))
     logits, _ = model(window[:-1], model.zero_state(4))
     torch.nn.functional.cross_entropy(logits.flatten(0, 1), window[1:].flatten()).backward()
     assert torch.nn.utils.clip_grad_norm_(model.parameters(), 0.01) > 0.01
     plain.step()
-    for one, other in zip(model.parameters(), learner.model.parameters(), strict=True):
+    for one, other in zip(model.parameters(), trainer.network.parameters(), strict=True):
         torch.testing.assert_close(one, other)
 
 
@@ -308,18 +317,18 @@ def test_the_kept_weights_are_an_average() -> None:
     """Of none but the last where nothing is averaged."""
     ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], np.uint8), 60)
     for averaging, same in ((0.0, True), (0.9, False)):
-        learner = Learner(config(averaging=averaging), Lanes(ids, 4, 8, 3))
-        losses(learner, 21)
-        last = learner.model.state_dict()
-        equal = [(last[name].numpy() == w).all() for name, w in learner.optimizer.weights().items()]
+        trainer = Trainer(config(averaging=averaging), data_of(ids))
+        losses(trainer, 21)
+        last = trainer.network.state_dict()
+        equal = [(last[name].numpy() == w).all() for name, w in trainer.optimizer.weights().items()]
         assert all(equal) is same
 
 
 def test_a_batch_that_processes_cannot_share_is_refused() -> None:
     """Begun anew or resumed, with what to give."""
-    lanes = Lanes(np.arange(500, dtype=np.uint16), 4, 8, 1)
-    with pytest.raises(OptionError, match="batch size is 4, which 3 processes cannot share"):
-        Learner(config(), lanes, Group(0, 3))
+    ids = np.arange(500, dtype=np.uint16)
+    with pytest.raises(OptionError, match="batch_size is 4, which 3 processes cannot share"):
+        Trainer(config(), TrainingData(ids, ids[:0], Group(0, 3)))
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:
@@ -329,7 +338,9 @@ def test_a_device_that_is_not_there_is_refused() -> None:
         ("mps", torch.backends.mps.is_available()),
     ):
         if not there:
-            with pytest.raises(OptionError, match=f"device {name} is not there"):
+            with pytest.raises(
+                OptionError, match=f"device is {name}, which this machine does not have"
+            ):
                 choose_device(name)
     assert choose_device("cpu") == "cpu"
     assert choose_precision("fp32", "cpu") == "fp32"
@@ -361,12 +372,13 @@ def test_a_copy_is_waited_for_but_on_cuda(monkeypatch: pytest.MonkeyPatch) -> No
         return copy_to(tensor, *words, **options)
 
     ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], np.uint8), 60)
-    learners = [
-        Learner(config(), Lanes(ids, 4, 8, 3), text=text) for text in (None, torch.tensor(ids))
+    trainers = [
+        Trainer(config(), TrainingData(ids, ids[:0], on_device=text))
+        for text in (None, torch.tensor(ids))
     ]
     monkeypatch.setattr(torch.Tensor, "to", recorded)
-    for learner in learners:
-        learner.step()
+    for trainer in trainers:
+        trainer.step()
     assert waits
     assert all(waits)
 
@@ -410,9 +422,9 @@ def test_a_gpu_learns_as_the_cpu_does(precision: str) -> None:
     model = ModelConfig(vocab_size=5, embedding_size=4, hidden_size=16, num_layers=2, dropout=0.0)
     finals = []
     for device in ("cpu", "cuda"):
-        chosen = config(device=device, precision=precision, model=model, weight_dropout=0.0)
-        learner = Learner(chosen, Lanes(ids, 4, 8, 3))
-        finals.append(losses(learner, 40)[-1])
+        chosen = config(device=device, precision=precision, network=model, weight_dropout=0.0)
+        trainer = Trainer(chosen, data_of(ids))
+        finals.append(losses(trainer, 40)[-1])
     assert finals[1] == pytest.approx(finals[0], abs=0.1)
 
 
@@ -422,15 +434,15 @@ def test_a_gpu_learns_as_the_cpu_does(precision: str) -> None:
 def test_a_step_on_a_gpu_waits_for_nothing(dtype: Any) -> None:
     """CUDA itself would raise an error at the first synchronisation."""
     ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], dtype), 60)
-    learner = Learner(config(device="cuda", precision="bf16"), Lanes(ids, 4, 8, 3))
-    losses(learner, 3)
+    trainer = Trainer(config(device="cuda", precision="bf16"), data_of(ids))
+    losses(trainer, 3)
     torch.cuda.set_sync_debug_mode("error")
     try:
         for _ in range(30):
-            learner.step()
+            trainer.step()
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    assert np.isfinite(learner.take_losses().mean)
+    assert np.isfinite(trainer.take_losses().mean)
 
 
 def test_a_run_on_the_cpu_never_touches_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -444,10 +456,10 @@ def test_a_run_on_the_cpu_never_touches_cuda(monkeypatch: pytest.MonkeyPatch) ->
     assert choose_device("cpu") == "cpu"
     assert choose_precision("auto", "cpu") in ("fp32", "bf16")
     ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], np.uint8), 60)
-    learner = Learner(config(), Lanes(ids, 4, 8, 3))
-    losses(learner, 2)
-    learner.load_state_dict(copy.deepcopy(learner.state_dict()), learner.optimizer.progress())
-    evaluate(learner.optimizer.averaged, ids, device=CPU, bf16=False)
+    trainer = Trainer(config(), data_of(ids))
+    losses(trainer, 2)
+    trainer.load_state(copy.deepcopy(trainer.state()), trainer.optimizer.progress())
+    evaluate(trainer.optimizer.averaged, ids, device=CPU, bf16=False)
 
 
 def test_settings_are_checked_without_torch() -> None:

@@ -41,13 +41,13 @@ def test_rows_go_over_by_character() -> None:
     """A kept character has its old rows at its new id, a new one fresh rows and a small bias."""
     model, vocabulary = model_of("abcd"), Vocabulary("\u00e9xdb")
     config = ModelConfig(vocab_size=4, embedding_size=3, hidden_size=4, num_layers=2)
-    drawn = weights(config, 1)
-    found, counts = transferred(model, vocabulary, drawn)
-    assert (counts.kept, counts.added, counts.dropped) == (2, 2, 2)
+    fresh = weights(config, 1)
+    found, note = transferred(model, vocabulary, fresh)
+    assert note == "begun from the model of old: 2 characters kept, 2 added, 2 dropped"
     for name in ("embedding.weight", "output.weight"):
         assert (found[name][2] == model.weights[name][3]).all()  # d
         assert (found[name][3] == model.weights[name][1]).all()  # b
-        assert (found[name][:2] == drawn[name][:2]).all()
+        assert (found[name][:2] == fresh[name][:2]).all()
     least = model.weights["output.bias"].min()
     assert found["output.bias"].tolist()[:2] == [least, least]
     for name, weight in model.weights.items():
@@ -61,7 +61,7 @@ def test_sizes_are_the_models() -> None:
     model = model_of("ab")
     assert with_sizes_of(model, Settings()).hidden_size == 4
     assert with_sizes_of(model, Settings(hidden_size=4)).num_layers == 2
-    with pytest.raises(OptionError, match="hidden size is 5, but the model to begin from has 4"):
+    with pytest.raises(OptionError, match="hidden_size is 5, but the model to begin from has 4"):
         with_sizes_of(model, Settings(hidden_size=5))
 
 

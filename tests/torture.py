@@ -25,16 +25,16 @@ from typing import Any, NoReturn
 
 import torch._dynamo  # noqa: F401 (an optimizer would import it later, in every child)
 
-import charlstm.training.resume
-import charlstm.training.start  # noqa: F401 (loads all of torch that a training needs)
+import charlstm.training.loop
+import charlstm.training.resume  # noqa: F401 (loads all of torch that a training needs)
 from charlstm.cli.main import main as charlstm_main
 from charlstm.model.model_file import load_model
-from charlstm.training.checkpoint import load_state
+from charlstm.training.checkpoint import load_checkpoint
 
 from .conftest import VERSE
 
 WAYS = ("at a random moment", "at a line that writes", "in the middle of a write")
-WRITERS = ("files.py", "store.py", "state.py", "directory.py", "record.py")
+WRITERS = ("files.py", "run_directory.py", "checkpoint.py")
 OPTIONS = (
     "--steps", "240", "--eval-every", "20", "--hidden-size", "24", "--embedding-size", "8",
     "--batch-size", "6", "--seq-length", "16", "--dropout", "0.3", "--weight-dropout", "0.2",
@@ -82,7 +82,7 @@ def inspect(run: Path) -> None:
     if (run / "model.safetensors").exists():
         load_model(run / "model.safetensors")
     if (run / "state.safetensors").exists():
-        load_state(run / "state.safetensors")
+        load_checkpoint(run / "state.safetensors")
 
 
 def summary(run: Path) -> dict[str, Any]:
@@ -91,8 +91,8 @@ def summary(run: Path) -> dict[str, Any]:
     for name, weight in sorted(load_model(run / "model.safetensors").weights.items()):
         weights.update(name.encode() + weight.tobytes())
     state = hashlib.sha256()
-    saved = load_state(run / "state.safetensors")
-    for name, value in flat({part: saved[part] for part in ("learner", "tensors")}):
+    saved = load_checkpoint(run / "state.safetensors")
+    for name, value in flat({"progress": saved.progress, "tensors": saved.tensors}):
         state.update(f"{name}{value.tolist() if hasattr(value, 'tolist') else value}".encode())
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     kept = ("step", "epoch", "loss", "val_loss", "learning_rate")

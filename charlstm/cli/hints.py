@@ -30,6 +30,29 @@ HINTS = {
     "no saved state of a text": "--save-state makes one",
     "unsound state": "save it again",
     "state of another model": "name that model with --model",
+    # Training.
+    "no corpus": "name a text: charlstm train play.txt, or - to read it",
+    "file name": "rename the file, or pipe it: - < FILE",
+    "shared stdin": "make a dataset of it first",
+    "device": "say --device cpu or auto",
+    "validation part": "raise --val-fraction, or say --val-fraction 0",
+    "memory": "lower --hidden-size, --batch-size or --seq-length, or close other programs",
+    "sizes": "leave it out",
+    "too few gpus": "lower --nproc-per-node",
+    "output": "give another -o",
+    "run exists": "give another -o, or go on with it: charlstm train --resume {directory}",
+    "locked": "wait for it to end, or give another -o",
+    "not saved": "give it room, then go on from step {step}: charlstm train --resume {directory}",
+    "diverged": "lower --learning-rate (it began at {rate:g})",
+    "settled": "leave it out; --resume continues a run as it was begun",
+    "no run": "name a run directory",
+    "run without state": "charlstm models --prune removes it when a run is finished; use the "
+    "model with charlstm generate -m {directory}, or begin a new run with it: charlstm train "
+    "CORPUS --init-from {directory}",
+    "text from a pipe": "give it again: charlstm train - --resume {directory} < TEXT",
+    "text of a run": "or say where the text is now: charlstm train CORPUS --resume {directory}",
+    "run complete": "use its model with charlstm generate -m {directory}, or train it longer: "
+    "charlstm train --resume {directory} --epochs E",
 }
 
 

@@ -14,7 +14,7 @@ from charlstm.options import REMOVAL
 
 if TYPE_CHECKING:
     from charlstm import ListedModel
-    from charlstm.training.prune import Candidate
+    from charlstm.training import PrunableRun
 
 PRUNED = ("file", "size")
 HEADER = ("model", "corpus", "sizes", "loss", "age", "size")
@@ -89,10 +89,10 @@ def _row(model: "ListedModel", *, in_words: bool) -> tuple[str, ...]:
 
 def _prune(*, yes: bool, quiet: bool) -> None:
     """Say what finished runs no longer need, and remove it if that is wanted."""
-    from charlstm.training.prune import candidates, remove
+    from charlstm.training import prunable_runs, remove_files
 
     found = []
-    for run in candidates():
+    for run in prunable_runs():
         if run.needed is None:
             found.append(run)
         else:
@@ -112,7 +112,7 @@ def _prune(*, yes: bool, quiet: bool) -> None:
     removed = []
     for run in found:
         try:
-            remove(run)
+            remove_files(run)
             removed.append(run)
         except CharLSTMError as error:
             console.say(f"not removed: {error}")
@@ -121,7 +121,7 @@ def _prune(*, yes: bool, quiet: bool) -> None:
         raise typer.Exit(1)
 
 
-def _amount(runs: "Sequence[Candidate]") -> str:
+def _amount(runs: "Sequence[PrunableRun]") -> str:
     """How many files of these runs there are to remove, and how large they are together."""
     sizes = [size for run in runs for size in run.files.values()]
     return f"{len(sizes)} file{'' if len(sizes) == 1 else 's'}, {wording.size(sum(sizes))}"

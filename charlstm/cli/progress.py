@@ -10,7 +10,16 @@ from tqdm import tqdm
 from charlstm.cli import console
 from charlstm.cli.stop import Stop
 from charlstm.cli.wording import nats
-from charlstm.training.events import Evaluation, Event, Finished, Mended, Saving, Started, Step
+from charlstm.training import (
+    Evaluation,
+    Event,
+    Finished,
+    Recovered,
+    SavedAgain,
+    SaveFailed,
+    Started,
+    Step,
+)
 
 
 def watch(events: Iterable[Event], stop: Stop, *, quiet: bool) -> Finished:
@@ -45,10 +54,12 @@ class Display:
                 self._started(event)
             case Step():
                 self._advance(event.epoch, event.loss)
-            case Mended():
-                self._say(mended(event))
-            case Saving():
-                self._say(saving(event))
+            case Recovered():
+                self._say(recovered(event))
+            case SaveFailed():
+                self._say(f"by step {event.step}: not saved, will be tried again: {event.fault}")
+            case SavedAgain():
+                self._say(f"by step {event.step}: all is saved again")
             case Evaluation():
                 self._say(self._line(event))
                 self._advance(event.epoch, event.loss)
@@ -65,30 +76,21 @@ class Display:
             self.bar = None
 
     def _started(self, event: Started) -> None:
-        config, model = event.config, event.config.model
+        config, network = event.config, event.config.network
         self._say(
             f"text: {event.train_characters:,} characters to learn from, "
-            f"{event.val_characters:,} to validate on, {model.vocab_size} distinct"
+            f"{event.val_characters:,} to validate on, {network.vocab_size} distinct"
         )
         self._say(f"plan: {event.reason}")
         self._say(
-            f"model: {model.parameters:,} parameters on {config.device} in {config.precision}, "
+            f"model: {network.parameters:,} parameters on {config.device} in {config.precision}, "
             f"{config.threads} {'thread' if config.threads == 1 else 'threads'}; "
             f"run: {event.directory}"
         )
-        if event.transfer is not None:
-            moved = event.transfer
-            self._say(
-                f"begun from the model of {moved.source}: {moved.kept} characters kept, "
-                f"{moved.added} added, {moved.dropped} dropped"
-            )
-        if event.changes:
-            self._say(
-                f"not as before: {', '.join(event.changes)}; so the same result, bit for bit, is "
-                f"not promised"
-            )
+        for note in event.notes:
+            self._say(note)
         self.steps = config.steps
-        self.characters_a_step = config.batch_size * config.seq_length
+        self.characters_a_step = config.characters_per_step
         self.bar = tqdm(
             total=config.steps * self.characters_a_step,
             initial=event.step * self.characters_a_step,
@@ -125,7 +127,7 @@ class Display:
         console.say(line)
 
 
-def mended(event: Mended) -> str:
+def recovered(event: Recovered) -> str:
     """What went wrong, and what was done about it."""
     skipped = "the loss went out of bounds"
     if event.skipped:
@@ -137,13 +139,6 @@ def mended(event: Mended) -> str:
         f"by step {event.step}: {skipped}; weights rolled back, learning rate lowered to "
         f"{event.learning_rate:.2g}"
     )
-
-
-def saving(event: Saving) -> str:
-    """What cannot be written, or that it is written now."""
-    if event.fault is None:
-        return f"by step {event.step}: all is saved again"
-    return f"by step {event.step}: not saved, will be tried again: {event.fault}"
 
 
 def finish(event: Finished) -> tuple[str, str]:
@@ -159,7 +154,7 @@ def finish(event: Finished) -> tuple[str, str]:
             f"stopped at step {event.step} of {event.steps}; {kept}",
             f"go on with: charlstm train --resume {run}",
         )
-    if event.impatient:
+    if event.out_of_patience:
         kept += f"; ended {event.steps - event.step} steps early, since it got no better"
     return (
         f"done in {event.seconds:.0f} s, {event.characters_per_second:,.0f} characters/s; {kept}",

@@ -4,7 +4,6 @@ import shlex
 import signal
 import sys
 import time as clock
-from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,14 +21,11 @@ from charlstm.options import (
     MACHINE,
     NETWORK,
     OPTIMIZER,
-    OPTIONS,
     OUTPUT,
-    fields_of,
 )
 
-# Options of ``train`` are those of these groups, and a few more.
+# The options of ``train`` are those of these groups, and a few more.
 GROUPS = (CORPUS, BUDGET, NETWORK, OPTIMIZER, BEGINNING, MACHINE)
-SETTINGS = [option.name for option in OPTIONS.values() if option.group in GROUPS]
 
 
 @with_options(
@@ -77,11 +73,11 @@ def train(
     model=$(charlstm train play.txt --time 1m) && charlstm generate -m "$model"
     """
     began = clock.monotonic()
-    from charlstm.training.distributed import launched
+    from charlstm import training
 
-    launch = launched()
+    launch = training.launched()
     leads = launch.rank == 0
-    quiet = values["quiet"] or not leads
+    quiet = values.pop("quiet") or not leads
     # A reader of our stderr or stdout that goes away must not end a training run.
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
@@ -92,51 +88,31 @@ def train(
         said = f"stopped before a step was done; go on with: charlstm train --resume {run}"
     with says_if_stopped(said, quiet=quiet):
         from charlstm.cli.progress import watch
-        from charlstm.training.config import Settings
 
         console.say_if_typed(corpus or (), quiet=quiet or launch.size > 1)
         if resume is not None:
-            from charlstm.training.resume import CHANGEABLE
-            from charlstm.training.resume import resume as go_on
-
-            given = _given_with_resume(ctx, CHANGEABLE)
-            events = go_on(
+            given = _given(ctx)
+            if "output" in given:
+                raise OptionError("--output and --resume do not go together; leave one out")
+            events = training.resume_run(
                 resume,
-                Settings(
-                    **fields_of(Settings, {name: values[name] for name in given if name in values})
-                ),
-                places=corpus if corpus and "corpus" in given else [],
+                sources=corpus if corpus and "corpus" in given else [],
                 should_stop=lambda: bool(stop.signal),
+                **{name: values[name] for name in given if name in values},
             )
         else:
-            if not corpus:
-                raise OptionError(
-                    "no corpus; name a text: charlstm train play.txt, or - to read it"
-                )
-            settings = Settings(**fields_of(Settings, _one_budget(ctx, values)))
-            from charlstm.text.corpus import TextOptions
-
-            text = TextOptions(**fields_of(TextOptions, values))
-
-            from charlstm.text.dataset import load_dataset
-            from charlstm.training.start import train
-
-            if "-" in corpus and launch.size > 1:
-                raise OptionError(
-                    "standard input cannot be read by several processes; make a dataset of it first"
-                )
-            dataset = load_dataset(corpus, text)
-            for note in dataset.notes:
-                console.say(note, quiet=quiet)
-            events = train(
-                dataset,
-                settings,
-                places=corpus,
+            events = training.train(
+                corpus or [],
                 output=output,
                 seconds_spent=clock.monotonic() - began,
                 should_stop=lambda: bool(stop.signal),
+                **_one_budget(ctx, values),
             )
         first = next(events)
+        if isinstance(first, training.TextRead):
+            for note in first.notes:
+                console.say(note, quiet=quiet)
+            first = next(events)
 
     finished = watch(chain([first], events), stop, quiet=quiet)
     if not leads:  # the leader's exit status is that of all
@@ -164,17 +140,10 @@ def _one_budget(ctx: typer.Context, asked: dict[str, Any]) -> dict[str, Any]:
     return {**asked, **dict.fromkeys(weaker)}
 
 
-def _given_with_resume(ctx: typer.Context, changeable: Sequence[str]) -> list[str]:
-    """What stands on the command line; OptionError for an option that a resumed run cannot follow.
+def _given(ctx: typer.Context) -> list[str]:
+    """The parameters on the command line, which are all that a resumed run follows.
 
     The environment does not count: it would change a run that it did not begin.
     """
     names = [p.name for p in ctx.command.params if p.name]
-    given = [name for name in names if options.source(ctx, name) == options.Source.COMMANDLINE]
-    for name in given:
-        if name not in ("resume", "corpus", "quiet", *changeable):
-            raise OptionError(
-                f"--{name.replace('_', '-')} does not go with --resume, which continues a run "
-                f"as it was begun; leave it out"
-            )
-    return given
+    return [name for name in names if options.source(ctx, name) == options.Source.COMMANDLINE]

@@ -1,48 +1,18 @@
 """Which model file is meant by a name, and the models that there are."""
 
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from charlstm.errors import CorpusError, ModelFileError, OptionError, TrainingError
-from charlstm.files import MODEL_FILE, STATE_FILE, regular_size
+from charlstm.errors import ModelFileError, OptionError
+from charlstm.files import MODEL_FILE
 from charlstm.model.model_file import Card, load_card
 
 RUNS = Path("runs")
 METRICS_FILE = "metrics.jsonl"
 CONFIG_FILE = "config.toml"
-
-
-def check_run(directory: Path) -> None:
-    """Raise TrainingError where a file that a resumed run reads or writes is not a file.
-
-    The directory may have come from a stranger, and lines are appended to the metrics: through
-    a link they would go to any file of ours.
-    """
-    for name in (STATE_FILE, METRICS_FILE, MODEL_FILE):
-        try:
-            regular_size(directory / name, follow=False)
-        except (FileNotFoundError, NotADirectoryError):
-            pass  # said where it is needed
-        except OSError as error:
-            raise TrainingError(f"{directory / name}: cannot be used: {error.strerror}") from error
-
-
-def check_recorded(places: Sequence[str]) -> None:
-    """Raise CorpusError where a state names a pipe or a device as its text.
-
-    They may have no end, or nobody who writes, and the state may be a stranger's.
-    """
-    for place in places:
-        try:
-            if place != "-":
-                regular_size(Path(place), follow=True)
-        except (FileNotFoundError, IsADirectoryError):
-            pass
-        except OSError as error:
-            raise CorpusError(f"{place}: {error.strerror}") from error
 
 
 def find_model(name: str | None) -> Path:

@@ -1,5 +1,81 @@
-"""Training: the only room that imports torch, and only in the modules that compute.
+"""Training: from a corpus to a trained model, with torch.
 
-``books``, ``config``, ``events``, ``lanes``, ``launch``, ``plan``, ``prune``, ``recipe``,
-``record`` and ``transfer`` are free of it.
+    from charlstm.training import train
+
+    for event in train("play.txt", time="3m"):
+        print(event)
+
+Modules, in reading order: ``config`` (settings asked for, configuration made), ``device``,
+``recipe`` (sizes, rates, dropout), ``pace`` (how long a run is), ``batches`` (the order in which
+the text is read), ``network``, ``optimizer``, ``validation``, ``trainer`` (a step), ``losses``
+(what a run remembers, and whether it diverged), ``events``, ``loop``, ``checkpoint``,
+``run_directory``, ``start`` (a new run), ``resume``, ``finetune``, ``distributed`` and ``prune``.
+
+Only this room imports torch. Nothing is imported before one of the names below is asked for.
 """
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from charlstm.training.config import Settings
+    from charlstm.training.distributed import launched
+    from charlstm.training.events import (
+        Evaluation,
+        Event,
+        Finished,
+        Recovered,
+        SavedAgain,
+        SaveFailed,
+        Started,
+        Step,
+        TextRead,
+    )
+    from charlstm.training.prune import PrunableRun, prunable_runs, remove_files
+    from charlstm.training.resume import resume_run
+    from charlstm.training.start import train
+
+__all__ = [
+    "Evaluation",
+    "Event",
+    "Finished",
+    "PrunableRun",
+    "Recovered",
+    "SaveFailed",
+    "SavedAgain",
+    "Settings",
+    "Started",
+    "Step",
+    "TextRead",
+    "launched",
+    "prunable_runs",
+    "remove_files",
+    "resume_run",
+    "train",
+]
+
+# The modules of the names; all others are in ``events``.
+_HOMES = {
+    "PrunableRun": "prune",
+    "Settings": "config",
+    "launched": "distributed",
+    "prunable_runs": "prune",
+    "remove_files": "prune",
+    "resume_run": "resume",
+    "train": "start",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, imported when they are first asked for (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module 'charlstm.training' has no attribute {name!r}")
+    from importlib import import_module
+
+    home = _HOMES.get(name, "events")
+    value = getattr(import_module(f"charlstm.training.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

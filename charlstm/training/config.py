@@ -1,19 +1,47 @@
 """What a training run is asked for (``Settings``) and what it does (``TrainConfig``); no torch.
 
-A ``Settings`` field that is None is the recipe's to choose (``charlstm.training.recipe``).
+What a value may be is said in ``charlstm.options``. Here are also the forms in which a run writes
+its choices down: ``config.toml`` and the command line that repeats the run.
 """
 
-from dataclasses import asdict, dataclass
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from charlstm.errors import OptionError
 from charlstm.model.config import ModelConfig
-from charlstm.options import check_record
+from charlstm.options import OPTIONS, Seconds, check_record
+from charlstm.text.corpus import TextOptions
+
+BUDGETS = ("time", "epochs", "steps")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What was asked for. At most one of ``time`` (seconds), ``epochs`` and ``steps``."""
+class Common:
+    """Choices that hold as they are asked for, or else as they stand here."""
+
+    weight_decay: float = 0.05
+    grad_clip: float = 1.0
+    averaging: float = 0.1  # share of the steps done so far over which weights are averaged
+    patience: int = 0  # evaluations without improvement that end the run; 0: it is not ended
+    save_every: float | None = None  # seconds between two saved states; None: as often as is cheap
+    init_from: str | None = None  # a model file or a run directory
+    device: str = "auto"
+    precision: str = "auto"
+    random_seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_record(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Common):
+    """What was asked for, with at most one of ``time`` (seconds), ``epochs`` and ``steps``.
+
+    A field that is None is chosen by ``charlstm.training.recipe``.
+    """
 
     time: float | None = None
     epochs: float | None = None
@@ -28,56 +56,78 @@ class Settings:
     batch_size: int | None = None
     val_fraction: float | None = None
     learning_rate: float | None = None
-    weight_decay: float | None = None
-    grad_clip: float | None = None
-    averaging: float | None = None  # of the steps done so far
     eval_every: int | None = None  # steps
-    patience: int | None = None  # evaluations
-    save_every: float | None = None  # seconds
-    init_from: str | None = None  # a model file or a run directory
-    device: str = "auto"
-    precision: str = "auto"
     threads: int | None = None
-    random_seed: int | None = None
 
     def __post_init__(self) -> None:
-        check_record(self)
-        budgets = [name for name in ("time", "epochs", "steps") if getattr(self, name) is not None]
-        if len(budgets) > 1:
-            raise OptionError(f"{' and '.join(budgets)} are both given; a run has one budget")
+        super().__post_init__()
+        given = [name for name in BUDGETS if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise OptionError(f"{' and '.join(given)} are both given; a run has one budget")
+
+    def common(self) -> dict[str, Any]:
+        """The choices that hold as they are."""
+        return {field.name: getattr(self, field.name) for field in fields(Common)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """Every choice of a run, made: with it, corpus and machine alike, a run can be repeated."""
+class TrainConfig(Common):
+    """Every choice of a run. The same choices, text and machine give the same model."""
 
     steps: int
     eval_every: int
-    model: ModelConfig
+    network: ModelConfig
     seq_length: int
     batch_size: int
     val_fraction: float
     learning_rate: float
-    weight_decay: float
-    grad_clip: float
     weight_dropout: float
-    averaging: float  # how far back the kept weights are averaged, of the steps done so far
-    patience: int  # evaluations without a better one that end the run; 0: none do
-    save_every: float | None  # seconds from one state to the next; None: as is cheap
-    init_from: str | None  # the model file that the run began from
-    device: str  # a torch device that is there: cpu, cuda or mps
-    precision: str  # fp32 or bf16
     threads: int
-    random_seed: int
 
-    def __post_init__(self) -> None:
-        check_record(self)
+    @property
+    def characters_per_step(self) -> int:
+        """How many characters one step learns from."""
+        return self.batch_size * self.seq_length
 
     def options(self) -> dict[str, Any]:
-        """The choices under the names of the command line's options; no option, no name."""
-        values = {name: value for name, value in asdict(self).items() if value is not None}
-        sizes = values.pop("model")
-        del sizes["vocab_size"]  # the corpus decides
-        if self.save_every is not None:
-            values["save_every"] = f"{self.save_every:.3f}s"
-        return {**values, **sizes}
+        """The choices under their options' names, without the sizes of the network."""
+        values = {name: getattr(self, name) for name in OPTIONS if hasattr(self, name)}
+        return {
+            name: f"{value:.3f}s" if OPTIONS[name].kind is Seconds else value
+            for name, value in values.items()
+            if value is not None
+        }
+
+
+def all_options(config: TrainConfig, text: TextOptions) -> dict[str, Any]:
+    """Every option of a run with its value, in the order of the table of options."""
+    values = {**asdict(text), **asdict(config.network), **config.options()}
+    return {name: values[name] for name in OPTIONS if name in values}
+
+
+def config_toml(config: TrainConfig, text: TextOptions, sources: Sequence[str]) -> str:
+    """The options of a run and its sources as the table of TOML that repeats the run.
+
+    The strings, numbers and booleans of JSON are also those of TOML, except that DEL is escaped.
+    """
+    values = {"corpus": list(sources), **all_options(config, text)}
+    lines = [
+        f"{name} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f")
+        for name, value in values.items()
+    ]
+    return "\n".join(["[train]", *lines, ""])
+
+
+def repeating_command(config: TrainConfig, text: TextOptions, sources: Sequence[str]) -> str:
+    """The command line that makes the same model on the same machine, ready for a shell."""
+    # A name that begins with a hyphen would be read as an option.
+    words = [f"./{s}" if s.startswith("-") and s != "-" else s for s in sources]
+    for name, value in all_options(config, text).items():
+        option = OPTIONS[name]
+        if option.kind is not bool:
+            words += [option.flag, str(value)]
+        elif value:
+            words.append(option.flag)
+        elif option.default is not False:  # of a pair such as --residual and --no-residual
+            words.append(f"--no-{option.flag.removeprefix('--')}")
+    return shlex.join(["charlstm", "train", *words])

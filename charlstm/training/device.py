@@ -1,28 +1,40 @@
-"""Which device, precision and number of threads a run uses."""
+"""Which device, precision and number of threads a run uses, and what fits into its memory."""
 
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
+import numpy as np
 import torch
+from torch import Tensor
 
-from charlstm.errors import OptionError
-from charlstm.training.config import TrainConfig
+from charlstm.errors import CorpusError, OptionError, TrainingError
+from charlstm.text.dataset import Dataset
+from charlstm.text.vocabulary import Ids
+from charlstm.training.batches import TrainingData
+from charlstm.training.config import Settings, TrainConfig
+from charlstm.training.distributed import Group
+
+LEAST_CHARACTERS = 32
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory")  # torch's words, on CPU and GPU
 
 
 def choose_device(asked: str) -> str:
-    """``asked`` if it is there; for ``auto`` cuda if it is there, else cpu.
+    """``asked`` if this machine has it; for ``auto`` cuda if the machine has it, else cpu.
 
     An Apple GPU (mps) must be asked for, since training on one is untested. Raises OptionError
-    for a device that is not there.
+    for a device that the machine lacks.
     """
     if asked == "auto":
-        return "cuda" if is_there("cuda") else "cpu"
-    if not is_there(asked):
-        raise OptionError(f"device {asked} is not there on this machine; say --device cpu or auto")
+        return "cuda" if is_available("cuda") else "cpu"
+    if not is_available(asked):
+        raise OptionError(f"is {asked}, which this machine does not have", "device", "device")
     return asked
 
 
-def is_there(device: str) -> bool:
-    """Whether this machine has the device; to ask for ``cpu`` touches no other."""
+def is_available(device: str) -> bool:
+    """Whether this machine has the device; to ask for ``cpu`` wakes no other."""
     if device == "cuda":
         return torch.cuda.is_available()
     return device == "cpu" or torch.backends.mps.is_available()
@@ -39,27 +51,84 @@ def choose_precision(asked: str, device: str) -> str:
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         # Older torch cannot tell, and without the instructions bf16 would be emulated, slowly.
-        asks = getattr(torch.cpu, "get_capabilities", dict)
-        features: dict[str, bool] = asks() if device == "cpu" else {}
+        features = _capabilities() if device == "cpu" else {}
         fast = bool(features.get("avx512_bf16") or features.get("amx_bf16"))
     return "bf16" if fast else "fp32"
 
 
-def choose_threads(asked: int | None) -> int:
-    """``asked``, or torch's own choice: the machine's cores, or OMP_NUM_THREADS."""
-    return asked or torch.get_num_threads()
+def for_this_machine(settings: Settings) -> Settings:
+    """The settings with a device, a precision and a number of threads of this machine.
+
+    By default torch chooses the threads: the machine's cores, or what OMP_NUM_THREADS says.
+    """
+    device = choose_device(settings.device)
+    return replace(
+        settings,
+        device=device,
+        precision=choose_precision(settings.precision, device),
+        threads=settings.threads or torch.get_num_threads(),
+    )
+
+
+def prepare_data(
+    dataset: Dataset, val_fraction: float, *, device: str, group: Group
+) -> TrainingData:
+    """The two parts of the dataset, the first of them on a GPU that has room for it.
+
+    Raises CorpusError where the text is too short.
+    """
+    name, characters = dataset.fingerprint.name, len(dataset.ids)
+    if characters < LEAST_CHARACTERS:
+        raise CorpusError(
+            f"{name}: the text has {characters} characters; training needs {LEAST_CHARACTERS} or "
+            f"more"
+        )
+    train_ids, val_ids = dataset.split(val_fraction)
+    if val_fraction and len(val_ids) < 2:
+        raise CorpusError(
+            f"{name}: a validation part of {val_fraction:g} is {len(val_ids)} of {characters} "
+            f"characters, too few",
+            "validation part",
+        )
+    return TrainingData(train_ids, val_ids, group, _on_device(train_ids, device))
+
+
+def _on_device(ids: Ids, device: str) -> Tensor | None:
+    """The ids on a CUDA device that has room for them; None where they are read from memory."""
+    if device != "cuda":
+        return None
+    size = 1 if ids.itemsize == 1 else 4
+    if len(ids) * size > torch.cuda.mem_get_info()[0] // 2:
+        return None
+    return torch.tensor(ids if size == 1 else ids.astype(np.int32), device=device)
+
+
+@contextmanager
+def memory_for(config: TrainConfig) -> Iterator[None]:
+    """Turn every way in which memory runs out into a TrainingError with the sizes of the run."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        words = str(error)
+        if isinstance(error, RuntimeError) and not any(w in words for w in OUT_OF_MEMORY):
+            raise
+        network = config.network
+        raise TrainingError(
+            f"out of memory on {config.device} with {network.num_layers} x {network.hidden_size} "
+            f"units and {config.batch_size} windows of {config.seq_length} characters",
+            "memory",
+        ) from error
 
 
 def environment(config: TrainConfig, processes: int) -> dict[str, str]:
-    """All that may change the bits of a result though config and text are the same."""
-    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    named = sorted(name for name, there in capabilities.items() if there is True)
+    """Everything beside configuration and text that may change the bits of a result."""
     device = config.device
     if device == "cuda":
         device += f" ({torch.cuda.get_device_name()})"
+    features = sorted(name for name, available in _capabilities().items() if available is True)
     return {
         "torch": str(torch.__version__),
-        "processor": " ".join([platform.machine(), *named]),
+        "processor": " ".join([platform.machine(), *features]),
         "device": device,
         "precision": config.precision,
         "threads": str(config.threads),
@@ -68,9 +137,15 @@ def environment(config: TrainConfig, processes: int) -> dict[str, str]:
 
 
 def differences(before: dict[str, str], now: dict[str, str]) -> tuple[str, ...]:
-    """What of an environment is not as it was, in words for a person."""
+    """What has changed in an environment, in words for a person."""
     return tuple(
         "another processor" if name == "processor" else f"{name} {before.get(name)} -> {value}"
         for name, value in now.items()
         if before.get(name) != value
     )
+
+
+def _capabilities() -> dict[str, bool]:
+    """What the processor can do; nothing where torch is too old to tell."""
+    found: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return found

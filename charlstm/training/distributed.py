@@ -1,8 +1,8 @@
 """The processes that train one model together, as ``torchrun`` starts them; mostly it is one.
 
-Every process reads the same text and makes the same choices; ``Group`` says which share of the
-work is this one's, and carries what they must agree on. Torch is
-imported only where there are several.
+Every process reads the same text and makes the same choices. ``Group`` says which share of the
+work belongs to this process, and carries what the processes must agree on. Torch is imported only
+where there are several.
 """
 
 import gc
@@ -22,46 +22,27 @@ ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
 
 
 @dataclass(frozen=True)
-class Launch:
-    """Process ``rank`` of ``size``, on its machine ``local_rank``; alone, the first of one."""
-
-    rank: int = 0
-    local_rank: int = 0
-    size: int = 1
-
-
-def launched() -> Launch:
-    """What the environment says; OptionError where that is no group that could meet."""
-    size = _number("WORLD_SIZE", 1)
-    if size <= 1:
-        return Launch()
-    missing = [name for name in ADDRESS if not os.environ.get(name)]
-    if missing:
-        raise OptionError(
-            f"WORLD_SIZE is {size}, but {' and '.join(missing)} are not set; start several "
-            f"processes with torchrun, or unset WORLD_SIZE"
-        )
-    return Launch(_number("RANK", 0), _number("LOCAL_RANK", 0), size)
-
-
-@dataclass(frozen=True)
 class Group:
-    """Process number ``rank`` of ``size``; number 0 leads: it alone writes and speaks."""
+    """Process number ``rank`` of ``size``; number 0 leads: it alone writes files.
+
+    Among the processes of its machine it is number ``local_rank``.
+    """
 
     rank: int = 0
     size: int = 1
+    local_rank: int = 0
 
     @property
     def leads(self) -> bool:
-        """Whether this process is the one that writes files and is listened to."""
+        """Whether this is the process that writes files."""
         return self.rank == 0
 
     def share(self, values: "Tensor") -> "Tensor":
-        """The lanes of this process, every ``size``-th, from a tensor (..., B, H) of all."""
+        """The rows of the batch for this process, every ``size``-th, of a tensor (..., B, H)."""
         return values[..., self.rank :: self.size, :]
 
     def whole(self, values: "Tensor") -> "Tensor":
-        """The tensor (..., B, H) of all lanes, from the shares that each process has."""
+        """The tensor (..., B, H) of the whole batch, from the shares of all processes."""
         if self.size == 1:
             return values
         import torch
@@ -82,7 +63,7 @@ class Group:
         return box[0]
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag is up in some process."""
+        """Whether the flag is set in at least one process."""
         if self.size == 1:
             return flag
         import torch.distributed as dist
@@ -99,32 +80,48 @@ class Group:
             dist.barrier()
 
 
+ALONE = Group()
+
+
+def launched() -> Group:
+    """The process that the environment describes; OptionError where that cannot work."""
+    size = _number("WORLD_SIZE", 1)
+    if size <= 1:
+        return ALONE
+    missing = [name for name in ADDRESS if not os.environ.get(name)]
+    if missing:
+        raise OptionError(
+            f"WORLD_SIZE is {size}, but {' and '.join(missing)} are not set; start several "
+            f"processes with torchrun, or unset WORLD_SIZE"
+        )
+    return Group(_number("RANK", 0), size, _number("LOCAL_RANK", 0))
+
+
 @contextmanager
 def joined(device: str) -> Iterator[Group]:
     """The group that ``torchrun`` put this process into, left again at the end.
 
     Processes on CPUs talk through gloo; with ``device`` cuda they talk through nccl, and each
-    takes the GPU that its place on its machine gives it. Keep nothing that belongs to the group
-    beyond its end.
+    takes the GPU with its local rank. Keep nothing that belongs to the group beyond its end.
     """
-    launch = launched()
-    if launch.size == 1:
-        yield Group()
+    group = launched()
+    if group.size == 1:
+        yield group
         return
     import torch
     import torch.distributed as dist
 
     if device == "cuda":
         there = torch.cuda.device_count()
-        if launch.local_rank >= there:
+        if group.local_rank >= there:
             raise OptionError(
-                f"this machine has {there} GPUs, too few for process {launch.local_rank + 1}; "
-                f"lower --nproc-per-node"
+                f"this machine has {there} GPUs, too few for process {group.local_rank + 1}",
+                code="too few gpus",
             )
-        torch.cuda.set_device(launch.local_rank)
+        torch.cuda.set_device(group.local_rank)
     dist.init_process_group("nccl" if device == "cuda" else "gloo")
     try:
-        yield Group(dist.get_rank(), launch.size)
+        yield group
     finally:
         # gloo's threads must end before the interpreter does, or they abort it; what still holds
         # on to them is a module in a cycle (github.com/pytorch/pytorch/pull/179291).

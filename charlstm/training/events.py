@@ -1,19 +1,29 @@
-"""What a training run tells whoever watches it; plain records, no torch.
+"""What a training run tells its caller while it runs: plain records, no torch.
 
-``train`` yields Started, then one Step or Evaluation for each optimizer step, with Mended before
-it where something had to be and Saving where the disk was at fault or no longer is, then Finished.
+A new run begins with TextRead. Then comes Started, then a Step or an Evaluation for each optimizer
+step, and at the end Finished. Recovered comes before a Step where something went wrong, SaveFailed
+and SavedAgain where the disk did.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from charlstm.training.config import TrainConfig
-from charlstm.training.finetune import Transfer
+
+
+@dataclass(frozen=True)
+class TextRead:
+    """The corpus of a new run is read; ``notes`` say in words what was changed in it."""
+
+    name: str
+    characters: int
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Started:
-    """The run is set up; nothing is learned yet (or ``step`` steps are, when resumed)."""
+    """The run is set up and ``step`` steps are done, 0 of a new run."""
 
     directory: Path
     config: TrainConfig
@@ -21,13 +31,12 @@ class Started:
     train_characters: int
     val_characters: int
     step: int
-    transfer: Transfer | None = None  # how the weights of another model were taken over
-    changes: tuple[str, ...] = ()  # what is not as it was before a resumed run was stopped
+    notes: tuple[str, ...] = ()  # what became of the characters of another model, what has changed
 
 
 @dataclass(frozen=True)
 class Step:
-    """One optimizer step is done; ``loss`` (training, nats per character) is there now and then."""
+    """One optimizer step is done. Now and then it has the training ``loss``, in nats."""
 
     step: int
     epoch: float
@@ -36,48 +45,53 @@ class Step:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A step is done and the validation text was walked.
+    """A step is done and the loss of the validation text was computed, in nats per character.
 
-    ``best``: the loss is the lowest of the run's so far. ``kept``: the model was kept, which a
-    resumed run does not do where it finds a better one from before it was killed.
+    ``best``: it is the lowest of the run so far. ``kept``: the model was written to the run
+    directory, which does not happen where a resumed run finds a better one there.
     """
 
     step: int
     epoch: float
-    loss: float  # training loss since the last evaluation, nats per character
-    val_loss: float | None  # None where nothing is held back
+    loss: float  # training loss since the last evaluation
+    val_loss: float | None  # None where there is no validation text
     best: bool
     kept: bool
     seconds: float
 
 
 @dataclass(frozen=True)
-class Mended:
-    """Steps were skipped since their gradient was not finite; weights may be rolled back."""
+class Recovered:
+    """Steps were skipped since their gradient was not finite; the weights may be rolled back."""
 
     step: int
     skipped: int
     rolled_back: bool
-    learning_rate: float  # at its peak, from now on
+    learning_rate: float  # the highest one, from now on
 
 
 @dataclass(frozen=True)
-class Saving:
-    """Files of the run could not be written, and are kept in memory and tried again.
-
-    ``fault`` says which and why; it is None when all is written again.
-    """
+class SaveFailed:
+    """Files of the run could not be written. They are kept in memory and tried again."""
 
     step: int
-    fault: str | None
+    fault: str  # which file, and why
+
+
+@dataclass(frozen=True)
+class SavedAgain:
+    """Everything that could not be written before is written now."""
+
+    step: int
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The run is over, or was ``stopped`` before its last step; ``model`` is what was kept.
+    """The run has ended; ``model`` is the best model.
 
-    ``impatient``: it ended early, since validation got no better. ``overfitting``: the training
-    loss fell after ``best_step`` and the validation loss did not.
+    ``stopped``: the caller stopped it before its last step. ``out_of_patience``: it ended early,
+    since validation got no better. ``overfitting``: after ``best_step`` the training loss went on
+    falling, but the validation loss did not.
     """
 
     directory: Path
@@ -85,7 +99,7 @@ class Finished:
     step: int
     steps: int
     stopped: bool
-    impatient: bool
+    out_of_patience: bool
     best_step: int
     val_loss: float | None
     overfitting: bool
@@ -93,4 +107,5 @@ class Finished:
     seconds: float
 
 
-Event = Started | Step | Mended | Evaluation | Saving | Finished
+ShouldStop = Callable[[], bool]  # what the caller tells the run, after each step
+Event = TextRead | Started | Step | Evaluation | Recovered | SaveFailed | SavedAgain | Finished

@@ -1,6 +1,6 @@
-"""Weights of one model as the beginning of another, whose text has other characters; no torch."""
+"""Weights of one model as the beginning of another with other characters; no torch."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,16 +9,6 @@ from charlstm.model.lstm import Array
 from charlstm.model.model_file import ModelFile
 from charlstm.text.vocabulary import Vocabulary
 from charlstm.training.config import Settings
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """How many characters of a model's vocabulary went over, were new, and were left behind."""
-
-    source: str
-    kept: int
-    added: int
-    dropped: int
 
 
 def with_sizes_of(model: ModelFile, settings: Settings) -> Settings:
@@ -30,21 +20,19 @@ def with_sizes_of(model: ModelFile, settings: Settings) -> Settings:
     for name, value in sizes.items():
         asked = getattr(settings, name)
         if asked is not None and asked != value:
-            raise OptionError(
-                f"{name.replace('_', ' ')} is {asked}, but the model to begin from has {value}; "
-                f"leave it out"
-            )
+            raise OptionError(f"is {asked}, but the model to begin from has {value}", name, "sizes")
     return replace(settings, **sizes)
 
 
 def transferred(
-    model: ModelFile, vocabulary: Vocabulary, drawn: dict[str, Array]
-) -> tuple[dict[str, Array], Transfer]:
-    """The model's weights for ``vocabulary``, and the count of what that took.
+    model: ModelFile, vocabulary: Vocabulary, fresh: dict[str, Array]
+) -> tuple[dict[str, Array], str]:
+    """The model's weights for ``vocabulary``, and in words how many characters were kept.
 
-    A character has its own row in the embedding (V, E) and in the output layer (V, H), and takes
-    it along to its new id. One that the model never saw gets the row of ``drawn``, fresh weights
-    of the new network, and the smallest output bias there is, so that it begins as rare.
+    Each character has a row in the embedding (V, E) and one in the output layer (V, H), which it
+    keeps under its new id. A character that the model never saw gets the rows of ``fresh``, the
+    random weights of the new network, and the smallest output bias of the model, so that it
+    begins as a rare one.
     """
     old = model.vocabulary.id_of_code_point
     points = np.array([ord(c) for c in vocabulary.characters])
@@ -52,15 +40,13 @@ def transferred(
     known = source >= 0
     weights = {**model.weights}
     for name in ("embedding.weight", "output.weight", "output.bias"):
-        rows = drawn[name].copy()
+        rows = fresh[name].copy()
         rows[known] = model.weights[name][source[known]]
         weights[name] = rows
     weights["output.bias"][~known] = model.weights["output.bias"].min()
     kept = int(known.sum())
-    counts = Transfer(
-        source=model.fingerprint.name,
-        kept=kept,
-        added=len(vocabulary) - kept,
-        dropped=len(model.vocabulary) - kept,
+    added, dropped = len(vocabulary) - kept, len(model.vocabulary) - kept
+    return weights, (
+        f"begun from the model of {model.fingerprint.name}: {kept} characters kept, {added} added, "
+        f"{dropped} dropped"
     )
-    return weights, counts

@@ -1,299 +1,298 @@
-"""The loop of a run: steps, evaluations, the best model kept, the books of the run directory."""
+"""The loop of a run: steps, log points, evaluations, the best model kept, the state saved."""
 
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, fields
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from charlstm.errors import TrainingError
-from charlstm.files import MODEL_FILE
-from charlstm.model.model_file import ModelFile
-from charlstm.text.dataset import Dataset
-from charlstm.training.device import environment
-from charlstm.training.events import Evaluation, Event, Finished, Mended, Saving, Started, Step
-from charlstm.training.finetune import Transfer
-from charlstm.training.learner import Learner, Losses
-from charlstm.training.losses import Books, KeptModel
-from charlstm.training.record import absolute, repeating_command
-from charlstm.training.setup import levels
-from charlstm.training.store import Store, kept_model
-from charlstm.training.validation import evaluate
+from charlstm.training.checkpoint import Checkpoint
+from charlstm.training.device import environment, memory_for
+from charlstm.training.events import (
+    Evaluation,
+    Event,
+    Finished,
+    Recovered,
+    SavedAgain,
+    SaveFailed,
+    ShouldStop,
+    Started,
+    Step,
+)
+from charlstm.training.losses import KeptModel, RunHistory, StepLosses, loss_levels
+from charlstm.training.run_directory import RunDirectory
+from charlstm.training.trainer import Trainer
 
 LOG_POINTS = 200  # lines of metrics in a run, about
 AGREE_EVERY = 20  # steps between two messages in a group, on whether to stop
-ROLLBACKS = 8  # then the fault is not the learning rate
-
-ShouldStop = Callable[[], bool]
+ROLLBACKS = 8  # more show that the fault is not the learning rate
 
 
 class Run:
-    """One run in its directory: ``events`` does the work, the rest keeps the books.
+    """A trainer at work in a run directory. In a group, the leader alone writes files."""
 
-    In a group every process does the same, and the leader alone writes.
-    """
-
-    def __init__(
-        self, dataset: Dataset, learner: Learner, places: Sequence[str], directory: Path
-    ) -> None:
-        self.dataset = dataset
-        self.learner = learner
-        self.group = learner.group
-        self.config = config = learner.config
-        self.lanes = learner.lanes
-        self.places = list(places)
-        self.directory = directory
-        self.store = Store(directory)
-        self.environment = environment(config, self.group.size)
-        self.val_ids = dataset.split(config.val_fraction)[1]
-        self.log_every = max(1, config.steps // LOG_POINTS)
-        self.books = Books()
-        self.levels = levels(self.lanes, config.model.vocab_size)
+    def __init__(self, trainer: Trainer, directory: RunDirectory) -> None:
+        self.trainer, self.directory = trainer, directory
+        self.config, self.group = trainer.config, trainer.group
+        self.environment = environment(self.config, self.group.size)
+        self.log_every = max(1, self.config.steps // LOG_POINTS)
+        self.history = RunHistory()
+        self.levels = loss_levels(trainer.batches, self.config.network.vocab_size)
         self.kept: KeptModel | None = None
         self.first_step, self.first_time = 0, time.monotonic()
 
-    def save(self) -> None:
-        """Write the state as it is, so that the run can be resumed from here; raises OSError."""
-        state = self._state()
+    def begin(self, seconds: float) -> None:
+        """Write the first files of a new run, whose set-up has taken so long; raises OSError."""
+        self.history.seconds = seconds
+        checkpoint = self.checkpoint()
         if self.group.leads:
-            self.store.write(state)
+            self.directory.begin(checkpoint)
+
+    def save(self) -> None:
+        """Write the state and ``config.toml``; raises OSError."""
+        checkpoint = self.checkpoint()
+        if self.group.leads:
+            self.directory.write(checkpoint)
+            self.directory.write_config(self.config)
 
     def events(
-        self,
-        reason: str,
-        should_stop: ShouldStop,
-        *,
-        transfer: Transfer | None = None,
-        changes: tuple[str, ...] = (),
+        self, reason: str, should_stop: ShouldStop, notes: Sequence[str] = ()
     ) -> Iterator[Event]:
-        """Train to the last step, or until ``should_stop``; keep the best model on the way.
+        """Train to the last step, or until ``should_stop``; keep the best model.
 
-        A write that fails is said and tried again with the next state; only at the end it is an
-        error.
+        Files that cannot be written are reported and tried again with the next state. Only at the
+        end of the run this is an error.
         """
-        learner, config, books = self.learner, self.config, self.books
-        self.first_step, self.first_time = learner.steps_done, time.monotonic()
+        data, done = self.trainer.data, self.trainer.steps_done
+        self.first_step, self.first_time = done, time.monotonic()
         yield Started(
-            directory=self.directory,
-            config=config,
+            directory=self.directory.path,
+            config=self.config,
             reason=reason,
-            train_characters=len(self.lanes.ids),
-            val_characters=len(self.val_ids),
-            step=self.first_step,
-            transfer=transfer,
-            changes=changes,
+            train_characters=len(data.train_ids),
+            val_characters=len(data.val_ids),
+            step=done,
+            notes=tuple(notes),
         )
+        with memory_for(self.config):
+            yield from self._train(should_stop)
+
+    def _train(self, should_stop: ShouldStop) -> Iterator[Event]:
+        trainer, config = self.trainer, self.config
         stopped = False
-        while learner.steps_done < config.steps and not stopped and not self.out_of_patience:
-            learner.step()
-            done = learner.steps_done
+        while not (stopped or self.finished):
+            trainer.step()
+            done = trainer.steps_done
             evaluating = done % config.eval_every == 0 or done == config.steps
             logging = evaluating or done % self.log_every == 0
             if logging:
-                yield from self._logged(evaluating)
+                yield from self._log(evaluating)
             else:
                 yield Step(step=done, epoch=self._epoch())
             if logging or self.group.size == 1 or done % AGREE_EVERY == 0:
                 stopped = self.group.any(should_stop())
-                if not stopped and self.group.agree(self.store.due(config.save_every)):
-                    yield from self._write(self._state())
-        if self.kept is None:  # stopped before the first evaluation; what there is, is kept
-            self._look()
-            self._keep_model(self._validate(), books.mean_loss())
-        assert self.kept is not None
-        yield from self._write(self._state())
-        if self.store.fault:
+                if not stopped and self.group.agree(self.directory.due(config.save_every)):
+                    yield from self._write(self.checkpoint())
+        if self.kept is None:  # stopped before the first evaluation: the model as it is, is kept
+            self._add_losses()
+            self._keep_model(self._validate(), self.history.mean_loss())
+        yield from self._write(self.checkpoint())
+        if self.directory.fault:
             raise TrainingError(
-                f"{self.store.fault}; give it room, then go on from step {self.store.saved_step}: "
-                f"charlstm train --resume {self.directory}"
+                self.directory.fault,
+                "not saved",
+                step=self.directory.saved_step,
+                directory=self.directory.path,
             )
         self.group.wait()  # for the leader's files
-        yield Finished(
-            directory=self.directory,
-            model=self.directory / MODEL_FILE,
-            step=learner.steps_done,
-            steps=config.steps,
-            stopped=stopped and learner.steps_done < config.steps and not self.out_of_patience,
-            impatient=self.out_of_patience,
-            best_step=self.kept.step,
-            val_loss=self.kept.val_loss,
-            overfitting=books.overfitting,
-            characters_per_second=self._speed(),
-            seconds=self._seconds(),
-        )
+        yield self._finished(stopped=stopped)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last step is done, or the run ends early, since validation got no better."""
+        return self.out_of_patience or self.trainer.steps_done >= self.config.steps
 
     @property
     def out_of_patience(self) -> bool:
         """Whether the run ends early, since validation got no better."""
-        return self.books.out_of_patience(self.config.patience)
+        return self.history.out_of_patience(self.config.patience)
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up a saved state, and take back lines of metrics that were written after it."""
-        self.learner.load_state_dict(state["tensors"], state["learner"])
-        books = state["books"]
-        self.books = Books(
-            **{name: type(value)(books[name]) for name, value in asdict(Books()).items()}
-        )
+    def load(self, checkpoint: Checkpoint) -> None:
+        """Take up a saved state; what was written to the metrics after it is removed."""
+        self.trainer.load_state(checkpoint.tensors, checkpoint.progress)
+        self.history = checkpoint.history
         if self.group.leads:
-            self.kept = kept_model(self.directory, self.config, self.dataset)
-            self.store.take_back(self.learner.steps_done)
+            self.kept = self.directory.kept_model(self.config)
+            self.directory.cut_metrics(checkpoint.steps_done)
         self.kept = self.group.agree(self.kept)
 
-    def _state(self) -> dict[str, Any]:
-        """All that the run needs to go on; in a group all must ask at once."""
-        config = {f.name: getattr(self.config, f.name) for f in fields(self.config)}
-        return {
-            "tensors": self.learner.state_dict(),
-            "learner": self.learner.optimizer.progress(),
-            "config": {**config, "model": asdict(self.config.model)},
-            "books": {**asdict(self.books), "seconds": self._seconds()},
-            "fingerprint": asdict(self.dataset.fingerprint),
-            "text": asdict(self.dataset.text),
-            "places": absolute(self.places),
-            "places_given": self.places,
-            "environment": self.environment,
-        }
+    def checkpoint(self) -> Checkpoint:
+        """All that the run needs to go on; in a group all processes must call this at once."""
+        directory = self.directory
+        return Checkpoint(
+            config=self.config,
+            progress=self.trainer.optimizer.progress(),
+            history=replace(self.history, seconds=self._seconds()),
+            fingerprint=directory.dataset.fingerprint,
+            text=directory.dataset.text,
+            sources=directory.sources,
+            sources_given=directory.sources_given,
+            environment=self.environment,
+            tensors=self.trainer.state(),
+        )
 
-    def _write(self, state: dict[str, Any] | None = None) -> Iterator[Event]:
-        """Write what waits to be written, and ``state``; say where that fails, and where no more.
+    def _write(self, checkpoint: Checkpoint | None = None) -> Iterator[Event]:
+        """Write what waits to be written, and the checkpoint; report where that fails.
 
-        Between two states a fault is said once.
+        Between two checkpoints a fault is reported once.
         """
         if not self.group.leads:
             return
-        before = self.store.fault
-        fault = self.store.try_to_write(state)
-        if fault != before or (fault and state is not None):
-            yield Saving(step=self.learner.steps_done, fault=fault)
+        before = self.directory.fault
+        fault = self.directory.try_to_write(checkpoint)
+        if fault and (fault != before or checkpoint is not None):
+            yield SaveFailed(step=self.trainer.steps_done, fault=fault)
+        elif before and not fault:
+            yield SavedAgain(step=self.trainer.steps_done)
 
-    def _look(self) -> tuple[Losses, bool]:
-        """The losses since the last look, and whether they call for going back."""
-        losses = self.learner.take_losses()
-        return losses, self.books.looked(losses.mean, losses.taken, losses.skipped, self.levels)
+    def _add_losses(self) -> tuple[StepLosses, bool]:
+        """The losses since the last log point, and whether the run diverged in these steps."""
+        losses = self.trainer.take_losses()
+        return losses, self.history.add_steps(losses, self.levels)
 
-    def _logged(self, evaluating: bool) -> Iterator[Event]:
-        """A point where losses are looked at and written down; mend what went wrong since."""
-        losses, bad = self._look()
-        rate = self.learner.optimizer.rate(self.learner.steps_done - 1)
-        if losses.skipped or bad:
-            yield self._mend(losses.skipped, roll_back=bad)
+    def _log(self, evaluating: bool) -> Iterator[Event]:
+        """A log point: recover from what went wrong, evaluate if it is time, write a line."""
+        losses, diverged = self._add_losses()
+        rate = self.trainer.optimizer.rate(self.trainer.steps_done - 1)
+        if losses.skipped or diverged:
+            yield self._recover(losses.skipped, roll_back=diverged)
         if not evaluating:
             self._append_line(loss=losses.mean, rate=rate)
             yield from self._write()
-            yield Step(step=self.learner.steps_done, epoch=self._epoch(), loss=losses.mean)
+            yield Step(step=self.trainer.steps_done, epoch=self._epoch(), loss=losses.mean)
             return
         val_loss = self._validate()
         if val_loss is not None and not math.isfinite(val_loss):
-            self.books.rollbacks += 1
-            yield self._mend(0, roll_back=True)
-        best = self.books.evaluated(self.learner.steps_done, val_loss)
-        if best and not bad and not self.books.collapsed(losses.mean, self.levels):
-            self.learner.optimizer.snapshot()
+            self.history.rollbacks += 1
+            yield self._recover(0, roll_back=True)
+        best = self.history.add_evaluation(val_loss)
+        if best and not diverged and not self.history.collapsed(losses.mean, self.levels):
+            self.trainer.optimizer.snapshot()
         kept = self._is_to_be_kept(val_loss)
         if kept:
-            self._keep_model(val_loss, self.books.train_loss)
+            self._keep_model(val_loss, self.history.train_loss)
         self._append_line(loss=losses.mean, rate=rate, val_loss=val_loss)
         yield from self._write()
         yield Evaluation(
-            step=self.learner.steps_done,
+            step=self.trainer.steps_done,
             epoch=self._epoch(),
-            loss=self.books.train_loss,
+            loss=self.history.train_loss,
             val_loss=val_loss,
             best=best,
             kept=kept,
             seconds=self._seconds(),
         )
 
-    def _mend(self, skipped: int, *, roll_back: bool) -> Mended:
-        """Say what was skipped; where skipping is not enough, roll back, but not for ever."""
+    def _validate(self) -> float | None:
+        """The loss of the averaged weights on the validation text, None where there is none."""
+        ids = self.trainer.data.val_ids
+        if not len(ids):
+            return None
+        loss = self.trainer.validation_loss(ids) if self.group.leads else math.nan
+        agreed: float = self.group.agree(loss)
+        return agreed
+
+    def _recover(self, skipped: int, *, roll_back: bool) -> Recovered:
+        """Report skipped steps; where skipping is not enough, roll back, but not for ever."""
         if roll_back:
-            if self.books.rollbacks > ROLLBACKS:
+            if self.history.rollbacks > ROLLBACKS:
                 raise TrainingError(
-                    f"{self.directory}: the loss is not finite or beyond all bounds at step "
-                    f"{self.learner.steps_done}, after {ROLLBACKS} times half the rate; "
-                    f"lower --learning-rate (it began at {self.config.learning_rate:g})"
+                    f"{self.directory.path}: the loss is not finite or far too high at step "
+                    f"{self.trainer.steps_done}, although the rate was halved {ROLLBACKS} times",
+                    "diverged",
+                    rate=self.config.learning_rate,
                 )
-            self.learner.roll_back()
-        return Mended(
-            step=self.learner.steps_done,
+            self.trainer.roll_back()
+        return Recovered(
+            step=self.trainer.steps_done,
             skipped=skipped,
             rolled_back=roll_back,
-            learning_rate=self.config.learning_rate * self.learner.optimizer.rate_scale,
+            learning_rate=self.config.learning_rate * self.trainer.optimizer.rate_scale,
         )
 
     def _append_line(self, *, loss: float, rate: float, val_loss: float | None = None) -> None:
         """Append one object to the metrics; a run without validation has no val_loss."""
+        if not self.group.leads:
+            return
         line = {
-            "step": self.learner.steps_done,
+            "step": self.trainer.steps_done,
             "epoch": round(self._epoch(), 4),
-            "loss": loss if math.isfinite(loss) else None,
+            "loss": _finite(loss),
             "learning_rate": rate,
             "characters_per_second": round(self._speed()),
             "seconds": round(self._seconds(), 3),
         }
         if val_loss is not None:
-            line["val_loss"] = val_loss if math.isfinite(val_loss) else None
-        self.store.append(json.dumps(line))
-
-    def _validate(self) -> float | None:
-        """The loss of the averaged weights on the validation text, None where there is none."""
-        if not len(self.val_ids):
-            return None
-        learner = self.learner
-        loss = math.nan
-        if self.group.leads:
-            loss = evaluate(
-                learner.optimizer.averaged, self.val_ids, device=learner.device, bf16=learner.bf16
-            )
-        agreed: float = self.group.agree(loss)
-        return agreed
+            line["val_loss"] = _finite(val_loss)
+        self.directory.append(json.dumps(line))
 
     def _is_to_be_kept(self, val_loss: float | None) -> bool:
-        """Whether the model as it is is better than what lies in the run directory."""
+        """Whether the model as it is is better than the one in the run directory."""
         if val_loss is not None and not math.isfinite(val_loss):
             return False
-        found = KeptModel(self.learner.steps_done, val_loss)
-        return self.kept is None or self.kept.gives_way_to(found)
+        model = KeptModel(self.trainer.steps_done, val_loss)
+        return self.kept is None or model.better_than(self.kept)
 
     def _keep_model(self, val_loss: float | None, train_loss: float) -> None:
-        self.kept = KeptModel(self.learner.steps_done, val_loss)
+        """Let the averaged weights be the model of the run, with the next write."""
+        self.kept = KeptModel(self.trainer.steps_done, val_loss)
         if not self.group.leads:
             return
-        config, options = self.config, self.config.options()
+        options = self.config.options()
         summary = {
+            "planned_steps": options.pop("steps"),
+            "steps": self.trainer.steps_done,
             "val_loss": val_loss,
-            "train_loss": train_loss if math.isfinite(train_loss) else None,
+            "train_loss": _finite(train_loss),
             "epochs": self._epoch(),
             "seconds": self._seconds(),
             "characters_per_second": self._speed(),
-            "planned_steps": options.pop("steps"),
-            "steps": self.learner.steps_done,
         }
-        if self.books.lengthened_at:
-            summary["lengthened_at"] = ", ".join(map(str, self.books.lengthened_at))
-        for name in asdict(config.model):
-            options.pop(name, None)
-        model = ModelFile(
-            config=config.model,
-            weights=self.learner.optimizer.weights(),
-            vocabulary=self.dataset.vocabulary,
-            fingerprint=self.dataset.fingerprint,
-            text=self.dataset.text,
-            training={**options, **summary},
-            command=repeating_command(config, self.dataset, self.places),
+        if self.history.lengthened_at:
+            summary["lengthened_at"] = ", ".join(map(str, self.history.lengthened_at))
+        weights = self.trainer.optimizer.weights()
+        self.directory.keep(self.config, weights, {**options, **summary})
+
+    def _finished(self, *, stopped: bool) -> Finished:
+        assert self.kept is not None
+        return Finished(
+            directory=self.directory.path,
+            model=self.directory.model,
+            step=self.trainer.steps_done,
+            steps=self.config.steps,
+            stopped=stopped and not self.finished,
+            out_of_patience=self.out_of_patience,
+            best_step=self.kept.step,
+            val_loss=self.kept.val_loss,
+            overfitting=self.history.overfitting,
+            characters_per_second=self._speed(),
+            seconds=self._seconds(),
         )
-        self.store.keep(model)
 
     def _epoch(self) -> float:
-        return self.learner.steps_done / self.lanes.steps_per_epoch
+        return self.trainer.steps_done / self.trainer.batches.steps_per_epoch
 
     def _seconds(self) -> float:
-        return self.books.seconds + time.monotonic() - self.first_time
+        return self.history.seconds + time.monotonic() - self.first_time
 
     def _speed(self) -> float:
         """Characters learned from per second, evaluations included."""
-        steps = self.learner.steps_done - self.first_step
-        characters = steps * self.config.batch_size * self.config.seq_length
+        steps = self.trainer.steps_done - self.first_step
+        characters = steps * self.config.characters_per_step
         return characters / max(time.monotonic() - self.first_time, 1e-9)
+
+
+def _finite(loss: float) -> float | None:
+    """The loss, or None for one that JSON has no number for."""
+    return loss if math.isfinite(loss) else None

@@ -1,80 +1,154 @@
-"""What a run remembers of itself, to judge how it goes; plain numbers, no torch."""
+"""What a run remembers of its losses, and whether it diverged; no torch.
+
+Losses are in nats per character.
+"""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, fields
+from typing import Any, NamedTuple
 
-OVERFITTING = 1.003  # times the best validation loss; less is chance
-EXPLODED = 2.0  # nats above the best and above guessing blindly: no step of learning goes there
+import numpy as np
+
+from charlstm.options import require_integer, require_number, shown
+from charlstm.text.dataset import release
+from charlstm.text.vocabulary import Ids
+from charlstm.training.batches import Batches
+
+OVERFITTING = 1.003  # times the best validation loss; a smaller rise is chance
+EXPLODED = 2.0  # nats above both the lowest loss and a uniform guess: no step of learning does that
 COLLAPSED = 0.75  # of the way from the lowest loss back to that of character frequencies
 LEAST_LEARNED = 0.5  # nats below the frequencies; a network that learned less cannot lose much
 SKIPS = 5  # steps in a row without a finite gradient: the weights are spoiled
+LEAST_WINDOW = 50  # steps
+WINDOW_CHARACTERS = 50_000  # about fifty passages, whose mean varies little
+COUNTED = 1 << 20  # characters of a large text in which the frequencies are counted,
+COUNTED_BLOCKS = 64  # in so many blocks, spread over the text
 
 
 @dataclass(frozen=True)
-class Levels:
-    """What the losses of a run are held against; nats per character."""
+class StepLosses:
+    """What a number of steps came to."""
 
-    uniform: float  # of guessing blindly, every character alike
-    frequencies: float  # of knowing how frequent each character is, and nothing else
-    window: int  # steps that have read enough of the text for their mean to be no chance
+    mean: float  # of the steps that were taken; nan if there were none
+    taken: int
+    skipped: int  # steps whose gradient was not finite
 
 
 @dataclass(frozen=True)
-class KeptModel:
-    """The model in the run directory: its step, and its validation loss in nats per character.
+class LossLevels:
+    """What the losses of a run are compared with."""
 
-    A run that was killed may find a model there that is newer than its last state, so what is kept
-    is compared with this and not with what the state says.
+    uniform: float  # the loss if every character is equally likely
+    frequencies: float  # the loss if only the frequency of each character is known
+    window: int  # steps that read enough of the text for their mean not to be chance
+
+
+class KeptModel(NamedTuple):
+    """The model in the run directory: its step and its validation loss.
+
+    After a crash the model may be newer than the last saved state. So a new model is compared with
+    the file itself and not with what the state says.
     """
 
     step: int
-    val_loss: float | None  # None where nothing is held back
+    val_loss: float | None  # None where there is no validation text
 
-    def gives_way_to(self, other: "KeptModel") -> bool:
-        """Whether ``other`` is to be kept instead: if its loss is lower, without losses if later.
+    def better_than(self, other: "KeptModel") -> bool:
+        """Whether this model has the lower loss, or is the later one where there are no losses.
 
-        >>> KeptModel(580, 1.628).gives_way_to(KeptModel(1622, 1.72))
+        >>> KeptModel(1622, 1.72).better_than(KeptModel(580, 1.628))
         False
         """
         if self.val_loss is None or other.val_loss is None:
-            return other.step > self.step
-        return other.val_loss < self.val_loss
+            return self.step > other.step
+        return self.val_loss < other.val_loss
+
+
+def loss_levels(batches: Batches, vocab_size: int) -> LossLevels:
+    """What the losses of a run that reads these batches are compared with."""
+    step = batches.batch_size * batches.seq_length
+    window = min(batches.steps_per_epoch, WINDOW_CHARACTERS // step)
+    return LossLevels(
+        uniform=math.log(vocab_size),
+        frequencies=_entropy(batches.ids, vocab_size),
+        window=max(LEAST_WINDOW, window),
+    )
+
+
+def _entropy(ids: Ids, vocab_size: int) -> float:
+    """Nats per character if only its frequency is known; a large text is sampled."""
+    if len(ids) <= COUNTED:
+        counts = np.bincount(ids, minlength=vocab_size)
+    else:
+        size = COUNTED // COUNTED_BLOCKS
+        counts = np.zeros(vocab_size, np.int64)
+        for start in np.linspace(0, len(ids) - size, COUNTED_BLOCKS).astype(int):
+            counts += np.bincount(ids[start : start + size], minlength=vocab_size)
+            release(ids)
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum())
 
 
 @dataclass
-class Books:
-    """Losses in nats per character; inf or nan before there is one."""
+class RunHistory:
+    """What a run has to know of its own past; losses are inf or nan before there is one."""
 
-    seconds: float = 0.0  # spent before this process, or before its first step
+    seconds: float = 0.0  # spent before this process began to train
     best_loss: float = math.inf  # of the validation text
-    best_step: int = 0  # 0: nothing evaluated yet
     best_train_loss: float = math.nan  # the training loss at that time
     val_loss: float = math.nan  # of the last evaluation
-    train_loss: float = math.nan
-    lowest_train_loss: float = math.inf  # of a stretch between two looks
-    window_total: float = 0.0  # of losses since the last full window of steps,
-    window_steps: int = 0  # and how many those are
+    train_loss: float = math.nan  # between the last two evaluations
+    lowest_train_loss: float = math.inf  # between two log points
+    window_total: float = 0.0  # sum of the losses since the last full window,
+    window_steps: int = 0  # and the number of their steps
     lowest_window_loss: float = math.inf
     evaluations_since_best: int = 0
-    loss_total: float = 0.0  # of the steps since the last evaluation,
-    loss_steps: int = 0  # and how many those are
+    loss_total: float = 0.0  # sum of the losses since the last evaluation,
+    loss_steps: int = 0  # and the number of their steps
     skipped_in_a_row: int = 0
     rollbacks: int = 0
-    lengthened_at: list[int] = field(default_factory=list)  # steps where a new length was given
+    lengthened_at: tuple[int, ...] = ()  # the steps at which the run was given another length
 
-    def looked(self, mean: float, taken: int, skipped: int, levels: Levels) -> bool:
-        """Enter a stretch of steps, and whether it calls for going back.
+    def to_json(self) -> dict[str, Any]:
+        """The fields; a loss that is not finite, which JSON has no number for, as a text."""
+        return {
+            name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in asdict(self).items()
+        }
 
-        ``mean`` is the loss of the steps ``taken``. A loss that is high from the start, as on an
-        alphabet that is new to the model, is no explosion.
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "RunHistory":
+        """What ``to_json`` gave; ValueError, KeyError or TypeError for anything else."""
+        found: dict[str, Any] = {}
+        for name, kind in ((field.name, field.type) for field in fields(cls)):
+            value = values[name]
+            if kind is int:
+                found[name] = require_integer(name, value)
+            elif kind is float:
+                if not isinstance(value, float) and value not in ("inf", "-inf", "nan"):
+                    raise ValueError(f"{name} is {shown(value)}, which is no loss")
+                found[name] = float(value)
+            else:
+                found[name] = tuple(require_integer(name, step) for step in value)
+        require_number("seconds", found["seconds"], least=0)
+        if math.isnan(found["best_loss"]):
+            raise ValueError("best_loss is no number")
+        return cls(**found)
+
+    def add_steps(self, losses: StepLosses, levels: LossLevels) -> bool:
+        """Enter the steps since the last log point; whether the run diverged in them.
+
+        A loss that is high from the start does not count as diverged: it may be that of a model
+        that meets a new alphabet.
         """
-        self.skipped_in_a_row = 0 if taken else self.skipped_in_a_row + skipped
+        mean, taken = losses.mean, losses.taken
+        self.skipped_in_a_row = 0 if taken else self.skipped_in_a_row + losses.skipped
         exploded = mean > max(levels.uniform, self.lowest_train_loss) + EXPLODED
         if taken and not exploded:
             self.loss_total += mean * taken
             self.loss_steps += taken
             self.lowest_train_loss = min(self.lowest_train_loss, mean)
-            # No step counts for more, so that a few on a strange passage do not decide.
+            # Limited, so that a few steps on an unusual passage do not decide.
             self.window_total += min(mean, levels.frequencies) * taken
             self.window_steps += taken
         if exploded or self.skipped_in_a_row >= SKIPS or self._window_collapsed(levels):
@@ -85,17 +159,17 @@ class Books:
             return True
         return False
 
-    def collapsed(self, loss: float, levels: Levels) -> bool:
-        """Whether ``loss`` is as if most of what was learned were lost again.
+    def collapsed(self, loss: float, levels: LossLevels) -> bool:
+        """Whether ``loss`` is so high that most of what was learned is lost.
 
-        A loss that rises with the learning rate does not go so far; that of a network whose gates
-        are all stuck does, and stays there.
+        A loss that rises with the learning rate does not come so high. That of a network whose
+        gates are all stuck does, and stays there.
         """
         learned = levels.frequencies - self.lowest_window_loss
         return learned > LEAST_LEARNED and loss > levels.frequencies - (1 - COLLAPSED) * learned
 
-    def _window_collapsed(self, levels: Levels) -> bool:
-        """Whether a window of steps has come to its end, with such a loss in the mean."""
+    def _window_collapsed(self, levels: LossLevels) -> bool:
+        """Whether a window of steps is full and its mean loss is so high."""
         if self.window_steps < levels.window:
             return False
         loss = self.window_total / self.window_steps
@@ -109,25 +183,24 @@ class Books:
         """The training loss since the last evaluation."""
         return self.loss_total / self.loss_steps if self.loss_steps else math.nan
 
-    def evaluated(self, step: int, val_loss: float | None) -> bool:
-        """Enter an evaluation, None where nothing is held back; whether it is the best."""
+    def add_evaluation(self, val_loss: float | None) -> bool:
+        """Enter an evaluation, None where there is no validation text; whether it is the best."""
         self.train_loss = self.mean_loss()
         self.loss_total, self.loss_steps = 0.0, 0
         best = val_loss is None or val_loss < self.best_loss
         self.val_loss = math.nan if val_loss is None else val_loss
         self.evaluations_since_best = 0 if best else self.evaluations_since_best + 1
         if best:
-            self.best_step = step
             self.best_loss = math.inf if val_loss is None else val_loss
             self.best_train_loss = self.train_loss
         return best
 
     def out_of_patience(self, patience: int) -> bool:
-        """Whether ``patience`` evaluations, if that is any, have passed without a better one."""
+        """Whether ``patience`` evaluations, if not 0, have passed without improvement."""
         return 0 < patience <= self.evaluations_since_best
 
     @property
     def overfitting(self) -> bool:
         """Whether the training loss went on falling after the validation loss was at its best."""
-        worse = self.val_loss > OVERFITTING * self.best_loss
-        return worse and self.train_loss < self.best_train_loss
+        rises = self.val_loss > OVERFITTING * self.best_loss
+        return rises and self.train_loss < self.best_train_loss

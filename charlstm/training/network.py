@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from charlstm.model.config import ModelConfig
-from charlstm.training.distributed import Group
+from charlstm.training.distributed import ALONE, Group
 
 LayerStates = list[tuple[Tensor, Tensor]]  # hidden and cell of each layer, each (1, B, H)
 
@@ -23,13 +23,13 @@ class CharLSTM(nn.Module):
     """
 
     def __init__(
-        self, config: ModelConfig, *, weight_dropout: float = 0.0, group: Group | None = None
+        self, config: ModelConfig, weight_dropout: float = 0.0, group: Group = ALONE
     ) -> None:
-        """Weights drawn from torch's generator; ``group`` says which lanes of a batch come in."""
+        """Random weights; ``group`` says which rows of a batch this process reads."""
         super().__init__()
         self.config = config
         self.weight_dropout = weight_dropout
-        self.group = group or Group()
+        self.group = group
         E, H = config.embedding_size, config.hidden_size
         self.embedding = nn.Embedding(config.vocab_size, E)
         self.layers = nn.ModuleList(
@@ -91,7 +91,7 @@ class CharLSTM(nn.Module):
         return h, (hidden, cell)
 
     def _mask(self, h: Tensor, dropout: float) -> Tensor:
-        """A mask for this process's lanes, cut from that of all, so that processes agree."""
+        """A mask for this process, cut from the mask of the whole batch so that processes agree."""
         T, B, H = h.shape
         return self.group.share(dropout_mask((T, B * self.group.size, H), dropout, like=h))
 

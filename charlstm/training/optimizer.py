@@ -1,6 +1,7 @@
 """From gradients to weights: the schedule, clipping, skipped steps, AdamW and averaged weights.
 
-All that changes here with a step is in one state. Nothing waits for a CUDA device.
+Everything that changes here with a step is in the state of ``Optimizer``, and only here is known
+what is in it. Nothing waits for a CUDA device.
 """
 
 import copy
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.nn.utils import get_total_norm
 
 from charlstm.model.lstm import Array
+from charlstm.options import require_integer, require_number
 from charlstm.training.config import TrainConfig
 from charlstm.training.network import CharLSTM
 
@@ -23,7 +25,7 @@ BETAS = (0.9, 0.99)  # the second below Adam's 0.999: runs of a few thousand ste
 AVERAGE_EVERY = 4  # steps, in a run of thousands: often enough, and a quarter of the cost
 RATE_AFTER_ROLLBACK = 0.5
 WARM_UP_AFTER_ROLLBACK = 50  # steps; the optimizer's moments are empty again
-# The parts of a state that have a tensor for each weight; ``sound`` is what is rolled back to.
+# The parts of a state that have a tensor for each weight; ``sound`` is for ``roll_back``.
 WEIGHTS = ("model", "averaged", "sound")
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # torch's names
 
@@ -79,7 +81,7 @@ class Optimizer:
         """One step along the clipped gradient, if that is finite; whether it is, a bool tensor ().
 
         On CUDA the fused kernel itself divides the gradient by ``grad_scale`` and does nothing
-        for ``found_inf``, so that nobody waits; elsewhere to look is cheaper.
+        for ``found_inf``, so that nobody waits; elsewhere it is cheaper to read the value.
         """
         for group in self._adamw.param_groups:
             group["lr"] = self.rate(self.steps_done)
@@ -108,20 +110,20 @@ class Optimizer:
         }
 
     def load_weights(self, weights: dict[str, Array]) -> None:
-        """Begin from these instead of drawn ones; names and shapes as the model has them."""
+        """Begin from these instead of random ones; names and shapes as the model has them."""
         self.model.load_state_dict({k: torch.from_numpy(w) for k, w in weights.items()})
         self.averaged.load_state_dict(self.model.state_dict())
         self.snapshot()
 
     def snapshot(self) -> None:
-        """Remember the weights as they are kept, for ``roll_back``."""
+        """Remember the averaged weights, for ``roll_back``."""
         self.sound = copy.deepcopy(self.averaged.state_dict())
 
     def roll_back(self) -> None:
         """Go back to the weights of the last snapshot, and on at half the rate.
 
-        Averages and moments begin anew, since they may be spoiled already, and so the rate rises
-        from near zero again.
+        Averages and moments begin anew, since they may be spoiled already. So the rate rises from
+        near zero again.
         """
         self.model.load_state_dict(self.sound)
         self.averaged.load_state_dict(self.sound)
@@ -129,21 +131,20 @@ class Optimizer:
         self.rate_scale *= RATE_AFTER_ROLLBACK
         self.rolled_back_at = self.steps_done
 
-    def state_dict(self) -> dict[str, Tensor]:
+    def tensors(self) -> dict[str, Tensor]:
         """Every tensor that changes with a step.
 
-        Names are the weights' own behind that of their part, of WEIGHTS and MOMENTS.
+        Names are the weights' own after that of their part, of WEIGHTS and MOMENTS.
         """
-        weights = (self.model.state_dict(), self.averaged.state_dict(), self.sound)
-        tensors = {
-            f"{part}.{name}": weight
-            for part, of_part in zip(WEIGHTS, weights, strict=True)
-            for name, weight in of_part.items()
+        parts: dict[str, dict[str, Tensor]] = {
+            "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "sound": self.sound,
         }
-        for name, parameter in self.model.named_parameters():
-            moments = self._adamw.state.get(parameter) or _no_moments(parameter)
-            tensors |= {f"{part}.{name}": moments[part] for part in MOMENTS}
-        return tensors
+        moments = {name: self._adamw.state[p] for name, p in self.model.named_parameters()}
+        for moment in MOMENTS:
+            parts[moment] = {name: of_weight[moment] for name, of_weight in moments.items()}
+        return {f"{part}.{name}": t for part, named in parts.items() for name, t in named.items()}
 
     def progress(self) -> dict[str, Any]:
         """Every plain value that changes with a step."""
@@ -153,20 +154,11 @@ class Optimizer:
             "rolled_back_at": self.rolled_back_at,
         }
 
-    def load_state_dict(self, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
-        """Take up what an optimizer of the same configuration gave."""
-
-        def part(which: str) -> dict[str, Tensor]:
-            names = self.averaged.state_dict()
-            return {name: tensors[f"{which}.{name}"].to(self.device) for name in names}
-
-        self.model.load_state_dict(part("model"))
-        self.averaged.load_state_dict(part("averaged"))
-        self.sound = part("sound")
-        for name, parameter in self.model.named_parameters():
-            self._adamw.state[parameter] = {
-                moment: tensors[f"{moment}.{name}"].to(self.device) for moment in MOMENTS
-            }
+    def load_state(self, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
+        """Take up the tensors and the progress of an optimizer of the same configuration."""
+        with torch.no_grad():
+            for name, tensor in self.tensors().items():
+                tensor.copy_(tensors[name])
         for name in self.progress():
             setattr(self, name, progress[name])
 
@@ -175,23 +167,44 @@ class Optimizer:
         """Move the averaged weights, an exponential moving average, towards the new ones.
 
         Averaging is Polyak and Juditsky 1992. The average reaches back over ``averaging`` of
-        the steps done so far, so that it never drags the beginning of a run along.
+        the steps done so far, so that it never reaches back to the beginning of a run.
         """
         window = max(1.0, self.config.averaging * self.steps_done / self.average_every)
         averages: list[Tensor] = list(self.averaged.parameters())
         torch._foreach_lerp_(averages, self._parameters, 1 / window)
 
     def _fresh_adamw(self) -> torch.optim.AdamW:
-        return torch.optim.AdamW(
+        """AdamW before its first step, with the moments that torch would make in that step."""
+        adamw = torch.optim.AdamW(
             self._parameters,
             lr=self.config.learning_rate,
             betas=BETAS,
             weight_decay=self.config.weight_decay,
             fused=True,
         )
+        for p in self._parameters:
+            first, second = torch.zeros_like(p), torch.zeros_like(p)
+            step = torch.zeros((), device=self.device)
+            adamw.state[p] = dict(zip(MOMENTS, (step, first, second), strict=True))
+        return adamw
 
 
-def _no_moments(parameter: Tensor) -> dict[str, Tensor]:
-    """What AdamW has of a parameter before its first step."""
-    zeros = torch.zeros_like(parameter)
-    return {"step": torch.zeros(()), "exp_avg": zeros, "exp_avg_sq": zeros.clone()}
+def state_shapes(config: TrainConfig) -> dict[str, tuple[int, ...]]:
+    """The name and shape of each tensor in the state of such a run's optimizer."""
+    return {
+        f"{part}.{name}": () if part == "step" else shape
+        for part in (*WEIGHTS, *MOMENTS)
+        for name, shape in config.network.parameter_shapes().items()
+    }
+
+
+def check_state(tensors: dict[str, Array], progress: dict[str, Any], config: TrainConfig) -> None:
+    """Raise ValueError or KeyError for values that no optimizer of such a run can have."""
+    done = require_integer("steps_done", progress["steps_done"], most=config.steps)
+    require_number("rate_scale", progress["rate_scale"], above=0)
+    if progress["rolled_back_at"] is not None:
+        require_integer("rolled_back_at", progress["rolled_back_at"], most=done)
+    for name in config.network.parameter_shapes():
+        if not np.isfinite(tensors[f"sound.{name}"]).all():
+            raise ValueError(f"sound.{name} holds values that are not finite")
+        require_number(f"step.{name}", tensors[f"step.{name}"].item(), least=0, below=done + 1)

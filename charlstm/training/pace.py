@@ -1,6 +1,10 @@
-"""How long a run is: as was asked for, or what the time holds on this machine; no torch."""
+"""How long a run is: as was asked for, or as many steps as the time allows on this machine.
+
+Only ``measured`` imports torch, to do some steps.
+"""
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -8,7 +12,7 @@ import numpy as np
 
 from charlstm.errors import OptionError
 from charlstm.text.vocabulary import Ids
-from charlstm.training.batches import shape
+from charlstm.training.batches import TrainingData, shape
 from charlstm.training.config import Settings, TrainConfig
 
 DEFAULT_SECONDS = 180.0
@@ -21,17 +25,20 @@ MOST_EPOCHS = 36.0  # however much time is given: beyond it a text is learned by
 EPOCHS_BY_REPETITION = 120.0  # enough for a text all of whose sequences came before; of 0.1, 12
 LEAST_EPOCHS = 4.0
 SEQUENCE = 5  # characters; shorter ones repeat in any text, longer ones in few
-LONGEST = 300_000  # characters of a text that is looked at for repetition
-MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # no two sequences have one key, but by rare chance
+LONGEST = 300_000  # characters of a text whose repetition is counted
+MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # no two sequences have one key, except by rare chance
 EVALUATIONS = 16
 EVALUATION_SHARE = 0.05  # of a time budget, at most
 MARGIN = 0.97  # of the time left is planned for; machines slow down
 LEAVING = 0.4  # seconds to start the interpreter, save the last state and leave torch
+MEASURE_SHARE = 0.02  # of the time goes into measuring how many steps it allows,
+MEASURE_SECONDS = 3.0  # but no more than this
+MEASURE_CHARACTERS = 1 << 15
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Measured on this machine: the seconds of a training step and of a validation walk."""
+    """Seconds that a training step and an evaluation take on this machine."""
 
     step: float
     evaluation: float
@@ -53,10 +60,9 @@ def planned(
     speed: Speed | None,
     seconds_spent: Callable[[], float],
 ) -> Plan:
-    """The length that was asked for, or what the time holds of such steps."""
-    if settings.steps is not None or settings.epochs is not None:
+    """The length that was asked for, or as many steps of this speed as the time allows."""
+    if speed is None:
         return Plan(config.steps, EVALUATIONS, "as asked")
-    assert speed is not None
     budget = settings.time or DEFAULT_SECONDS
     seconds = MARGIN * (budget - LEAVING - seconds_spent())
     evaluations = EVALUATIONS
@@ -68,40 +74,40 @@ def planned(
         steps = int((seconds - evaluations * speed.evaluation) / speed.step)
     if config.steps < steps:
         return Plan(config.steps, evaluations, "more would only be learned by heart", enough=True)
-    return Plan(max(1, steps), evaluations, f"what {budget:g} seconds hold")
+    return Plan(max(1, steps), evaluations, f"what {budget:g} seconds allow")
 
 
 def lengthened(
     config: TrainConfig,
-    asked: Settings,
+    settings: Settings,
     *,
     train_characters: int,
     done: int,
     seconds_spent: Callable[[], float],
     measure: Callable[[TrainConfig], Speed],
 ) -> TrainConfig:
-    """The configuration of a run that has ``done`` steps behind it, with another length.
+    """The configuration of a run that has done ``done`` steps, with another length.
 
-    What is asked for is the length of the whole run, so it must be more than what is done.
-    Raises OptionError where it is not.
+    The length that is asked for is that of the whole run. Raises OptionError where it is not more
+    than what is done.
     """
-    if asked.time is None:
-        steps = most_steps(asked, train_characters, config.batch_size, config.seq_length)
+    if settings.time is None:
+        steps = most_steps(settings, train_characters, config.batch_size, config.seq_length)
         if steps <= done:
             raise OptionError(
-                f"the run is to have {steps} steps, but has done {done}; ask for more"
+                f"the run would have {steps} steps, but it has done {done}; ask for more"
             )
-    else:
-        if asked.time <= seconds_spent():
-            raise OptionError(
-                f"the run is to take {asked.time:g} seconds, but has taken {seconds_spent():.0f}; "
-                f"ask for more"
-            )
-        speed = measure(config)
-        left = MARGIN * (asked.time - LEAVING - seconds_spent())
-        each = speed.step + speed.evaluation / config.eval_every
-        steps = done + max(1, int(left / each))
-    return replace(config, steps=steps)
+        return replace(config, steps=steps)
+    spent = seconds_spent()
+    if settings.time <= spent:
+        raise OptionError(
+            f"the run would take {settings.time:g} seconds, but it has taken {spent:.0f}; "
+            f"ask for more"
+        )
+    speed = measure(config)
+    left = MARGIN * (settings.time - LEAVING - seconds_spent())
+    each = speed.step + speed.evaluation / config.eval_every
+    return replace(config, steps=done + max(1, int(left / each)))
 
 
 def most_steps(
@@ -146,3 +152,37 @@ def enough_epochs(repetition: float) -> float:
     [4.0, 15.0, 30.0]
     """
     return min(EPOCHS_SMALL, max(LEAST_EPOCHS, EPOCHS_BY_REPETITION * repetition))
+
+
+def measured(config: TrainConfig, data: TrainingData, budget: float | None) -> Speed:
+    """The speed of this machine, found with a trainer that is used for nothing else.
+
+    ``budget`` is the time of the run in seconds; MEASURE_SHARE of it goes into this.
+    """
+    from charlstm.training.device import memory_for
+    from charlstm.training.trainer import Trainer
+    from charlstm.training.validation import stream_length
+
+    trainer, agree = Trainer(config, data), data.group.agree
+
+    def timed(steps: int) -> float:
+        """Seconds of one step, by the leader's clock."""
+        before = time.monotonic()
+        for _ in range(steps):
+            trainer.step()
+        trainer.take_losses()  # waits for the device
+        elapsed: float = agree(time.monotonic() - before)
+        return elapsed / steps
+
+    with memory_for(config):
+        timed(2)  # sets things up
+        step = timed(2)
+        run = min(budget or DEFAULT_SECONDS, config.steps * step)  # seconds, at most
+        step = timed(max(2, int(min(MEASURE_SECONDS, MEASURE_SHARE * run) / step)))
+        sample, evaluation = data.val_ids[:MEASURE_CHARACTERS], 0.0
+        if len(sample) > 1:
+            before = time.monotonic()
+            trainer.validation_loss(sample)
+            elapsed = time.monotonic() - before
+            evaluation = elapsed * stream_length(len(data.val_ids)) / stream_length(len(sample))
+    return Speed(step=step, evaluation=agree(evaluation))

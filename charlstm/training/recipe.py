@@ -22,7 +22,7 @@ from charlstm.training.pace import (
 
 LARGE = 300_000  # characters
 VAL_FRACTION = 0.1
-MOST_VAL_CHARACTERS = 1_000_000  # held back without being asked; the walk takes seconds, not hours
+MOST_VAL_CHARACTERS = 1_000_000  # held back by default; to validate then takes seconds, not hours
 FINE_TUNING_RATE = 0.3  # of the rate of a fresh network
 BATCH_SIZE, BATCH_SIZE_SMALL, SEQ_LENGTH = 16, 8, 64
 BATCH_SIZE_GPU = 64  # a small batch would leave most of it idle
@@ -32,7 +32,6 @@ FEW_EPOCHS, FEW_EPOCHS_RATE = 3.5, 0.75  # a high rate holds back learning by he
 # Epochs up to which, dropout, weight dropout: what is read once cannot be learned by heart.
 DROPOUTS = ((FEW_EPOCHS, 0.0, 0.0), (8.0, 0.1, 0.1), (12.0, 0.2, 0.2), (20.0, 0.3, 0.2))
 MOST_DROPOUTS = (0.4, 0.3)
-AVERAGING = 0.1  # of the steps so far
 
 
 @dataclass(frozen=True)
@@ -64,30 +63,12 @@ MORE_WORK = 3.0  # a second, at most, that a machine does of a large network tha
 
 
 @dataclass(frozen=True)
-class Machine:
-    """What there is to train on; ``processes`` share each batch."""
-
-    device: str  # a torch device that is there
-    precision: str  # fp32 or bf16
-    threads: int
-    processes: int = 1
-
-
-@dataclass(frozen=True)
 class Text:
-    """What the recipe knows of a text, or rather of its part to learn from."""
+    """What the recipe knows of the training part of a text."""
 
     characters: int
     vocab_size: int
     repetition: float  # the share of its sequences of five characters that came before in it
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A complete configuration, and in words why it is what it is."""
-
-    config: TrainConfig
-    reason: str
 
 
 def val_fraction(settings: Settings, characters: int) -> float:
@@ -99,74 +80,81 @@ def val_fraction(settings: Settings, characters: int) -> float:
 
 def choose(
     settings: Settings,
-    machine: Machine,
     text: Text,
     *,
+    processes: int = 1,
     measure: Callable[[TrainConfig], Speed],
     seconds_spent: Callable[[], float],
-) -> Choice:
-    """Complete ``settings``; of a time budget ``seconds_spent()`` are gone already.
+) -> tuple[TrainConfig, str]:
+    """A complete configuration, and in words why it is what it is.
 
-    ``measure`` is called only where the number of steps depends on the machine's speed.
+    ``settings`` name a device, a precision and a number of threads of this machine; ``processes``
+    share each batch. ``seconds_spent()`` of a time budget are gone already. ``measure`` is called
+    only where the number of steps depends on the machine's speed.
     """
     n = text.characters
     timed = settings.steps is None and settings.epochs is None
 
-    def measured(config: TrainConfig) -> Speed | None:
+    def speed_of(config: TrainConfig) -> Speed | None:
         return measure(config) if timed else None
 
     def plan_of(config: TrainConfig, speed: Speed | None) -> Plan:
         return planned(settings, config, speed, seconds_spent)
 
     sizes = _sizes(settings, n)
-    config, shrunk = _complete(settings, sizes[0], machine, text)
-    speed = measured(config)
+    config, shrunk = _complete(settings, sizes[0], text, processes)
+    speed = speed_of(config)
     plan = plan_of(config, speed)
-    read, work = plan.steps * _characters(config), config.model.parameters
+    read, work = plan.steps * config.characters_per_step, config.network.parameters
     for size in reversed(sizes[1:]):
-        larger, larger_shrunk = _complete(settings, size, machine, text)
+        larger, larger_shrunk = _complete(settings, size, text, processes)
         if not plan.enough and (
-            read * MORE_WORK * work / larger.model.parameters < size.characters
+            read * MORE_WORK * work / larger.network.parameters < size.characters
         ):
             continue  # as is known without measuring
-        larger_speed = measured(larger)
+        larger_speed = speed_of(larger)
         larger_plan = plan_of(larger, larger_speed)
-        if larger_plan.enough or larger_plan.steps * _characters(larger) >= size.characters:
+        read_by_it = larger_plan.steps * larger.characters_per_step
+        if larger_plan.enough or read_by_it >= size.characters:
             config, speed, plan, shrunk = larger, larger_speed, larger_plan, larger_shrunk
             break
 
-    config = _regularised(settings, config, text, plan.steps * _characters(config) / n)
-    if not plan.enough and (config.model.dropout or config.weight_dropout):
-        speed = measured(config)  # to draw masks takes time
+    config = _regularised(settings, config, text, plan.steps * config.characters_per_step / n)
+    if not plan.enough and (config.network.dropout or config.weight_dropout):
+        speed = speed_of(config)  # to draw masks takes time
     plan = plan_of(config, speed)
-    epochs = plan.steps * _characters(config) / n
     config = replace(
         config,
         steps=plan.steps,
         eval_every=settings.eval_every or -(-plan.steps // plan.evaluations),
     )
-    size_words = f"{config.model.num_layers} x {config.model.hidden_size}"
-    steps = "step" if plan.steps == 1 else "steps"
-    return Choice(
-        config,
-        f"{size_words} for {n:,} characters to learn from; {plan.steps:,} {steps} "
-        f"({epochs:.1f} epochs), {plan.why}; rate {config.learning_rate:g}, "
-        f"dropout {config.model.dropout:g}, of weights {config.weight_dropout:g}{shrunk}",
+    return config, _reason(config, n, plan) + shrunk
+
+
+def _reason(config: TrainConfig, n: int, plan: Plan) -> str:
+    """The choices in words."""
+    network, steps = config.network, "step" if config.steps == 1 else "steps"
+    return (
+        f"{network.num_layers} x {network.hidden_size} for {n:,} characters to learn from; "
+        f"{config.steps:,} {steps} ({config.steps * config.characters_per_step / n:.1f} epochs), "
+        f"{plan.why}; rate {config.learning_rate:g}, dropout {network.dropout:g}, of weights "
+        f"{config.weight_dropout:g}"
     )
 
 
 def _complete(
-    settings: Settings, size: Size, machine: Machine, text: Text
+    settings: Settings, size: Size, text: Text, processes: int
 ) -> tuple[TrainConfig, str]:
     """A configuration of this size, as long as is of use; and what was shrunk, if so."""
     n = text.characters
-    seq_length, batch_size, shrunk = _window_and_batch(settings, size, machine, n)
+    seq_length, batch_size, shrunk = _window_and_batch(settings, size, n, processes)
     H = settings.hidden_size or size.hidden_size
     rate = _learning_rate(H) * (FINE_TUNING_RATE if settings.init_from else 1)
     config = TrainConfig(
+        **settings.common(),
         steps=most_steps(settings, n, batch_size, seq_length, text.repetition),
         eval_every=1,
-        model=ModelConfig(
+        network=ModelConfig(
             vocab_size=text.vocab_size,
             embedding_size=settings.embedding_size or min(64, H),
             hidden_size=H,
@@ -178,17 +166,8 @@ def _complete(
         batch_size=batch_size,
         val_fraction=settings.val_fraction or 0.0,
         learning_rate=settings.learning_rate or rate,
-        weight_decay=0.05 if settings.weight_decay is None else settings.weight_decay,
-        grad_clip=settings.grad_clip or 1.0,
         weight_dropout=settings.weight_dropout or 0.0,
-        averaging=AVERAGING if settings.averaging is None else settings.averaging,
-        patience=settings.patience or 0,
-        save_every=settings.save_every,
-        init_from=settings.init_from,
-        device=machine.device,
-        precision=machine.precision,
-        threads=machine.threads,
-        random_seed=settings.random_seed or 0,
+        threads=settings.threads or 1,
     )
     return config, shrunk
 
@@ -203,17 +182,12 @@ def _regularised(settings: Settings, config: TrainConfig, text: Text, epochs: fl
         ((dropout, weight) for most, dropout, weight in DROPOUTS if epochs <= most), MOST_DROPOUTS
     )
     if settings.dropout is None:
-        config = replace(config, model=replace(config.model, dropout=dropout))
+        config = replace(config, network=replace(config.network, dropout=dropout))
     if settings.weight_dropout is None:
         config = replace(config, weight_dropout=weight_dropout)
     if settings.learning_rate is None and epochs <= FEW_EPOCHS:
         config = replace(config, learning_rate=round(FEW_EPOCHS_RATE * config.learning_rate, 5))
     return config
-
-
-def _characters(config: TrainConfig) -> int:
-    """How many characters a step learns from."""
-    return config.batch_size * config.seq_length
 
 
 def _sizes(settings: Settings, n: int) -> list[Size]:
@@ -234,15 +208,15 @@ def _learning_rate(hidden_size: int) -> float:
 
 
 def _window_and_batch(
-    settings: Settings, size: Size, machine: Machine, n: int
+    settings: Settings, size: Size, n: int, processes: int
 ) -> tuple[int, int, str]:
     """Window and batch that the text can fill, and a note where they are below the usual.
 
-    A choice of the recipe leaves WINDOWS_LEAST steps to an epoch; one that was asked for gives
-    way only if the text is shorter than a single step.
+    What the recipe chooses leaves WINDOWS_LEAST steps to an epoch. What was asked for is made
+    smaller only if the text is shorter than a single step.
     """
-    gpu, processes = machine.device == "cuda", machine.processes
-    usual = BATCH_SIZE_SMALL if n < SMALL else BATCH_SIZE_GPU if gpu else BATCH_SIZE
+    large = BATCH_SIZE_GPU if settings.device == "cuda" else BATCH_SIZE
+    usual = BATCH_SIZE_SMALL if n < SMALL else large
     T, B = settings.seq_length or size.seq_length, settings.batch_size or usual
     wanted = (T, B)
     while settings.seq_length is None and T > LEAST_SEQ_LENGTH and n < WINDOWS_LEAST * B * T:

@@ -1,197 +1,204 @@
-"""A stopped run taken up again: ``resume``, a generator of events.
-
-Whether a state is sound is found in ``checkpoint``; ``loop`` does the work.
-"""
+"""A stopped run that goes on: ``resume_run``, a generator of events."""
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from charlstm.errors import CorpusError, OptionError, TrainingError
 from charlstm.files import MODEL_FILE, STATE_FILE
-from charlstm.model.locate import CONFIG_FILE, check_recorded, check_run
+from charlstm.model.locate import CONFIG_FILE
 from charlstm.model.model_file import load_model
-from charlstm.text.corpus import TextOptions
 from charlstm.text.dataset import Dataset, load_dataset
-from charlstm.training.checkpoint import UNSOUND, config_in, damaged, load_state
-from charlstm.training.config import Settings, TrainConfig
-from charlstm.training.device import choose_device, differences, is_there
-from charlstm.training.directory import clear, locked
-from charlstm.training.distributed import Group, joined, launched
-from charlstm.training.events import Event
-from charlstm.training.learner import resident
-from charlstm.training.loop import Run, ShouldStop
-from charlstm.training.pace import lengthened
-from charlstm.training.record import write_config
-from charlstm.training.setup import measured, memory_for, new_learner, split
+from charlstm.training.batches import TrainingData
+from charlstm.training.checkpoint import UNSOUND, Checkpoint, damaged, load_checkpoint
+from charlstm.training.config import BUDGETS, Settings, TrainConfig
+from charlstm.training.distributed import joined, launched
+from charlstm.training.events import Event, ShouldStop
+from charlstm.training.pace import lengthened, measured
+from charlstm.training.run_directory import (
+    RunDirectory,
+    absolute,
+    check_files,
+    check_recorded,
+    clear,
+    locked,
+)
+from charlstm.training.start import Sources, given_options, source_names
 
-# What may be asked for anew; all else was settled when the run began.
-CHANGEABLE = ("time", "epochs", "steps", "patience", "save_every", "device", "precision", "threads")
-AS_BEFORE = Settings()
-MOST_THREADS = 4  # a core; a state may be from a larger machine, or a stranger's
+# What may be asked for anew; everything else was settled when the run began.
+CHANGEABLE = (*BUDGETS, "patience", "save_every", "device", "precision", "threads")
+MOST_THREADS = 4  # for each core; a state may be from a larger machine, or of unknown origin
 
 
-def resume(
-    directory: Path,
-    asked: Settings = AS_BEFORE,
+def resume_run(
+    directory: str | os.PathLike[str],
     *,
-    places: Sequence[str] = (),
+    sources: Sources = (),
     should_stop: ShouldStop = lambda: False,
+    **settings: Any,
 ) -> Iterator[Event]:
-    """Go on with a stopped run as if it had not been.
+    """Go on with a stopped run as if it had not been stopped; yield what happens, print nothing.
 
-    ``asked`` may change what CHANGEABLE lists; a time, or a number of epochs or steps, is that of
-    the whole run. The text is read from where it was, or from ``places``.
+        for event in resume_run("runs/play", time="10m"):
+            ...
 
-    Raises OptionError for what cannot be changed, CorpusError where the text is another than
-    before, and TrainingError where there is no state to go on from, no step left to do, or
-    another training at work.
+    ``settings`` may change what CHANGEABLE lists; a time, or a number of epochs or steps, is that
+    of the whole run. The text is read from where it was, or from ``sources``. ``should_stop`` is
+    asked after each step.
+
+    Raises OptionError for what cannot be changed. The generator raises CorpusError where the text
+    is not that of the run, and TrainingError where there is no state to go on from, where no step
+    is left to do, or where another training is at work.
     """
     started = time.monotonic()
-    for name in (field.name for field in fields(asked)):
-        if name not in CHANGEABLE and getattr(asked, name) is not None:
-            raise OptionError(f"{name.replace('_', ' ')} cannot change when a run is resumed")
-    check_run(directory)
-    path = directory / STATE_FILE
+    given = given_options(settings)
+    for name in given:
+        if name not in CHANGEABLE:
+            raise OptionError("cannot change when a run is resumed", name, "settled")
+    checked = Settings(**given)
+    given = {name: getattr(checked, name) for name in given}
+    return _resume(Path(directory), given, source_names(sources), started, should_stop)
+
+
+def _resume(
+    directory: Path,
+    given: dict[str, Any],
+    sources: list[str],
+    started: float,
+    should_stop: ShouldStop,
+) -> Iterator[Event]:
+    """``resume_run``, with the settings that were ``given``, checked."""
+    check_files(directory)
     with ExitStack() as held:
-        if launched().rank == 0 and path.exists():  # the leader's lock is that of all
+        if launched().rank == 0 and (directory / STATE_FILE).exists():  # for all processes
             held.enter_context(locked(directory))
             clear(directory)
-        _check_state(directory)
-        state = load_state(path)
-        try:
-            recorded = config_in(state)
-        except UNSOUND as error:
-            raise damaged(path, error) from error
-        config = _on_this_machine(recorded, asked)
-        dataset = _same_text(directory, state, config, places)
+        checkpoint = _loaded(directory)
+        recorded, done = checkpoint.config, checkpoint.steps_done
+        config = _on_this_machine(recorded, given)
+        dataset = _same_text(directory, checkpoint, sources)
+        from charlstm.training.device import differences, prepare_data
+        from charlstm.training.loop import Run
+        from charlstm.training.trainer import Trainer
+
         with joined(config.device) as group:
-            run = _run(path, state, config, asked, dataset, places, group, started)
-            done, steps = run.learner.steps_done, run.config.steps
-            if done >= steps:
-                raise _complete(directory, f"all {steps:,} steps of it")
-            if run.out_of_patience:
-                raise _complete(directory, "which ended early, out of patience")
-            # Before the state, or a run that is made longer would look finished for a moment.
-            if group.leads and (run.config != recorded or not (directory / CONFIG_FILE).exists()):
-                write_config(directory / CONFIG_FILE, run.config, dataset, run.places)
-            if run.config != recorded:
-                run.save()
+            data = prepare_data(dataset, config.val_fraction, device=config.device, group=group)
+            # The recipe makes no such step; one of a million characters would fill the memory.
+            if config.characters_per_step > max(len(data.train_ids), config.batch_size):
+                error = ValueError("a step longer than the text")
+                raise damaged(directory / STATE_FILE, error) from error
+            config = _with_length(config, given, data, checkpoint, started)
+            _check_unfinished(replace(checkpoint, config=config), directory)
+            trainer = Trainer(config, data)
+            origin = checkpoint.sources, checkpoint.sources_given
+            if sources:
+                origin = absolute(sources), sources
+            run = Run(trainer, RunDirectory(directory, dataset, *origin))
+            try:
+                run.load(checkpoint)
+            except UNSOUND as error:
+                raise damaged(directory / STATE_FILE, error) from error
             reason = f"resumed at step {done:,} of {recorded.steps:,}"
-            if steps != recorded.steps:
-                reason += f", now to step {steps:,}"
+            if config.steps != recorded.steps:
+                reason += f", now to step {config.steps:,}"
+                run.history.lengthened_at += (done,)
             if run.kept is not None and run.kept.step > done:
                 reason += f"; the model of step {run.kept.step:,} stays until there is a better one"
-            changes = differences(state["environment"], run.environment)
-            with memory_for(run.config):
-                yield from run.events(reason, should_stop, changes=changes)
-            del run
+            if config != recorded or not (directory / CONFIG_FILE).exists():
+                run.save()
+            changes = ", ".join(differences(checkpoint.environment, run.environment))
+            warning = f"not as before: {changes}; so the same result, bit for bit, is not promised"
+            yield from run.events(reason, should_stop, [warning] if changes else [])
+            del trainer, run  # before the group is left
 
 
-def _check_state(directory: Path) -> None:
-    """Raise TrainingError where there is a model and no state; ModelFileError if it is damaged."""
-    model = directory / MODEL_FILE
-    if model.exists() and not (directory / STATE_FILE).exists():
-        load_model(model)
-        raise TrainingError(
-            f"{directory}: no {STATE_FILE} to go on from; charlstm models --prune removes it when "
-            f"a run is finished; its model is sound: use it with charlstm generate -m "
-            f"{directory}, or begin a new run with it: charlstm train CORPUS --init-from "
-            f"{directory}"
-        )
+def _loaded(directory: Path) -> Checkpoint:
+    """The saved state, checked; TrainingError where there is none that can be used."""
+    model, path = directory / MODEL_FILE, directory / STATE_FILE
+    if model.exists() and not path.exists():
+        load_model(model)  # raises ModelFileError if it is damaged
+        fault = f"{directory}: no {STATE_FILE} to go on from; its model is sound"
+        raise TrainingError(fault, "run without state", directory=directory)
+    checkpoint = load_checkpoint(path)
+    from charlstm.training.trainer import check_state
 
-
-def _on_this_machine(config: TrainConfig, asked: Settings) -> TrainConfig:
-    """The configuration with what was asked for, on a device that is there."""
-    device = config.device
-    if asked.device != "auto" or not is_there(device):
-        device = choose_device(asked.device)
-    return replace(
-        config,
-        device=device,
-        precision=config.precision if asked.precision == "auto" else asked.precision,
-        threads=asked.threads or min(config.threads, MOST_THREADS * (os.cpu_count() or 1)),
-        patience=config.patience if asked.patience is None else asked.patience,
-        save_every=config.save_every if asked.save_every is None else asked.save_every,
-    )
-
-
-def _same_text(
-    directory: Path, state: dict[str, Any], config: TrainConfig, places: Sequence[str]
-) -> Dataset:
-    """The text that the run began with, read as it was then."""
-    kept, text = state["fingerprint"]["sha256"], TextOptions(**state["text"])
-    if not places and "-" in state["places"]:
-        raise CorpusError(
-            f"{directory}: this run read its text from a pipe; give it again: "
-            f"charlstm train - --resume {directory} < TEXT"
-        )
     try:
-        if not places:
-            check_recorded(state["places"])
-        dataset = load_dataset(places or state["places"], text)
+        check_state(checkpoint.tensors, checkpoint.progress, checkpoint.config)
+    except UNSOUND as error:
+        raise damaged(path, error) from error
+    return checkpoint
+
+
+def _on_this_machine(config: TrainConfig, given: dict[str, Any]) -> TrainConfig:
+    """The configuration with what was asked for, on a device that this machine has."""
+    from charlstm.training.device import choose_device, is_available
+
+    changes = {n: value for n, value in given.items() if n not in BUDGETS and value != "auto"}
+    asked = changes.get("device", "auto")
+    if asked != "auto" or not is_available(config.device):
+        changes["device"] = choose_device(asked)
+    most = MOST_THREADS * (os.cpu_count() or 1)
+    return replace(config, **{"threads": min(config.threads, most), **changes})
+
+
+def _same_text(directory: Path, checkpoint: Checkpoint, sources: list[str]) -> Dataset:
+    """The text that the run began with, read as it was then."""
+    if not sources and "-" in checkpoint.sources:
+        fault = f"{directory}: this run read its text from a pipe"
+        raise CorpusError(fault, "text from a pipe", directory=directory)
+    try:
+        if not sources:
+            check_recorded(checkpoint.sources)
+        dataset = load_dataset(sources or checkpoint.sources, checkpoint.text)
     except CorpusError as error:
+        raise CorpusError(str(error), "text of a run", directory=directory) from error
+    name, found = dataset.fingerprint.name, dataset.fingerprint.sha256
+    expected = checkpoint.fingerprint.sha256
+    if found != expected:
         raise CorpusError(
-            f"{error}; or say where the text is now: charlstm train CORPUS --resume {directory}"
-        ) from error
-    if dataset.fingerprint.sha256 != kept:
-        raise CorpusError(
-            f"{dataset.fingerprint.name}: not the text this run began with (SHA-256 "
-            f"{dataset.fingerprint.sha256[:12]}, not {kept[:12]}); give that text, or start anew"
+            f"{name}: not the text this run began with (SHA-256 {found[:12]}, not "
+            f"{expected[:12]}); give that text, or start anew"
         )
-    if dataset.text != text or len(dataset.vocabulary) != config.model.vocab_size:
+    characters = checkpoint.config.network.vocab_size
+    if dataset.text != checkpoint.text or len(dataset.vocabulary) != characters:
         raise CorpusError(
-            f"{dataset.fingerprint.name}: read with other options than this run began with; "
-            f"give the text itself, or a dataset made with the same"
+            f"{name}: read with other options than this run began with; give the text itself, or "
+            f"a dataset made with the same options"
         )
     return dataset
 
 
-def _run(
-    path: Path,
-    state: dict[str, Any],
+def _with_length(
     config: TrainConfig,
-    asked: Settings,
-    dataset: Dataset,
-    places: Sequence[str],
-    group: Group,
+    given: dict[str, Any],
+    data: TrainingData,
+    checkpoint: Checkpoint,
     started: float,
-) -> Run:
-    """The run as its state has it, with the length that was asked for."""
-    train_ids, val_ids = split(dataset, config.val_fraction)
-    # The recipe keeps to it, and a step of a million characters would fill the memory.
-    if config.batch_size * config.seq_length > max(len(train_ids), config.batch_size):
-        raise damaged(path, ValueError("a step longer than the text"))
-    text = resident(train_ids, config.device)
-    done, spent = state["learner"]["steps_done"], state["books"]["seconds"]
-    if asked.time or asked.epochs or asked.steps:
-        config = lengthened(
-            config,
-            asked,
-            train_characters=len(train_ids),
-            done=done,
-            seconds_spent=lambda: group.agree(spent + time.monotonic() - started),
-            measure=lambda config: measured(
-                config, train_ids, val_ids, group, text, (asked.time or spent) - spent
-            ),
-        )
-    learner = new_learner(config, train_ids, group, text)
-    run = Run(dataset, learner, list(places) or state["places_given"], path.parent)
-    try:
-        run.load_state_dict(state)
-    except UNSOUND as error:
-        raise damaged(path, error) from error
-    if config.steps != state["config"]["steps"]:
-        run.books.lengthened_at.append(done)
-    return run
-
-
-def _complete(directory: Path, how: str) -> TrainingError:
-    return TrainingError(
-        f"{directory}: this run is complete, {how}; use its model with charlstm generate -m "
-        f"{directory}, or train it longer: --resume {directory} --epochs E"
+) -> TrainConfig:
+    """The configuration with the length that was asked for."""
+    budget = Settings(**{name: given[name] for name in BUDGETS if name in given})
+    if budget == Settings():
+        return config
+    spent = checkpoint.history.seconds
+    return lengthened(
+        config,
+        budget,
+        train_characters=len(data.train_ids),
+        done=checkpoint.steps_done,
+        seconds_spent=lambda: data.group.agree(spent + time.monotonic() - started),
+        measure=lambda config: measured(config, data, (budget.time or spent) - spent),
     )
+
+
+def _check_unfinished(checkpoint: Checkpoint, directory: Path) -> None:
+    """Raise TrainingError for a run that has nothing left to do."""
+    if checkpoint.finished:
+        steps = checkpoint.config.steps
+        early = checkpoint.steps_done < steps
+        how = "which ended early, out of patience" if early else f"all {steps:,} steps of it"
+        fault = f"{directory}: this run is complete, {how}"
+        raise TrainingError(fault, "run complete", directory=directory)

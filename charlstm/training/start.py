@@ -1,124 +1,150 @@
-"""A new training run, from dataset to kept model: ``train``, a generator of events.
+"""A new training run, from corpus to trained model: ``train``, a generator of events.
 
-What can be wrong is found here, before anything is written; ``charlstm.training.loop`` does the
-work. Nothing is printed.
+Torch is imported once the corpus is read, so that an error in the settings is reported at once.
 """
 
+import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from charlstm.errors import OptionError
-from charlstm.model.locate import CONFIG_FILE, find_model
-from charlstm.model.model_file import ModelFile, load_model
-from charlstm.text.dataset import Dataset
+from charlstm.model.locate import find_model
+from charlstm.model.model_file import load_model
+from charlstm.options import fields_of
+from charlstm.text.corpus import TextOptions
+from charlstm.text.dataset import load_dataset
 from charlstm.training.config import Settings
-from charlstm.training.device import choose_device, choose_precision, choose_threads
-from charlstm.training.directory import check_output, new_run, whole_or_nothing
-from charlstm.training.distributed import Group, joined
-from charlstm.training.events import Event
-from charlstm.training.finetune import Transfer, transferred, with_sizes_of
-from charlstm.training.learner import resident
-from charlstm.training.loop import Run, ShouldStop
-from charlstm.training.pace import repetition
-from charlstm.training.recipe import Choice, Machine, Text, choose, val_fraction
-from charlstm.training.record import write_config
-from charlstm.training.setup import measured, memory_for, new_learner, split
+from charlstm.training.distributed import joined, launched
+from charlstm.training.events import Event, ShouldStop, TextRead
+from charlstm.training.finetune import transferred, with_sizes_of
+from charlstm.training.pace import measured, repetition
+from charlstm.training.recipe import Text, choose, val_fraction
+from charlstm.training.run_directory import RunDirectory, absolute, check_output, new_run
+
+Sources = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 def train(
-    dataset: Dataset,
-    settings: Settings,
+    sources: Sources,
     *,
-    places: Sequence[str],
-    output: Path | None = None,
+    output: str | os.PathLike[str] | None = None,
+    text: TextOptions | None = None,
     seconds_spent: float = 0.0,
     should_stop: ShouldStop = lambda: False,
+    **options: Any,
 ) -> Iterator[Event]:
-    """Train a model on ``dataset`` in a new run directory; yield what happens.
+    """Train a model on a corpus, in a new run directory; yield what happens, print nothing.
 
-    ``places`` is where the dataset came from, for the record. ``seconds_spent`` counts into
-    the time that the run takes. ``should_stop`` is asked after each step: the run then saves
-    its state and ends early, to be resumed.
+        from charlstm.training import Evaluation, Finished, train
+
+        for event in train("play.txt", time="1m", hidden_size=256, lowercase=True):
+            match event:
+                case Evaluation():
+                    print(event.step, event.val_loss)
+                case Finished():
+                    print(event.model)  # runs/play/model.safetensors, for charlstm.load
+
+    ``sources`` are names of files and directories, or one such name; "-" is standard input, and a
+    dataset made by ``charlstm.text.dataset`` is also a source. ``output`` is the run directory,
+    by default ``runs/`` and the name of the corpus. ``options`` are those of ``Settings`` and of
+    ``TextOptions``; what is not given, or None, is chosen to suit the text, the machine and the
+    time. ``text`` gives the text options as a record.
+
+    ``seconds_spent`` counts into the time that the run takes. ``should_stop`` is asked after each
+    step; if it answers True, the run saves its state and ends early, and can be resumed.
 
     Started by ``torchrun``, every process trains its share of each batch, and the first alone
-    writes. Raises OptionError, CorpusError and TrainingError; nothing is written before all is
-    checked.
+    writes files. Raises OptionError for settings that no run can have; the generator raises
+    CorpusError and TrainingError. Nothing is written before everything is checked.
     """
     started = time.monotonic() - seconds_spent
-    for place in (*places, settings.init_from or ""):
-        _check_name(place)
-    if output is not None:
-        check_output(output)
-    initial = None
-    if settings.init_from is not None:
-        path = find_model(settings.init_from)
-        initial = load_model(path)
-        settings = with_sizes_of(initial, replace(settings, init_from=str(path.absolute())))
-    device = choose_device(settings.device)
-    with joined(device) as group, ExitStack() as held:
-        run, choice, transfer = _begun(
-            dataset, settings, initial, device, group, places, output, started, held
-        )
-        with memory_for(choice.config):
-            yield from run.events(choice.reason, should_stop, transfer=transfer)
-        del run
+    given = given_options(options)
+    of_text = fields_of(TextOptions, given)
+    settings = Settings(**{name: given[name] for name in given if name not in of_text})
+    text = replace(text or TextOptions(), **of_text)
+    names = source_names(sources)
+    if not names:
+        raise OptionError("no corpus is given", code="no corpus")
+    _check_utf8(settings.init_from or "")
+    directory = None if output is None else Path(output)
+    if directory is not None:
+        check_output(directory)
+    return _train(names, text, settings, directory, started, should_stop)
 
 
-def _begun(
-    dataset: Dataset,
+def _train(
+    sources: list[str],
+    text: TextOptions,
     settings: Settings,
-    initial: ModelFile | None,
-    device: str,
-    group: Group,
-    places: Sequence[str],
     output: Path | None,
     started: float,
-    held: ExitStack,
-) -> tuple[Run, Choice, Transfer | None]:
-    """A run that is set up in its directory, from where it can be resumed.
+    should_stop: ShouldStop,
+) -> Iterator[Event]:
+    """``train``, from records; ``started`` is by the monotonic clock."""
+    model = None
+    if settings.init_from is not None:
+        path = find_model(settings.init_from)
+        model = load_model(path)
+        settings = with_sizes_of(model, replace(settings, init_from=str(path.absolute())))
+    dataset = load_dataset(sources, text)
+    yield TextRead(dataset.fingerprint.name, len(dataset.ids), dataset.notes)
+    from charlstm.training.device import for_this_machine, prepare_data
+    from charlstm.training.loop import Run
+    from charlstm.training.trainer import Trainer
 
-    ``started`` is when, on the monotonic clock; ``held`` takes over the lock.
-    """
-    settings = replace(settings, val_fraction=val_fraction(settings, len(dataset.ids)))
-    train_ids, val_ids = split(dataset, settings.val_fraction or 0.0)
-    text = resident(train_ids, device)
-    choice = choose(
-        settings,
-        Machine(
-            device,
-            choose_precision(settings.precision, device),
-            choose_threads(settings.threads),
-            group.size,
-        ),
-        Text(len(train_ids), len(dataset.vocabulary), repetition(train_ids)),
-        measure=lambda config: measured(config, train_ids, val_ids, group, text, settings.time),
-        seconds_spent=lambda: group.agree(time.monotonic() - started),
-    )
-    learner = new_learner(choice.config, train_ids, group, text)
-    transfer = None
-    if initial is not None:
-        weights, transfer = transferred(initial, dataset.vocabulary, learner.optimizer.weights())
-        learner.optimizer.load_weights(weights)
-    directory = None
-    if group.leads:
-        directory = held.enter_context(new_run(output, dataset.fingerprint.name))
-    run = Run(dataset, learner, places, group.agree(directory))
-    run.books.seconds = time.monotonic() - started
-    with whole_or_nothing(directory):
-        run.save()
-        if directory is not None:
-            write_config(directory / CONFIG_FILE, choice.config, dataset, places)
-    return run, choice, transfer
+    settings = for_this_machine(settings)
+    share = val_fraction(settings, len(dataset.ids))
+    settings = replace(settings, val_fraction=share)
+    with joined(settings.device) as group, ExitStack() as held:
+        data = prepare_data(dataset, share, device=settings.device, group=group)
+        config, reason = choose(
+            settings,
+            Text(len(data.train_ids), len(dataset.vocabulary), repetition(data.train_ids)),
+            processes=group.size,
+            measure=lambda config: measured(config, data, settings.time),
+            seconds_spent=lambda: group.agree(time.monotonic() - started),
+        )
+        trainer = Trainer(config, data)
+        notes = []
+        if model is not None:
+            weights, note = transferred(model, dataset.vocabulary, trainer.optimizer.weights())
+            trainer.optimizer.load_weights(weights)
+            notes.append(note)
+        new = new_run(output, dataset.fingerprint.name) if group.leads else nullcontext()
+        path = group.agree(held.enter_context(new))
+        run = Run(trainer, RunDirectory(path, dataset, absolute(sources), sources))
+        run.begin(time.monotonic() - started)
+        yield from run.events(reason, should_stop, notes)
+        del trainer, run  # before the group is left
 
 
-def _check_name(place: str) -> None:
-    """Raise OptionError for a name that could not be written down in config.toml."""
+def given_options(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that are not None, with paths as texts."""
+    return {
+        name: os.fspath(value) if isinstance(value, os.PathLike) else value
+        for name, value in options.items()
+        if value is not None
+    }
+
+
+def source_names(sources: Sources) -> list[str]:
+    """The names of the sources as texts; OptionError for one that a run cannot use."""
+    several = [sources] if isinstance(sources, str | os.PathLike) else sources
+    names = [os.fspath(source) for source in several]
+    for name in names:
+        _check_utf8(name)
+    if "-" in names and launched().size > 1:
+        raise OptionError("standard input cannot be read by several processes", code="shared stdin")
+    return names
+
+
+def _check_utf8(name: str) -> None:
+    """Raise OptionError for a file name that could not be written down in config.toml."""
     try:
-        place.encode()
+        name.encode()
     except UnicodeEncodeError as error:
-        raise OptionError(
-            f"{place!r}: a file name that is not UTF-8; rename the file, or pipe it: - < FILE"
-        ) from error
+        raise OptionError(f"{name!r}: a file name that is not UTF-8", code="file name") from error

@@ -1,17 +1,17 @@
-"""How a run judges itself: when it goes back, what it calls the best, when it overfits."""
+"""What a run makes of its losses: when it goes back, what is the best, when it overfits."""
 
 import math
 
 import pytest
 
-from charlstm.training.losses import SKIPS, Books, Levels
+from charlstm.training.losses import SKIPS, LossLevels, RunHistory, StepLosses
 
 BLIND = math.log(50)
-LEVELS = Levels(uniform=BLIND, frequencies=3.1, window=50)
+LEVELS = LossLevels(uniform=BLIND, frequencies=3.1, window=50)
 
 
-def looks(books: Books, *stretches: tuple[float, int, int]) -> list[bool]:
-    return [books.looked(mean, taken, skipped, LEVELS) for mean, taken, skipped in stretches]
+def diverged(history: RunHistory, *stretches: tuple[float, int, int]) -> list[bool]:
+    return [history.add_steps(StepLosses(*stretch), LEVELS) for stretch in stretches]
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_a_run_goes_back_when_skipping_does_not_help(
     stretches: list[tuple[float, int, int]], goes_back: list[bool]
 ) -> None:
     """After skips in a row, or a loss far above what it was; never for a high one to begin with."""
-    assert looks(Books(), *stretches) == goes_back
+    assert diverged(RunHistory(), *stretches) == goes_back
 
 
 def falling(first: float, last: float, steps: int) -> list[float]:
@@ -51,7 +51,7 @@ COLLAPSES = {
 @pytest.mark.parametrize("losses", COLLAPSES.values(), ids=COLLAPSES)
 @pytest.mark.parametrize("stretch", [1, 7, 100])
 def test_a_collapse_to_character_frequencies_is_seen(losses: list[float], stretch: int) -> None:
-    """However often the losses are looked at, and before a hundred more steps are lost."""
+    """However often the losses are read, and before a hundred more steps are lost."""
     steps = went_back(losses, stretch)
     assert steps
     assert 0 < steps[0] - max(i for i, loss in enumerate(losses) if loss < 2.4) <= 150
@@ -82,42 +82,42 @@ def test_a_training_that_is_sound_is_left_alone(losses: list[float], stretch: in
 
 
 def went_back(losses: list[float], stretch: int) -> list[int]:
-    """The steps after which a run with these losses goes back, looking every ``stretch`` steps."""
-    books, steps = Books(), []
+    """The steps after which such a run goes back, with a log point every ``stretch`` steps."""
+    history, steps = RunHistory(), []
     for start in range(0, len(losses) - stretch + 1, stretch):
         mean = sum(losses[start : start + stretch]) / stretch
-        if books.looked(mean, stretch, 0, LEVELS):
+        if history.add_steps(StepLosses(mean, stretch, 0), LEVELS):
             steps.append(start + stretch)
     return steps
 
 
 def test_what_was_taken_back_does_not_count() -> None:
     """Neither in the training loss nor in what is compared with it."""
-    books = Books()
-    looks(books, (2.0, 10, 0), (1e20, 10, 0), (1.5, 10, 0))
-    assert books.mean_loss() == 1.5
-    assert books.rollbacks == 1
+    history = RunHistory()
+    diverged(history, (2.0, 10, 0), (1e20, 10, 0), (1.5, 10, 0))
+    assert history.mean_loss() == 1.5
+    assert history.rollbacks == 1
 
 
 def test_the_mean_is_over_steps() -> None:
     """Not over stretches; and it begins anew with each evaluation."""
-    books = Books()
-    assert math.isnan(books.mean_loss())
-    looks(books, (3.0, 1, 0), (1.0, 3, 0))
-    assert books.mean_loss() == 1.5
-    books.evaluated(4, 2.0)
-    assert math.isnan(books.mean_loss())
+    history = RunHistory()
+    assert math.isnan(history.mean_loss())
+    diverged(history, (3.0, 1, 0), (1.0, 3, 0))
+    assert history.mean_loss() == 1.5
+    history.add_evaluation(2.0)
+    assert math.isnan(history.mean_loss())
 
 
 def test_overfitting_is_a_training_loss_that_falls_alone() -> None:
     """By more than chance; where both rise, or nothing is held back, it is something else."""
     for after, train, expected in ((1.3, 1.0, True), (1.201, 1.0, False), (1.3, 2.0, False)):
-        books = Books()
-        looks(books, (1.5, 10, 0))
-        assert books.evaluated(10, 1.2)
-        looks(books, (train, 10, 0))
-        assert not books.evaluated(20, after)
-        assert books.overfitting is expected
-        assert (books.best_step, books.best_loss, books.evaluations_since_best) == (10, 1.2, 1)
-    assert Books().evaluated(1, None)
-    assert not Books().overfitting
+        history = RunHistory()
+        diverged(history, (1.5, 10, 0))
+        assert history.add_evaluation(1.2)
+        diverged(history, (train, 10, 0))
+        assert not history.add_evaluation(after)
+        assert history.overfitting is expected
+        assert (history.best_loss, history.evaluations_since_best) == (1.2, 1)
+    assert RunHistory().add_evaluation(None)
+    assert not RunHistory().overfitting

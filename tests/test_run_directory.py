@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from charlstm.cli.hints import explained
 from charlstm.errors import CharLSTMError, OptionError, TrainingError
-from charlstm.training.directory import check_output, clear, locked, new_run
+from charlstm.training.run_directory import check_output, clear, locked, new_run
 
 
 @pytest.fixture(autouse=True)
@@ -26,11 +27,12 @@ def test_runs_are_numbered_and_never_written_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "place"), [("a/b", "runs/a-b"), ("..", "runs/corpus"), ("a\x1b[1m\n", "runs/a-[1m-")]
+    ("name", "directory"),
+    [("a/b", "runs/a-b"), ("..", "runs/corpus"), ("a\x1b[1m\n", "runs/a-[1m-")],
 )
-def test_a_corpus_name_stays_below_runs(name: str, place: str) -> None:
+def test_a_corpus_name_stays_below_runs(name: str, directory: str) -> None:
     """Whatever characters it has."""
-    assert made(None, name) == place
+    assert made(None, name) == directory
 
 
 def test_an_output_that_holds_anything_is_refused() -> None:
@@ -38,19 +40,20 @@ def test_an_output_that_holds_anything_is_refused() -> None:
     Path("mine").mkdir()
     assert made(Path("mine"), "x") == "mine"
     Path("mine/model.safetensors").touch()
-    with pytest.raises(OptionError, match=r"give another -o$"):
+    with pytest.raises(OptionError, match=r"mine: exists and is not empty$"):
         made(Path("mine"), "x")
     Path("mine/state.safetensors").touch()
-    with pytest.raises(OptionError, match="--resume mine"):
+    with pytest.raises(OptionError) as caught:
         made(Path("mine"), "x")
+    assert "charlstm train --resume mine" in explained(caught.value)
 
 
-def test_a_place_that_cannot_be_made_is_refused() -> None:
+def test_a_directory_that_cannot_be_made_is_refused() -> None:
     """A file where a directory must be."""
     Path("file").touch()
-    for place in ("file", "file/run"):
+    for name in ("file", "file/run"):
         with pytest.raises(CharLSTMError, match="cannot"):
-            made(Path(place), "x")
+            made(Path(name), "x")
     Path("runs").touch()
     with pytest.raises(CharLSTMError, match="runs"):
         made(None, "x")
@@ -60,13 +63,13 @@ def test_one_training_at_a_time() -> None:
     """A second one is refused, and leaves the first its lock."""
     with new_run(Path("mine"), "x"):
         for _ in range(2):
-            with pytest.raises(TrainingError, match="another charlstm train is at work"):
+            with pytest.raises(TrainingError, match="another training is at work"):
                 made(Path("mine"), "x")
     assert made(Path("mine"), "x") == "mine"
 
 
 def test_a_link_is_no_lock(tmp_path: Path) -> None:
-    """A stranger's run directory must not have us open what it points to."""
+    """What a run directory of unknown origin points to is not opened."""
     Path("mine").mkdir()
     Path("precious").write_text("precious")
     Path("mine/.lock").symlink_to(tmp_path / "precious")

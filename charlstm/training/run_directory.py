@@ -1,0 +1,336 @@
+"""The directory of a run: made, locked, and its files written so that no crash can spoil them.
+
+Free of torch. How a state is read is in ``checkpoint``, which files a run has in
+``charlstm.model.locate``.
+"""
+
+import errno
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from charlstm.errors import (
+    CharLSTMError,
+    CorpusError,
+    ModelFileError,
+    OptionError,
+    TrainingError,
+)
+from charlstm.files import (
+    MODEL_FILE,
+    STATE_FILE,
+    leftovers,
+    regular_size,
+    sync_directory,
+    write_atomically,
+)
+from charlstm.model.locate import CONFIG_FILE, METRICS_FILE, RUNS
+from charlstm.model.lstm import Array
+from charlstm.model.model_file import ModelFile, load_model, save_model
+from charlstm.text.dataset import Dataset
+from charlstm.training.checkpoint import Checkpoint, save_checkpoint
+from charlstm.training.config import TrainConfig, config_toml, repeating_command
+from charlstm.training.losses import KeptModel
+
+LOCK_FILE = ".lock"
+LONGEST_NAME = 100
+FILES = (MODEL_FILE, STATE_FILE, METRICS_FILE, CONFIG_FILE)
+FIRST_SAVE_SECONDS = 5.0  # to the first state of a process,
+SAVE_SECONDS = 60.0  # and from one state to the next, or longer, so that
+SAVE_SHARE = 0.02  # of the time, at most, goes into that
+LONGEST_LINE = 1 << 16
+
+
+class RunDirectory:
+    """The files of one run.
+
+    The model is written first, then the metrics, then the state. So a state on disk never speaks
+    of a model or of a line that does not exist, and what a crash leaves beyond the state is made
+    again by the run that goes on from it. What could not be written waits, and is tried again with
+    the next write.
+    """
+
+    def __init__(
+        self, path: Path, dataset: Dataset, sources: list[str], sources_given: list[str]
+    ) -> None:
+        """``sources`` are the absolute paths of what the dataset was made from."""
+        self.path, self.dataset = path, dataset
+        self.sources, self.sources_given = sources, sources_given
+        self.saved_step = 0  # of the state on disk
+        self.fault: str | None = None  # why the last attempt to write failed
+        self._saved_at = time.monotonic()  # the last state, or the last attempt,
+        self._seconds = 0.0  # and how long that took
+        self._interval = FIRST_SAVE_SECONDS
+        self._model: ModelFile | None = None
+        self._lines: list[str] = []
+
+    @property
+    def model(self) -> Path:
+        """The model file."""
+        return self.path / MODEL_FILE
+
+    def begin(self, checkpoint: Checkpoint) -> None:
+        """Write the first state and ``config.toml``, both or neither."""
+        try:
+            self.write(checkpoint)
+            self.write_config(checkpoint.config)
+        except BaseException:
+            for name in FILES:
+                with suppress(OSError):
+                    (self.path / name).unlink(missing_ok=True)
+            raise
+
+    def keep(
+        self, config: TrainConfig, weights: dict[str, Array], training: dict[str, Any]
+    ) -> None:
+        """Let this be the model of the run, with the next ``write``."""
+        self._model = ModelFile(
+            config=config.network,
+            weights=weights,
+            vocabulary=self.dataset.vocabulary,
+            fingerprint=self.dataset.fingerprint,
+            text=self.dataset.text,
+            training=training,
+            command=repeating_command(config, self.dataset.text, self.sources_given),
+        )
+
+    def append(self, line: str) -> None:
+        """Let this be the next line of the metrics, with the next ``write``."""
+        self._lines.append(line + "\n")
+
+    def write(self, checkpoint: Checkpoint | None = None) -> None:
+        """Write what waits, then the checkpoint if there is one; raises OSError."""
+        if self._model is not None:
+            save_model(self._model, self.model)
+            self._model = None
+        if self._lines:
+            _append(self.path / METRICS_FILE, "".join(self._lines).encode())
+            self._lines = []
+        if checkpoint is not None:
+            started = time.monotonic()
+            _sync(self.path / METRICS_FILE)
+            save_checkpoint(checkpoint, self.path / STATE_FILE)
+            self.saved_step = checkpoint.steps_done
+            self._seconds = time.monotonic() - started
+
+    def try_to_write(self, checkpoint: Checkpoint | None = None) -> str | None:
+        """``write``, but where it fails the reason is kept as ``fault``, and returned."""
+        try:
+            self.write(checkpoint)
+            self.fault = None
+        except OSError as error:
+            self.fault = f"{error.filename or self.path}: {error.strerror or error}"
+        if checkpoint is not None:
+            self._saved_at, self._interval = time.monotonic(), SAVE_SECONDS
+        return self.fault
+
+    def write_config(self, config: TrainConfig) -> None:
+        """Write ``config.toml``, with which the run can be repeated."""
+        text = config_toml(config, self.dataset.text, self.sources)
+        write_atomically(self.path / CONFIG_FILE, text.encode())
+
+    def due(self, save_every: float | None) -> bool:
+        """Whether the last state is ``save_every`` seconds old; None: as old as is cheap."""
+        if save_every is None:
+            save_every = max(self._interval, self._seconds / SAVE_SHARE)
+        return time.monotonic() - self._saved_at >= save_every
+
+    def cut_metrics(self, step: int) -> None:
+        """Remove the lines of the metrics after ``step``, which the run will write again."""
+        self.saved_step = step
+        path = self.path / METRICS_FILE
+        if not path.exists():
+            return
+        with path.open("rb+") as file:
+            end = last = 0
+            while (line := file.readline(LONGEST_LINE)).endswith(b"\n"):  # not cut by a crash
+                found = _step_of(line)
+                if not last < found <= step:
+                    break
+                end, last = end + len(line), found
+            file.truncate(end)
+
+    def kept_model(self, config: TrainConfig) -> KeptModel | None:
+        """The model in the directory, if it is one of this run: of its text, split and sizes."""
+        try:
+            model = load_model(self.model)
+        except ModelFileError:
+            return None
+        step, val_loss = model.training.get("steps"), model.training.get("val_loss")
+        if (
+            model.config != config.network
+            or model.vocabulary.characters != self.dataset.vocabulary.characters
+            or model.fingerprint.sha256 != self.dataset.fingerprint.sha256
+            or model.training.get("val_fraction") != config.val_fraction
+            or type(step) is not int
+            or type(val_loss) is not (float if config.val_fraction else type(None))
+        ):
+            return None
+        return KeptModel(step, val_loss)
+
+
+def check_output(output: Path) -> None:
+    """Raise OptionError if ``output`` holds anything: nothing that exists is written over.
+
+    What a killed training left before it had a state does not count.
+    """
+    try:
+        found = set(output.iterdir()) if output.exists() else set()
+        empty = not found - {output / LOCK_FILE, *leftovers_in(output)}
+    except OSError as error:
+        raise _no_directory(output, error) from error
+    if not empty:
+        code = "run exists" if (output / STATE_FILE).exists() else "output"
+        raise OptionError(f"{output}: exists and is not empty", code=code, directory=output)
+
+
+@contextmanager
+def new_run(output: Path | None, corpus_name: str) -> Iterator[Path]:
+    """A new, empty, locked directory: ``output``, or the first free ``runs/<corpus name>[-N]``.
+
+    If the block fails before there is a state, the directory is left as it was found. Raises
+    OptionError for an ``output`` that holds anything, TrainingError where another training is
+    faster, and CharLSTMError where no directory can be made.
+    """
+    if output is not None:
+        check_output(output)
+    made = output is None or not output.exists()
+    directory = _made(output, corpus_name)
+    with locked(directory):
+        try:
+            check_output(directory)
+            clear(directory)
+            sync_directory(directory.parent)
+            yield directory
+        except BaseException:
+            if not (directory / STATE_FILE).exists():
+                with suppress(OSError):
+                    (directory / LOCK_FILE).unlink()
+                    if made:
+                        directory.rmdir()
+            raise
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Keep every other training out of ``directory``; the system ends the lock with the process.
+
+    Raises TrainingError where another one has it, and CharLSTMError where none can be had.
+    """
+    lock = FileLock(directory / LOCK_FILE, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise TrainingError(f"{directory}: another training is at work here", "locked") from error
+    except OSError as error:
+        raise CharLSTMError(
+            f"{directory}: cannot be locked: {error.strerror}; a run needs a directory that it "
+            f"can write to"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def check_files(directory: Path) -> None:
+    """Raise TrainingError where a file that a resumed run reads or writes is not a regular file.
+
+    The directory may be of unknown origin, and lines are appended to the metrics: through a link
+    they would go to any file of the user.
+    """
+    for name in (STATE_FILE, METRICS_FILE, MODEL_FILE):
+        try:
+            regular_size(directory / name, follow=False)
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # reported where it is needed
+        except OSError as error:
+            raise TrainingError(f"{directory / name}: cannot be used: {error.strerror}") from error
+
+
+def check_recorded(sources: Sequence[str]) -> None:
+    """Raise CorpusError where a state names a pipe or a device as its text.
+
+    It may have no end, or nobody may write to it, and the state may be of unknown origin.
+    """
+    for source in sources:
+        try:
+            if source != "-":
+                regular_size(Path(source), follow=True)
+        except (FileNotFoundError, IsADirectoryError):
+            pass
+        except OSError as error:
+            raise CorpusError(f"{source}: {error.strerror}") from error
+
+
+def clear(directory: Path) -> None:
+    """Remove ``leftovers_in`` the directory; the lock must be held."""
+    for path in leftovers_in(directory):
+        with suppress(OSError):
+            path.unlink()
+
+
+def leftovers_in(directory: Path) -> list[Path]:
+    """The unfinished files of a training that was killed."""
+    return [path for name in FILES for path in leftovers(directory / name)]
+
+
+def absolute(sources: Sequence[str]) -> list[str]:
+    """The sources by their absolute paths; ``-`` stays standard input."""
+    return [source if source == "-" else str(Path(source).absolute()) for source in sources]
+
+
+def _made(output: Path | None, corpus_name: str) -> Path:
+    """``output``, or the first new directory below RUNS with the name of the corpus."""
+    # The name of a corpus may come from a dataset of unknown origin.
+    plain = "".join(c if c.isprintable() and c != os.sep else "-" for c in corpus_name)
+    name = plain.lstrip(".")[:LONGEST_NAME] or "corpus"
+    for number in count(1):
+        directory = output or RUNS / (name if number == 1 else f"{name}-{number}")
+        try:
+            directory.mkdir(parents=True, exist_ok=output is not None)
+            break
+        except OSError as error:
+            if output or not (isinstance(error, FileExistsError) and RUNS.is_dir()):
+                raise _no_directory(directory, error) from error
+    return directory
+
+
+def _no_directory(directory: Path, error: OSError) -> CharLSTMError:
+    return CharLSTMError(f"{directory}: cannot be a run directory: {error.strerror}", "output")
+
+
+def _append(path: Path, data: bytes) -> None:
+    """Append all of ``data`` or none of it; never through a link, which may lead anywhere."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    size = os.fstat(descriptor).st_size
+    try:
+        if os.write(descriptor, data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as error:
+        os.ftruncate(descriptor, size)
+        error.filename = str(path)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _sync(path: Path) -> None:
+    if path.exists():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _step_of(line: bytes) -> int:
+    """The step of a line of metrics, or -1 for what is no such line."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return -1
