@@ -23,17 +23,14 @@ import numpy as np
 import torch
 from tables import median, table
 
-from charlstm.generation.samples import samples
-from charlstm.generation.sampling import Sampling
-from charlstm.generation.text_stream import generate
+from charlstm import LanguageModel
 from charlstm.model.config import ModelConfig
-from charlstm.model.lstm import Network
+from charlstm.model.lstm import LSTM
 from charlstm.model.model_file import ModelFile, load_model
 from charlstm.text.corpus import Fingerprint, TextOptions
 from charlstm.text.vocabulary import Vocabulary
 from charlstm.training.network import CharLSTM
 
-SAMPLING = Sampling(temperature=0.7)
 LETTERS = "\n" + "".join(chr(code) for code in range(33, 97))
 REPEATS = 7
 
@@ -63,9 +60,9 @@ def rate(write: Callable[[int], None], characters: int) -> float:
     return characters / (time.perf_counter() - before)
 
 
-def products(network: Network, batch: int | None) -> Callable[[int], None]:
+def products(lstm: LSTM, batch: int | None) -> Callable[[int], None]:
     """All products of so many steps and nothing else: what must be read of the weights, once."""
-    matrices = [network.first, *network.later, network.output]
+    matrices = [lstm.first, *lstm.later, lstm.output]
     shapes = [((batch,) if batch else ()) + (len(m),) for m in matrices]
     inputs = [np.ones(shape, np.float32) for shape in shapes]
     outputs = [np.dot(x, m) for x, m in zip(inputs, matrices, strict=True)]
@@ -79,11 +76,9 @@ def products(network: Network, batch: int | None) -> Callable[[int], None]:
     return run
 
 
-def stream(model: ModelFile, network: Network) -> Callable[[int], None]:
+def stream(model: ModelFile) -> Callable[[int], None]:
     def run(characters: int) -> None:
-        for _ in generate(
-            model, random_seed=0, length=characters, sampling=SAMPLING, network=network
-        ):
+        for _ in LanguageModel(model).generate(random_seed=0, length=characters):
             pass
 
     return run
@@ -141,17 +136,10 @@ def on_all_cores(run: Callable[[int], Callable[[int], None]]) -> Callable[[int],
     return share
 
 
-def batch(model: ModelFile, network: Network, count: int, length: int) -> Callable[[int], None]:
+def batch(model: ModelFile, count: int, length: int) -> Callable[[int], None]:
     def run(characters: int) -> None:
         assert characters == count * length
-        for _ in samples(
-            model,
-            count=count,
-            random_seed=0,
-            length=length,
-            sampling=SAMPLING,
-            network=network,
-        ):
+        for _ in LanguageModel(model).generate_many(samples=count, random_seed=0, length=length):
             pass
 
     return run
@@ -161,10 +149,9 @@ def one_stream() -> str:
     rows = []
     for num_layers, hidden_size in ((2, 128), (2, 256), (2, 512)):
         model = drawn_model(num_layers, hidden_size)
-        network = Network(model.weights, model.config)
         ways = {
-            "products": (products(network, None), 8000),
-            "charlstm": (stream(model, network), 8000),
+            "products": (products(model.lstm, None), 8000),
+            "charlstm": (stream(model), 8000),
             "nn.LSTM": (torch_lstm(model), 300),
             "nn.LSTMCell": (torch_cells(model), 600),
         }
@@ -194,9 +181,8 @@ def many_texts(count: int = 256) -> str:
     rows = []
     for num_layers, hidden_size, length in ((2, 256, 100), (2, 512, 40)):
         model = drawn_model(num_layers, hidden_size)
-        network = Network(model.weights, model.config)
-        limit = on_all_cores(lambda _: products(network, 128))  # noqa: B023 (used at once)
-        ours = batch(model, network, count, length)
+        limit = on_all_cores(lambda _: products(model.lstm, 128))  # noqa: B023 (used at once)
+        ours = batch(model, count, length)
         pairs = [(rate(limit, count * length), rate(ours, count * length)) for _ in range(REPEATS)]
         rows.append(
             (
@@ -212,10 +198,9 @@ def few_texts(length: int = 200) -> str:
     rows = []
     for num_layers, hidden_size in ((2, 128), (2, 256), (2, 384), (2, 512)):
         model = drawn_model(num_layers, hidden_size)
-        network = Network(model.weights, model.config)
-        one = stream(model, network)
+        one = stream(model)
         for count in (2, 3, 4, 8, 16, 32):
-            together = batch(model, network, count, length)
+            together = batch(model, count, length)
             pairs = []
             for _ in range(REPEATS):
                 loop = sum(length / rate(one, length) for _ in range(count))
@@ -232,10 +217,10 @@ def few_texts(length: int = 200) -> str:
 
 
 def same_alone(model: ModelFile, count: int = 256, length: int = 500) -> str:
-    network = Network(model.weights, model.config)
-    how = {"random_seed": random.Random(0).getrandbits(32), "length": length, "sampling": SAMPLING}
-    many = [sample.text for sample in samples(model, count=count, network=network, **how)]
-    alone = ["".join(generate(model, sample=i, network=network, **how)) for i in range(count)]
+    writer = LanguageModel(model)
+    how = {"random_seed": random.Random(0).getrandbits(32), "length": length}
+    many = [sample.text for sample in writer.generate_many(samples=count, **how)]
+    alone = ["".join(writer.generate(sample=i, **how)) for i in range(count)]
     differing = sum(one != other for one, other in zip(many, alone, strict=True))
     return f"{count} texts of {length} characters: {differing} differ from the same written alone"
 
