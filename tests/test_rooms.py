@@ -1,8 +1,10 @@
-"""The three rooms: who may import what, seen from real processes and from the source."""
+"""The rooms of the program: who may import what, seen in the source and in real processes."""
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -12,53 +14,193 @@ import charlstm as package
 ROOT = Path(package.__file__).parent
 HEAVY = {"torch", "rich", "tqdm", "pydantic"}
 HOMES = {"torch": "training", "typer": "cli", "rich": "cli", "tqdm": "cli"}
+# Each room may import from those before it. The first four are single modules that need no room.
+ORDER = [
+    "errors",
+    "options",
+    "files",
+    "untrusted",
+    "text",
+    "model",
+    "generation",
+    "analysis",
+    "language_model",
+    "training",
+    "cli",
+    "__main__",
+]
+ROOMS = [name for name in ORDER if (ROOT / name).is_dir()]
+# What the command line may use of the library, beside the names that the package exports.
+OFFERED = ("errors", "options", "files", "text", "analysis", "training", "cli")
 
 
-def imported(path: Path) -> set[str]:
-    """The top-level names of all that a file imports, inside functions too."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+def module_of(path: Path, root: Path = ROOT) -> str:
+    """The name of the module in a file: ``charlstm.text.corpus``."""
+    parts = path.relative_to(root.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(source: str, known: set[str]) -> Iterator[str]:
+    """What a module imports, inside functions too; a name of a package counts as its module."""
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-    return names
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in known else str(node.module)
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda p: str(p.name))
-def test_a_file_imports_only_what_its_room_may(path: Path) -> None:
-    """Torch stays in training, typer, rich and tqdm in cli, and nothing else imports cli."""
-    room = path.relative_to(ROOT).parts[0]
-    for name in imported(path):
-        assert HOMES.get(name.split(".")[0], room) == room, f"{path} imports {name}"
-        if name.startswith("charlstm.cli"):
-            assert room == "cli" or path.name == "__main__.py"
-        if name.startswith("charlstm.training"):
-            assert room in ("cli", "training")
+def faults(modules: dict[str, str]) -> Iterator[str]:
+    """What is wrong with the imports of ``modules``, source by name."""
+    graph: dict[str, set[str]] = {}
+    for name, source in modules.items():
+        rooms = name.split(".")[1:]
+        graph[name] = set()
+        for found in imported(source, set(modules)):
+            top, *inner = found.split(".")
+            if rooms and HOMES.get(top, rooms[0]) != rooms[0]:
+                yield f"{name} imports {top}, which belongs to {HOMES[top]}"
+            if top != "charlstm" or found == name:
+                continue
+            graph[name].add(found)
+            if not rooms or not inner:
+                continue  # the package's own names are imported when they are asked for
+            here, there = rooms[0], inner[0]
+            if here != there and ORDER.index(there) > ORDER.index(here):
+                yield f"{name} imports {found}, which stands above it"
+            if here == "cli" and there not in OFFERED:
+                yield f"{name} imports {found}, which is not offered to the command line"
+            if there == "training" and here not in ("training", "cli"):
+                yield f"{name} imports {found}, which only cli may"
+        if name.removeprefix("charlstm.") in ROOMS and name != "charlstm.training" and graph[name]:
+            yield f"{name} imports something, though it is to hold a docstring alone"
+    try:
+        TopologicalSorter(graph).prepare()
+    except ValueError as error:
+        yield f"circle: {error.args[1]}"
+
+
+def own_modules() -> dict[str, str]:
+    """The source of every module of the program, by name."""
+    return {module_of(path): path.read_text() for path in ROOT.rglob("*.py")}
+
+
+def test_every_import_runs_one_way() -> None:
+    """Rooms import from the rooms below them, and torch, typer, rich and tqdm have a room each."""
+    assert list(faults(own_modules())) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "fault"),
+    [
+        ("charlstm.text.corpus", "import charlstm.model.lstm", "stands above"),
+        ("charlstm.generation.batch", "from charlstm import analysis", "stands above"),
+        ("charlstm.analysis.score", "import charlstm.training.config", "only cli"),
+        ("charlstm.model.lstm", "from charlstm.cli import console", "stands above"),
+        ("charlstm.model.config", "import charlstm.model.lstm", "circle"),
+        ("charlstm.generation.sampling", "import torch", "belongs to training"),
+        ("charlstm.language_model", "from torch import nn", "belongs to training"),
+        ("charlstm.training.trainer", "import tqdm", "belongs to cli"),
+        ("charlstm.text.dataset", "from rich.table import Table", "belongs to cli"),
+        ("charlstm.options", "import typer", "belongs to cli"),
+        ("charlstm.cli.generate", "from charlstm.generation import batch", "not offered"),
+        ("charlstm.model", "import charlstm.errors", "docstring alone"),
+    ],
+)
+def test_the_rules_can_be_broken(module: str, line: str, fault: str) -> None:
+    """Each rule finds an import that breaks it, at the top of a module or inside a function."""
+    modules = own_modules()
+    for added in (line, f"def function() -> None:\n    {line}"):
+        broken = {**modules, module: f"{modules[module]}\n\n{added}\n"}
+        assert any(fault in found for found in faults(broken))
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_lists_its_modules(room: str) -> None:
+    """The docstring of a room names each of its modules."""
+    docstring = ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text())) or ""
+    for path in (ROOT / room).glob("*.py"):
+        assert path.stem == "__init__" or f"``{path.stem}``" in docstring
+
+
+def test_no_module_has_the_name_of_an_exported_function() -> None:
+    """``charlstm.load`` is a function, whatever was imported before."""
+    import charlstm.training as training
+
+    for home in (package, training):
+        submodules = {path.stem for path in Path(str(home.__file__)).parent.iterdir()}
+        assert not submodules & set(home.__all__)
+
+
+LONGEST_FUNCTION, MOST_PARAMETERS = 60, 7
+
+
+def own_functions(source: str) -> Iterator[tuple[str, ast.FunctionDef]]:
+    """The functions of a module and of its classes, but for those that are tables of options.
+
+    Those are the commands, and the keyword-only methods of the public object.
+    """
+    for node in ast.walk(ast.parse(source)):
+        inner = [node] if isinstance(node, ast.Module) else []
+        inner += [node] if isinstance(node, ast.ClassDef) and node.name != "LanguageModel" else []
+        for parent in inner:
+            for function in parent.body:
+                if isinstance(function, ast.FunctionDef) and "with_options" not in {
+                    call.func.id
+                    for call in function.decorator_list
+                    if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
+                }:
+                    yield function.name, function
+
+
+def test_functions_are_short_and_take_few_parameters() -> None:
+    """What belongs together travels as one record."""
+    for module, source in own_modules().items():
+        for name, function in own_functions(source):
+            lines = (function.end_lineno or 0) - function.lineno + 1
+            assert lines <= LONGEST_FUNCTION, f"{module}.{name} has {lines} lines"
+            given = function.args
+            names = [p.arg for p in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+            count = len([n for n in names if n not in ("self", "cls")])
+            assert count <= MOST_PARAMETERS, f"{module}.{name} takes {count} parameters"
 
 
 def modules_after(code: str) -> set[str]:
-    """The top-level modules loaded once ``code`` has run in a fresh interpreter."""
-    program = (
-        f"{code}\nimport sys; print(*{{m.split('.')[0] for m in sys.modules}}, file=sys.stderr)"
-    )
+    """The modules loaded once ``code`` has run in a fresh interpreter."""
+    program = f"{code}\nimport sys; print(*sys.modules, file=sys.stderr)"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
     return set(done.stderr.split("\n")[-2].split())
 
 
-def test_generate_loads_neither_torch_nor_rich(trained: Path) -> None:
+def test_generate_loads_what_it_needs_and_no_more(trained: Path) -> None:
     """Generation answers before torch would be imported, because it never is."""
-    words = ["generate", "-m", str(trained), "-n", "5", "--random-seed", "1"]
-    loaded = modules_after(f"from charlstm.cli import main; main({words})")
+    words = ["generate", "-m", str(trained), "-n", "1", "--random-seed", "1"]
+    loaded = modules_after(f"from charlstm.cli.main import main; main({words})")
+    own = {name.removeprefix("charlstm.") for name in loaded if name.startswith("charlstm.")}
+    assert own == {
+        *("errors", "options", "files", "untrusted", "language_model"),
+        *("text", "text.corpus", "text.sources", "text.vocabulary"),
+        *("model", "model.config", "model.lstm", "model.model_file", "model.locate"),
+        *("generation", "generation.sampling", "generation.stopping", "generation.saved_state"),
+        "generation.text_stream",
+        *("cli", "cli.main", "cli.console", "cli.options", "cli.reading", "cli.settings_file"),
+        *("cli.stop", "cli.variables", "cli.wording", "cli.writing"),
+        *("cli.dataset", "cli.generate", "cli.inspect", "cli.models", "cli.novelty"),
+        *("cli.train", "cli.vocab"),
+    }
     assert "numpy" in loaded
     assert not ({"pydivsufsort"} | HEAVY) & loaded
 
 
 def test_novelty_loads_neither_torch_nor_rich(play: Path) -> None:
     """A comparison of texts has no use for them; it needs the library that sorts suffixes."""
-    loaded = modules_after(f"from charlstm.cli import main; main(['novelty', *{[str(play)] * 2}])")
+    loaded = modules_after(
+        f"from charlstm.cli.main import main; main(['novelty', *{[str(play)] * 2}])"
+    )
     assert {"numpy", "pydivsufsort"} <= loaded
     assert not HEAVY & loaded
 
@@ -68,10 +210,11 @@ def test_novelty_loads_neither_torch_nor_rich(play: Path) -> None:
 )
 def test_help_loads_neither_numpy_nor_torch(command: str) -> None:
     """A command's help waits for nothing."""
-    loaded = modules_after(f"from charlstm.cli import main; main([{command!r}, '--help'])")
+    loaded = modules_after(f"from charlstm.cli.main import main; main([{command!r}, '--help'])")
     assert not ({"numpy", "pydivsufsort"} | HEAVY) & loaded
 
 
-def test_the_package_itself_imports_nothing() -> None:
-    """``import charlstm`` costs nothing."""
-    assert not ({"numpy"} | HEAVY) & modules_after("import charlstm")
+@pytest.mark.parametrize("package_name", ["charlstm", "charlstm.training"])
+def test_a_package_imports_nothing_before_it_is_asked(package_name: str) -> None:
+    """``import charlstm`` costs nothing, and neither does ``import charlstm.training``."""
+    assert not ({"numpy"} | HEAVY) & modules_after(f"import {package_name}")
