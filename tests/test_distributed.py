@@ -2,9 +2,11 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 from charlstm.model.model_file import load_model
 from charlstm.training.checkpoint import load_checkpoint
+from tests import warm
 from tests.conftest import Run
 
 OPTIONS = (
@@ -35,6 +38,23 @@ def torchrun(
         env=environment,
         stdin=subprocess.DEVNULL,
     )
+
+
+def ranks(
+    environment: dict[str, str], processes: int, *words: object
+) -> subprocess.CompletedProcess[bytes]:
+    """``charlstm`` in so many processes, with the variables that torchrun gives to each."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    meeting["WORLD_SIZE"] = str(processes)
+    started = [
+        warm.start(*words, env={**environment, **meeting, "RANK": rank, "LOCAL_RANK": rank})
+        for rank in map(str, range(processes))
+    ]
+    out, said = zip(*(process.communicate(timeout=180) for process in started), strict=True)
+    status = next((p.returncode for p in started if p.returncode), 0)
+    return subprocess.CompletedProcess(words, status, b"".join(out), b"".join(said))
 
 
 def weights(run: Path) -> dict[str, Any]:
@@ -65,13 +85,18 @@ def alone(play: Path, charlstm: Run, tmp_path_factory: pytest.TempPathFactory) -
     return run
 
 
-@pytest.mark.parametrize("processes", [2, 3])
+@pytest.mark.parametrize(("launch", "processes"), [(torchrun, 2), (ranks, 3)])
 def test_processes_give_the_result_of_one(
-    play: Path, alone: Path, environment: dict[str, str], tmp_path: Path, processes: int
+    play: Path,
+    alone: Path,
+    environment: dict[str, str],
+    tmp_path: Path,
+    launch: Callable[..., subprocess.CompletedProcess[bytes]],
+    processes: int,
 ) -> None:
     """Weights and losses, dropout and all; one run directory, one path on stdout, one voice."""
     run = tmp_path / "run"
-    done = torchrun(environment, processes, "train", play, "-o", run, *OPTIONS)
+    done = launch(environment, processes, "train", play, "-o", run, *OPTIONS)
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.decode().split() == [str(run / "model.safetensors")]
     assert done.stderr.count(b"plan: ") == 1
@@ -80,7 +105,7 @@ def test_processes_give_the_result_of_one(
 
 def test_time_is_agreed_on(play: Path, environment: dict[str, str], tmp_path: Path) -> None:
     """Each process measures and the first decides; one that did otherwise would wait for ever."""
-    done = torchrun(environment, 2, "train", play, "-o", tmp_path / "run", "--time", "2s")
+    done = ranks(environment, 2, "train", play, "-o", tmp_path / "run", "--time", "2s")
     assert done.returncode == 0, done.stderr.decode()
 
 
@@ -112,7 +137,7 @@ def test_a_signal_stops_all_and_nothing_is_lost(
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
-    for _ in range(300):
+    for _ in range(600):
         if (run / "metrics.jsonl").exists():
             break
         time.sleep(0.1)
@@ -143,7 +168,7 @@ def test_a_run_of_one_goes_on_in_two(
     words = ["train", str(play), "-o", str(run), "--save-every", "0s", *map(str, OPTIONS)]
     died = subprocess.run([sys.executable, "-c", code, *words], env=environment, check=False)
     assert died.returncode == 9
-    done = torchrun(environment, 2, "train", "--resume", run)
+    done = ranks(environment, 2, "train", "--resume", run)
     assert done.returncode == 0, done.stderr.decode()
     assert done.stderr.count(b"not as before: processes 1 -> 2;") == 1
     assert_same(alone, run)
@@ -155,7 +180,7 @@ def test_what_is_wrong_is_said(play: Path, environment: dict[str, str], tmp_path
         ((play, "--batch-size", 5), b"batch-size is 5, which 2 processes cannot share"),
         (("-",), b"standard input cannot be read by several processes"),
     ):
-        done = torchrun(environment, 2, "train", *words, "-o", tmp_path / "run", "--steps", 2)
+        done = ranks(environment, 2, "train", *words, "-o", tmp_path / "run", "--steps", 2)
         assert done.returncode != 0
         assert message in done.stderr
         assert not (tmp_path / "run").exists()
