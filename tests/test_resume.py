@@ -173,7 +173,7 @@ def test_a_rate_beyond_all_bounds_ends_in_an_error(play: Path, tmp_path: Path) -
 
 def test_a_step_that_was_skipped_is_said(play: Path, tmp_path: Path) -> None:
     """Once in a while is no reason to roll back."""
-    events = begin(play, tmp_path / "run", steps=400, eval_every=400)
+    events = begin(play, tmp_path / "run", steps=200, eval_every=200)
     recovered, poisoned = [], False
     for event in events:
         if isinstance(event, Step) and event.step >= 100 and not poisoned:
@@ -187,7 +187,7 @@ def test_a_step_that_was_skipped_is_said(play: Path, tmp_path: Path) -> None:
 
 def test_patience_ends_a_run(play: Path, tmp_path: Path) -> None:
     """After as many evaluations without a better one; it is then complete."""
-    changes = {"steps": 4000, "eval_every": 20, "patience": 2, "learning_rate": 0.05}
+    changes = {"steps": 400, "eval_every": 4, "patience": 2, "learning_rate": 1.0}
     *events, last = begin(play, tmp_path / "run", **changes)
     assert isinstance(last, Finished)
     assert last.out_of_patience
@@ -195,7 +195,7 @@ def test_patience_ends_a_run(play: Path, tmp_path: Path) -> None:
     evaluations = [event for event in events if isinstance(event, Evaluation)]
     assert [event.best for event in evaluations[-3:]] == [True, False, False]
     assert last.best_step == evaluations[-3].step
-    assert last.step < 4000
+    assert last.step < 400
     with pytest.raises(TrainingError, match="out of patience"):
         list(resume_run(tmp_path / "run"))
 
