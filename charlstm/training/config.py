@@ -63,7 +63,7 @@ class Settings(Common):
         super().__post_init__()
         given = [name for name in BUDGETS if getattr(self, name) is not None]
         if len(given) > 1:
-            raise OptionError(f"{' and '.join(given)} are both given; a run has one budget")
+            raise OptionError(f"{' and '.join(given)} are given together; a run has one budget")
 
     def common(self) -> dict[str, Any]:
         """The choices that hold as they are."""
