@@ -9,8 +9,8 @@ import pexpect
 import pytest
 
 from charlstm.cli.main import main
-from charlstm.training import resume_run
-from charlstm.training.run_directory import RunDirectory, locked
+from charlstm.training import resume_run, run_directory
+from charlstm.training.run_directory import locked
 
 from .conftest import Run
 from .hostile import read_state, state_bytes
@@ -265,10 +265,10 @@ def test_a_resumed_run_has_its_new_length_in_its_state_from_the_start(
 ) -> None:
     """Killed before the first step, it must not look finished: its state would be removed."""
 
-    def killed(self: RunDirectory, config: object) -> None:
+    def killed(*_: object) -> None:
         raise RuntimeError("killed")
 
-    monkeypatch.setattr(RunDirectory, "write_config", killed)
+    monkeypatch.setattr(run_directory, "config_toml", killed)
     with pytest.raises(RuntimeError, match="killed"):
         list(resume_run(finished, steps=90))
     assert b"kept: runs/done: step 60 of 90" in pruned(charlstm).stderr

@@ -18,7 +18,7 @@ from charlstm.errors import TrainingError
 from charlstm.files import write_atomically
 from charlstm.model.config import ModelConfig
 from charlstm.model.lstm import Array
-from charlstm.options import require_integer, require_text, shown
+from charlstm.options import fields_of, require_integer, require_text, shown
 from charlstm.text.corpus import Fingerprint, TextOptions
 from charlstm.training.config import TrainConfig
 from charlstm.training.losses import RunHistory
@@ -134,17 +134,14 @@ def _checkpoint(values: dict[str, Any], tensors: dict[str, Array]) -> Checkpoint
     for sources in (values["sources"], values["sources_given"]):
         if not (isinstance(sources, list) and sources and all(map(_is_name, sources))):
             raise ValueError("sources that are no file names")
-    return Checkpoint(
-        config=config,
-        progress=values["progress"],
-        history=RunHistory.from_json(values["history"]),
-        fingerprint=Fingerprint(**values["fingerprint"]),
-        text=TextOptions(**values["text"]),
-        sources=values["sources"],
-        sources_given=values["sources_given"],
-        environment=values["environment"],
-        tensors=tensors,
-    )
+    records = {
+        "config": config,
+        "history": RunHistory.from_json(values["history"]),
+        "fingerprint": Fingerprint(**values["fingerprint"]),
+        "text": TextOptions(**values["text"]),
+        "tensors": tensors,
+    }
+    return Checkpoint(**{**fields_of(Checkpoint, values), **records})
 
 
 def _is_name(source: object) -> bool:

@@ -42,19 +42,11 @@ class Run:
         self.kept: KeptModel | None = None
         self.first_step, self.first_time = 0, time.monotonic()
 
-    def begin(self, seconds: float) -> None:
-        """Write the first files of a new run, whose set-up has taken so long; raises OSError."""
-        self.history.seconds = seconds
+    def save(self, *, new: bool) -> None:
+        """Write the state and ``config.toml``; of a new run both or neither. Raises OSError."""
         checkpoint = self.checkpoint()
         if self.group.leads:
-            self.directory.begin(checkpoint)
-
-    def save(self) -> None:
-        """Write the state and ``config.toml``; raises OSError."""
-        checkpoint = self.checkpoint()
-        if self.group.leads:
-            self.directory.write(checkpoint)
-            self.directory.write_config(self.config)
+            self.directory.write_with_config(checkpoint, new=new)
 
     def events(
         self, reason: str, should_stop: ShouldStop, notes: Sequence[str] = ()
@@ -96,7 +88,8 @@ class Run:
                     yield from self._write(self.checkpoint())
         if self.kept is None:  # stopped before the first evaluation: the model as it is, is kept
             self._add_losses()
-            self._keep_model(self._validate(), self.history.mean_loss())
+            model = KeptModel(trainer.steps_done, self._validate())
+            self._keep(model, self.history.mean_loss())
         yield from self._write(self.checkpoint())
         if self.directory.fault:
             raise TrainingError(
@@ -179,9 +172,10 @@ class Run:
         best = self.history.add_evaluation(val_loss)
         if best and not diverged and not self.history.collapsed(losses.mean, self.levels):
             self.trainer.optimizer.snapshot()
-        kept = self._is_to_be_kept(val_loss)
+        model = KeptModel(self.trainer.steps_done, val_loss)
+        kept = model.better_than(self.kept)
         if kept:
-            self._keep_model(val_loss, self.history.train_loss)
+            self._keep(model, self.history.train_loss)
         self._append_line(loss=losses.mean, rate=rate, val_loss=val_loss)
         yield from self._write()
         yield Evaluation(
@@ -237,23 +231,16 @@ class Run:
             line["val_loss"] = _finite(val_loss)
         self.directory.append(json.dumps(line))
 
-    def _is_to_be_kept(self, val_loss: float | None) -> bool:
-        """Whether the model as it is is better than the one in the run directory."""
-        if val_loss is not None and not math.isfinite(val_loss):
-            return False
-        model = KeptModel(self.trainer.steps_done, val_loss)
-        return self.kept is None or model.better_than(self.kept)
-
-    def _keep_model(self, val_loss: float | None, train_loss: float) -> None:
+    def _keep(self, model: KeptModel, train_loss: float) -> None:
         """Let the averaged weights be the model of the run, with the next write."""
-        self.kept = KeptModel(self.trainer.steps_done, val_loss)
+        self.kept = model
         if not self.group.leads:
             return
         options = self.config.options()
         summary = {
             "planned_steps": options.pop("steps"),
-            "steps": self.trainer.steps_done,
-            "val_loss": val_loss,
+            "steps": model.step,
+            "val_loss": model.val_loss,
             "train_loss": _finite(train_loss),
             "epochs": self._epoch(),
             "seconds": self._seconds(),

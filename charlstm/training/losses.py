@@ -53,14 +53,16 @@ class KeptModel(NamedTuple):
     step: int
     val_loss: float | None  # None where there is no validation text
 
-    def better_than(self, other: "KeptModel") -> bool:
+    def better_than(self, other: "KeptModel | None") -> bool:
         """Whether this model has the lower loss, or is the later one where there are no losses.
 
         >>> KeptModel(1622, 1.72).better_than(KeptModel(580, 1.628))
         False
         """
-        if self.val_loss is None or other.val_loss is None:
-            return self.step > other.step
+        if self.val_loss is not None and not math.isfinite(self.val_loss):
+            return False
+        if self.val_loss is None or other is None or other.val_loss is None:
+            return other is None or self.step > other.step
         return self.val_loss < other.val_loss
 
 

@@ -109,7 +109,7 @@ def _resume(
             if run.kept is not None and run.kept.step > done:
                 reason += f"; the model of step {run.kept.step:,} stays until there is a better one"
             if config != recorded or not (directory / CONFIG_FILE).exists():
-                run.save()
+                run.save(new=False)
             changes = ", ".join(differences(checkpoint.environment, run.environment))
             warning = f"not as before: {changes}; so the same result, bit for bit, is not promised"
             yield from run.events(reason, should_stop, [warning] if changes else [])

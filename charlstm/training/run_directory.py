@@ -76,13 +76,14 @@ class RunDirectory:
         """The model file."""
         return self.path / MODEL_FILE
 
-    def begin(self, checkpoint: Checkpoint) -> None:
-        """Write the first state and ``config.toml``, both or neither."""
+    def write_with_config(self, checkpoint: Checkpoint, *, new: bool) -> None:
+        """Write the checkpoint and ``config.toml``; of a new run both or neither."""
         try:
             self.write(checkpoint)
-            self.write_config(checkpoint.config)
+            text = config_toml(checkpoint.config, checkpoint.text, checkpoint.sources)
+            write_atomically(self.path / CONFIG_FILE, text.encode())
         except BaseException:
-            for name in FILES:
+            for name in FILES if new else ():
                 with suppress(OSError):
                     (self.path / name).unlink(missing_ok=True)
             raise
@@ -130,11 +131,6 @@ class RunDirectory:
         if checkpoint is not None:
             self._saved_at, self._interval = time.monotonic(), SAVE_SECONDS
         return self.fault
-
-    def write_config(self, config: TrainConfig) -> None:
-        """Write ``config.toml``, with which the run can be repeated."""
-        text = config_toml(config, self.dataset.text, self.sources)
-        write_atomically(self.path / CONFIG_FILE, text.encode())
 
     def due(self, save_every: float | None) -> bool:
         """Whether the last state is ``save_every`` seconds old; None: as old as is cheap."""

@@ -117,7 +117,8 @@ def _train(
         new = new_run(output, dataset.fingerprint.name) if group.leads else nullcontext()
         path = group.agree(held.enter_context(new))
         run = Run(trainer, RunDirectory(path, dataset, absolute(sources), sources))
-        run.begin(time.monotonic() - started)
+        run.history.seconds = time.monotonic() - started
+        run.save(new=True)
         yield from run.events(reason, should_stop, notes)
         del trainer, run  # before the group is left
 
