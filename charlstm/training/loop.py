@@ -7,19 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from charlstm.errors import TrainingError
+from charlstm.training import events
 from charlstm.training.checkpoint import Checkpoint
 from charlstm.training.device import environment, memory_for
-from charlstm.training.events import (
-    Evaluation,
-    Event,
-    Finished,
-    Recovered,
-    SavedAgain,
-    SaveFailed,
-    ShouldStop,
-    Started,
-    Step,
-)
+from charlstm.training.events import Event, ShouldStop
 from charlstm.training.losses import KeptModel, RunHistory, StepLosses, loss_levels
 from charlstm.training.run_directory import RunDirectory
 from charlstm.training.trainer import Trainer
@@ -48,7 +39,7 @@ class Run:
         if self.group.leads:
             self.directory.write_with_config(checkpoint, new=new)
 
-    def events(
+    def train(
         self, reason: str, should_stop: ShouldStop, notes: Sequence[str] = ()
     ) -> Iterator[Event]:
         """Train to the last step, or until ``should_stop``; keep the best model.
@@ -58,7 +49,7 @@ class Run:
         """
         data, done = self.trainer.data, self.trainer.steps_done
         self.first_step, self.first_time = done, time.monotonic()
-        yield Started(
+        yield events.Started(
             directory=self.directory.path,
             config=self.config,
             reason=reason,
@@ -68,9 +59,9 @@ class Run:
             notes=tuple(notes),
         )
         with memory_for(self.config):
-            yield from self._train(should_stop)
+            yield from self._steps(should_stop)
 
-    def _train(self, should_stop: ShouldStop) -> Iterator[Event]:
+    def _steps(self, should_stop: ShouldStop) -> Iterator[Event]:
         trainer, config = self.trainer, self.config
         stopped = False
         while not (stopped or self.finished):
@@ -81,7 +72,7 @@ class Run:
             if logging:
                 yield from self._log(evaluating)
             else:
-                yield Step(step=done, epoch=self._epoch())
+                yield events.Step(step=done, epoch=self._epoch())
             if logging or self.group.size == 1 or done % AGREE_EVERY == 0:
                 stopped = self.group.any(should_stop())
                 if not stopped and self.group.agree(self.directory.due(config.save_every)):
@@ -145,9 +136,9 @@ class Run:
         before = self.directory.fault
         fault = self.directory.try_to_write(checkpoint)
         if fault and (fault != before or checkpoint is not None):
-            yield SaveFailed(step=self.trainer.steps_done, fault=fault)
+            yield events.SaveFailed(step=self.trainer.steps_done, fault=fault)
         elif before and not fault:
-            yield SavedAgain(step=self.trainer.steps_done)
+            yield events.SavedAgain(step=self.trainer.steps_done)
 
     def _add_losses(self) -> tuple[StepLosses, bool]:
         """The losses since the last log point, and whether the run diverged in these steps."""
@@ -163,7 +154,7 @@ class Run:
         if not evaluating:
             self._append_line(loss=losses.mean, rate=rate)
             yield from self._write()
-            yield Step(step=self.trainer.steps_done, epoch=self._epoch(), loss=losses.mean)
+            yield events.Step(step=self.trainer.steps_done, epoch=self._epoch(), loss=losses.mean)
             return
         val_loss = self._validate()
         if val_loss is not None and not math.isfinite(val_loss):
@@ -178,7 +169,7 @@ class Run:
             self._keep(model, self.history.train_loss)
         self._append_line(loss=losses.mean, rate=rate, val_loss=val_loss)
         yield from self._write()
-        yield Evaluation(
+        yield events.Evaluation(
             step=self.trainer.steps_done,
             epoch=self._epoch(),
             loss=self.history.train_loss,
@@ -197,7 +188,7 @@ class Run:
         agreed: float = self.group.agree(loss)
         return agreed
 
-    def _recover(self, skipped: int, *, roll_back: bool) -> Recovered:
+    def _recover(self, skipped: int, *, roll_back: bool) -> events.Recovered:
         """Report skipped steps; where skipping is not enough, roll back, but not for ever."""
         if roll_back:
             if self.history.rollbacks > ROLLBACKS:
@@ -208,7 +199,7 @@ class Run:
                     rate=self.config.learning_rate,
                 )
             self.trainer.roll_back()
-        return Recovered(
+        return events.Recovered(
             step=self.trainer.steps_done,
             skipped=skipped,
             rolled_back=roll_back,
@@ -251,9 +242,9 @@ class Run:
         weights = self.trainer.optimizer.weights()
         self.directory.keep(self.config, weights, {**options, **summary})
 
-    def _finished(self, *, stopped: bool) -> Finished:
+    def _finished(self, *, stopped: bool) -> events.Finished:
         assert self.kept is not None
-        return Finished(
+        return events.Finished(
             directory=self.directory.path,
             model=self.directory.model,
             step=self.trainer.steps_done,

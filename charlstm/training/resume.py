@@ -112,7 +112,7 @@ def _resume(
                 run.save(new=False)
             changes = ", ".join(differences(checkpoint.environment, run.environment))
             warning = f"not as before: {changes}; so the same result, bit for bit, is not promised"
-            yield from run.events(reason, should_stop, [warning] if changes else [])
+            yield from run.train(reason, should_stop, [warning] if changes else [])
             del trainer, run  # before the group is left
 
 

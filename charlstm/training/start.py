@@ -119,7 +119,7 @@ def _train(
         run = Run(trainer, RunDirectory(path, dataset, absolute(sources), sources))
         run.history.seconds = time.monotonic() - started
         run.save(new=True)
-        yield from run.events(reason, should_stop, notes)
+        yield from run.train(reason, should_stop, notes)
         del trainer, run  # before the group is left
 
 
