@@ -263,7 +263,7 @@ def test_pruning_loads_no_torch(finished: Path) -> None:
 def test_a_resumed_run_has_its_new_length_in_its_state_from_the_start(
     charlstm: Run, finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed before the first step, it must not look finished: its state would be removed."""
+    """Killed before the first step, it must not count as finished: its state would be removed."""
 
     def killed(*_: object) -> None:
         raise RuntimeError("killed")

@@ -108,7 +108,8 @@ def _resume(
                 run.history.lengthened_at += (done,)
             if run.kept is not None and run.kept.step > done:
                 reason += f"; the model of step {run.kept.step:,} stays until there is a better one"
-            if config != recorded or not (directory / CONFIG_FILE).exists():
+            # Asked in all processes, since all take part in saving.
+            if config != recorded or group.agree(not (directory / CONFIG_FILE).exists()):
                 run.save(new=False)
             changes = ", ".join(differences(checkpoint.environment, run.environment))
             warning = f"not as before: {changes}; so the same result, bit for bit, is not promised"
