@@ -40,7 +40,7 @@ def test_without_any_model_the_way_to_make_one_is_said() -> None:
 
 
 def test_a_linked_model_in_a_run_is_refused() -> None:
-    """A run may be of unknown origin, and the link lead to any file; another run is then the newest."""
+    """A link in a run of unknown origin may lead to any file; the newest is then another run."""
     for age, name in enumerate(("linked", "own")):
         model = Path("runs", name, "model.safetensors")
         model.parent.mkdir(parents=True)

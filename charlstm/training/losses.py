@@ -56,14 +56,15 @@ class KeptModel(NamedTuple):
     def better_than(self, other: "KeptModel | None") -> bool:
         """Whether this model has the lower loss, or is the later one where there are no losses.
 
+        Any model with a finite loss is better than none.
+
         >>> KeptModel(1622, 1.72).better_than(KeptModel(580, 1.628))
         False
         """
-        if self.val_loss is not None and not math.isfinite(self.val_loss):
-            return False
-        if self.val_loss is None or other is None or other.val_loss is None:
+        if self.val_loss is None:
             return other is None or self.step > other.step
-        return self.val_loss < other.val_loss
+        lowest = math.inf if other is None or other.val_loss is None else other.val_loss
+        return self.val_loss < lowest  # False also where it is not finite
 
 
 def loss_levels(batches: Batches, vocab_size: int) -> LossLevels:
