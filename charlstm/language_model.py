@@ -1,6 +1,6 @@
 """The public object: all that can be done with a trained model, from Python.
 
-Names here are stable; the modules below may change. Torch is never imported.
+Its names are stable; the modules below may change. Torch is never imported.
 """
 
 import dataclasses
@@ -13,12 +13,14 @@ import numpy as np
 
 from charlstm.errors import OptionError
 from charlstm.generation.sampling import Sampling, probabilities
+from charlstm.generation.saved_state import SavedState, check_target, load_state, save_state
 from charlstm.generation.stopping import StopRule
 from charlstm.generation.text_stream import (
     GenerationConfig,
     LineFilter,
     Sample,
     TextStream,
+    finished_text,
     opening,
     random_numbers,
     read,
@@ -26,12 +28,12 @@ from charlstm.generation.text_stream import (
 from charlstm.model.locate import find_model
 from charlstm.model.model_file import ModelFile, load_model
 from charlstm.options import OPTIONS, fields_of, require_flag, require_integer, require_text, shown
+from charlstm.text.corpus import open_corpus
 from charlstm.text.vocabulary import Unknown
 
 if TYPE_CHECKING:
     from charlstm.analysis.novelty import NewLines
     from charlstm.analysis.score import Score
-    from charlstm.generation.saved_state import SavedState
 
 
 class GenerationSettings(TypedDict, total=False):
@@ -52,9 +54,9 @@ class GenerationSettings(TypedDict, total=False):
 def load(path: str | os.PathLike[str] | None = None) -> "LanguageModel":
     """The model in a file or a run directory; without a path, that of the newest run.
 
-    Raises CharLSTMError where there is none, or one that cannot be used. At a character a call
-    numpy is fastest with one thread: set ``OPENBLAS_NUM_THREADS=1`` before it is imported. The
-    command does that, and its texts are the same to the last bit only then.
+    Raises CharLSTMError if there is none, or if it cannot be used. For one character at a time
+    numpy is fastest with one thread: set ``OPENBLAS_NUM_THREADS=1`` before numpy is imported, as
+    the command does. Only then are texts certain to be the same as the command's.
     """
     try:
         name = None if path is None else os.fsdecode(path)
@@ -65,14 +67,14 @@ def load(path: str | os.PathLike[str] | None = None) -> "LanguageModel":
 
 
 class LanguageModel:
-    """A trained model, ready to use; made by ``load``.
+    """A trained model, ready to use; ``load`` returns one.
 
-    Errors are CharLSTMError. Wrong values, and characters that the model never saw, are found
-    when a method is called, and are a ValueError, too. Numbers may be numpy's.
+    Errors are CharLSTMError. A wrong value or an unknown character raises its error when the method
+    is called, and the error is a ValueError too. Numbers may be those of numpy.
 
-    ``unknown`` says what becomes of unknown characters in a text that is given: with ``"error"``
-    they are an error, with ``"skip"`` they are left out, with ``"nearest"`` the most similar known
-    character takes their place; ``known`` shows it.
+    ``unknown`` says what happens to unknown characters in a given text: ``"error"`` raises
+    UnknownCharacterError, ``"skip"`` leaves them out, and ``"nearest"`` replaces them by the most
+    similar known characters, which ``known`` shows.
     """
 
     def __init__(self, model: ModelFile, path: Path | None = None) -> None:
@@ -88,7 +90,7 @@ class LanguageModel:
 
     @property
     def card(self) -> dict[str, Any]:
-        """What the model file says of itself: sizes, vocabulary, corpus, text, training."""
+        """The model file without its weights: sizes, vocabulary, corpus, text, training."""
         return {**self._model.describe(), "parameters": self._model.config.parameters}
 
     @property
@@ -106,10 +108,10 @@ class LanguageModel:
         measure: bool = False,
         whole: bool | None = None,
         line_filter: LineFilter | None = None,
-        state: "SavedState | None" = None,
+        state: SavedState | None = None,
         **settings: Unpack[GenerationSettings],
     ) -> TextStream:
-        """New text after ``seed``, which is not repeated: an iterator over its characters.
+        """New text that continues ``seed``, without ``seed`` itself: an iterator over characters.
 
             for character in model.generate("Once upon a time", length=0, temperature=0.5):
                 print(character, end="", flush=True)
@@ -117,17 +119,17 @@ class LanguageModel:
         The seed phrase is read as the beginning of a line: the network reads a line end first,
         unless the phrase begins with one or the model knows none.
 
-        The same arguments give the same text. Text ``sample`` of a random seed is the same however
-        many are made. Without a random seed one is chosen; it is the iterator's ``random_seed``.
-        With ``state`` the text goes on from there, and unless there is a random seed, with the
-        random numbers that follow there.
+        The same arguments give the same text. One random seed gives many texts, and ``sample`` is
+        the number of this one. Without a random seed one is chosen, and the iterator's
+        ``random_seed`` has it. With ``state`` that text is continued; without a random seed then,
+        its random numbers are continued too.
 
-        A text that has ends must have one that can come if it is ``whole``, which it is by default
-        where ``lines`` or ``stop`` are given. Lines that ``line_filter`` refuses are drawn again.
+        With ``whole`` it is an error if no end of the text is possible. That is the default if
+        ``lines`` or ``stop`` are given. Lines that ``line_filter`` rejects are drawn again.
 
-        The iterator's ``end`` says why the text ended and, with ``measure``, its ``bits_per_char``
-        how surprising it was. Pieces are single characters, but for a beginning of a stop text
-        that came to nothing. Memory does not grow with the text.
+        The iterator's ``end`` says why the text ended. With ``measure`` its ``bits_per_char`` is
+        the mean surprisal. Characters that might have begun a stop text come in one piece. Memory
+        does not grow with the text.
         """
         config = self._config(settings, measure=measure, whole=whole, line_filter=line_filter)
         sample = require_integer("sample", sample)
@@ -154,12 +156,16 @@ class LanguageModel:
 
         Each is the text that ``generate`` writes with its number as ``sample``.
         """
-        from charlstm.generation.batch import Batch, write_batch
+        from charlstm.generation.batch import write_batch
 
         config = self._config(settings, measure=measure, whole=True, line_filter=line_filter)
         count = OPTIONS["samples"].check(samples)
         seed, _ = self._known("seed", seed, unknown)
-        return write_batch(Batch(self._model, seed, config, _random_seed(random_seed)), count)
+        random_seed = _random_seed(random_seed)
+        if line_filter:  # rejected lines of one text would keep the others waiting
+            texts = ((self._model, seed, config, random_seed, number) for number in range(count))
+            return (finished_text(*text) for text in texts)
+        return write_batch(self._model, seed, config, random_seed, count)
 
     def complete_lines(
         self,
@@ -170,13 +176,12 @@ class LanguageModel:
         line_filter: LineFilter | None = None,
         **settings: Unpack[GenerationSettings],
     ) -> Iterator[tuple[str, Sample]]:
-        """Each phrase with the text that completes its line, without the line end.
+        """Each phrase and the text that completes its line, without the line end.
 
-        Phrase i draws as sample i does. None stands for a phrase that cannot be read; its line is
-        empty. The next phrase is asked for only when the line before it was taken. Raises
-        UnknownCharacterError when a phrase with an unknown character comes.
+        The text for phrase i has the random numbers of sample i. None stands for a phrase that
+        cannot be read, and its text is empty. Each phrase is requested only after the line before
+        it was taken. A phrase with an unknown character raises UnknownCharacterError in its turn.
         """
-        # One line each, which a stop text or the length may end too.
         config = self._config(
             {**settings, "lines": 1}, measure=measure, whole=True, line_filter=line_filter
         )
@@ -187,8 +192,7 @@ class LanguageModel:
                 if phrase is None:
                     yield "", Sample(number=number, text="")
                     continue
-                start = read(self._model, phrase, config, numbers=random_numbers(seed, number))
-                line = TextStream(self._model, start, config).finish(number)
+                line = finished_text(self._model, phrase, config, seed, number)
                 yield phrase, dataclasses.replace(line, text=line.text.removesuffix("\n"))
 
         return completed()
@@ -196,12 +200,12 @@ class LanguageModel:
     def known(self, text: str, *, unknown: Unknown = "nearest") -> tuple[str, str]:
         """``text`` as the model reads it, and the characters that "nearest" left out.
 
-        It leaves out what has nothing similar among the characters that the model knows.
+        It leaves out a character if the model knows no similar one.
         """
         return self._known("text", text, unknown)
 
     def score(self, text: str, *, unknown: Unknown = "error") -> "Score":
-        """How surprising each character of ``text`` is, and the text as a whole.
+        """How surprising each character of ``text`` is, and the whole text.
 
             model.score("To be, or not to be").bits_per_char
 
@@ -216,8 +220,8 @@ class LanguageModel:
     ) -> list[tuple[str, float]]:
         """Each character with the probability that it comes next, the most probable first.
 
-        ``top`` limits how many. The probabilities are the model's own, at temperature 1. The
-        phrase is read as ``generate`` reads it.
+        Only the first ``top`` of them are returned. The probabilities are the model's own, at
+        temperature 1. The phrase is read as ``generate`` reads it.
         """
         if top is not None:
             top = require_integer("top", top, least=1)
@@ -231,35 +235,40 @@ class LanguageModel:
         return ranked[:top]
 
     def save_state(self, text: TextStream, path: str | os.PathLike[str]) -> None:
-        """Write the state of a text of this model to a file, from which ``load_state`` goes on."""
-        from charlstm.generation.saved_state import save_state
-
+        """Write the state of a text of this model to a file, for ``load_state``."""
         save_state(text.state(), Path(path), self._model)
 
     def check_save_state(self, path: str | os.PathLike[str]) -> None:
-        """Raise StateError where ``save_state`` could not write: before a text is begun."""
-        from charlstm.generation.saved_state import check_target
-
+        """Raise StateError if ``save_state`` could not write there, before a text is begun."""
         check_target(Path(path))
 
-    def load_state(self, path: str | os.PathLike[str]) -> "SavedState":
+    def load_state(self, path: str | os.PathLike[str]) -> SavedState:
         """The state that ``save_state`` wrote, for ``generate``; raises StateError."""
-        from charlstm.generation.saved_state import load_state
-
         return load_state(Path(path), self._model)
 
     def new_lines_filter(
-        self, sources: Sequence[str] = (), *, glob: str = "*.txt", **how: Any
+        self,
+        sources: Sequence[str] = (),
+        *,
+        novel: int | None = None,
+        new_lines: bool = False,
+        unique: bool = False,
+        glob: str = "*.txt",
+        notes: list[str] | None = None,
     ) -> "NewLines":
-        """A ``line_filter`` for a corpus, read as the model's own corpus was.
+        """A ``line_filter`` that compares lines with a corpus, read as the model's own corpus was.
 
-        ``how`` is what ``charlstm.analysis.novelty.new_lines_filter`` takes: ``novel``,
-        ``new_lines``, ``unique``, ``notes``.
+        ``charlstm.analysis.novelty.NewLines`` describes ``novel``, ``new_lines`` and ``unique``. A
+        line for each kind of normalisation of the corpus goes to ``notes``. Raises OptionError and
+        CorpusError.
         """
-        from charlstm.analysis.novelty import new_lines_filter
+        from charlstm.analysis.novelty import NewLines, read_whole
 
+        if novel is not None:
+            OPTIONS["novel"].check(novel)  # before a large corpus is read
         options = dataclasses.replace(self._model.text, glob=glob)
-        return new_lines_filter(sources, options, **how)
+        corpus = read_whole(open_corpus(sources, options), notes).text if sources else ""
+        return NewLines(corpus, novel=novel, new_lines=new_lines, unique=unique)
 
     def _known(self, name: str, text: str, unknown: Unknown) -> tuple[str, str]:
         text = self._model.text.cased(require_text(name, text))
@@ -273,7 +282,7 @@ class LanguageModel:
         whole: bool | None,
         line_filter: LineFilter | None,
     ) -> GenerationConfig:
-        """The settings as records; raises OptionError, and TypeError for a name that is none."""
+        """The settings as records; raises OptionError, and TypeError for an unknown name."""
         known = GenerationSettings.__optional_keys__
         if other := sorted(settings.keys() - known):
             raise TypeError(f"got an unexpected keyword argument {other[0]!r}")
@@ -285,19 +294,17 @@ class LanguageModel:
         rule = StopRule(**fields_of(StopRule, values))
         if whole is None:
             whole = bool(rule.stop) or rule.lines is not None
-        config = GenerationConfig(
+        rule.check_end(set(self.vocabulary) - set(ban), whole=require_flag("whole", whole))
+        return GenerationConfig(
             sampling=sampling,
             stop_rule=rule,
             line_filter=line_filter,
             measure=require_flag("measure", measure),
-            whole=require_flag("whole", whole),
         )
-        config.check(self._model)
-        return config
 
 
 def _random_seed(given: int | None) -> int:
-    """The random seed, or one from the system that is short enough to be copied by hand."""
+    """The random seed, or a new one that is short enough to be copied by hand."""
     if given is None:
         return int.from_bytes(os.urandom(4), "big")
     checked: int = OPTIONS["random_seed"].check(given)

@@ -1,7 +1,7 @@
-"""Files of unknown origin: their headers, and the JSON in which they describe themselves.
+"""Files of unknown origin: their headers, and the JSON descriptions inside them.
 
-What a description means is checked by whoever reads it. Here it is made sure that reading it takes
-little time and memory, and that whatever was read can be shown and written again.
+The functions here make sure that a description is read in little time and memory, and that its
+values can be shown and written again. The caller checks what the values mean.
 """
 
 import codecs
@@ -15,12 +15,12 @@ from charlstm.errors import CharLSTMError
 from charlstm.files import regular_size
 from charlstm.options import shown
 
-MOST_BYTES = 16 << 20  # all of Unicode as a vocabulary takes 15 MB, escaped in JSON in JSON
-MOST_PARTS = 1 << 18  # lists, objects and their items; a thousand layers have 30,000
+MOST_BYTES = 16 << 20  # a vocabulary of all of Unicode takes 15 MB, as escaped JSON inside JSON
+MOST_PARTS = 1 << 18  # lists, objects and their items; a model of 1000 layers has 30,000
 LONGEST_REASON = 200
-BEGINNING = 512  # bytes that tell what a file is
+BEGINNING = 512  # bytes from which the kind of a file is guessed
 
-# The first bytes of files that are often taken for a model.
+# The first bytes of kinds of files that people name by mistake.
 KINDS = {
     b"\x1f\x8b": "gzip data",
     b"PK": "a zip archive, such as torch saves",
@@ -37,16 +37,15 @@ KINDS = {
     b"\x7fELF": "a program",
 } | {bytes([0x80, version]): "a Python pickle" for version in range(2, 6)}
 
-
-# What Python raises while a description is taken apart that is not what it should be.
+# The errors that Python raises when the values of a description have the wrong types or names.
 UNSOUND = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 @contextmanager
 def reading(path: Path, noun: str, error: type[CharLSTMError], code: str = "") -> Iterator[None]:
-    """Turn whatever is found wrong with a file into one ``error`` that says so.
+    """Raise ``error`` for anything that is wrong with a file, with a message that says it.
 
-    ``noun`` is what the file should be. Where it is absent, the error's code is "no <noun>".
+    ``noun`` is what the file should be. If there is no file, the error's code is "no <noun>".
     """
     from safetensors import SafetensorError
 
@@ -69,7 +68,7 @@ def described_tensors(
 ) -> Iterator[tuple[Any, dict[str, Any]]]:
     """An open safetensors file, and the JSON object in its metadata entry ``key``.
 
-    ``follow`` as ``charlstm.files.regular_size`` has it. Raises OSError, ValueError,
+    ``follow`` is that of ``charlstm.files.regular_size``. Raises OSError, ValueError, KeyError,
     RecursionError or SafetensorError for a file that has no such entry in format ``version``.
     """
     from safetensors import safe_open
@@ -80,17 +79,15 @@ def described_tensors(
         if text is None:
             raise ValueError("a safetensors file of another program")
         description = read_description(text)
-        if description["format"] != version:
-            found = shown(description["format"])
-            raise ValueError(f"format {found}, but this version of charlstm reads {version}")
+        check_format(description, version)
         yield file, description
 
 
 def read_description(text: str | bytes) -> dict[str, Any]:
-    """The object that ``text`` holds.
+    """The JSON object in ``text``.
 
-    Raises ValueError or RecursionError for text that is no JSON object, for more parts than any
-    description has, for numbers that are not finite and for lone surrogates.
+    Raises ValueError or RecursionError for text that is no JSON object, for one of too many parts,
+    for numbers that are not finite and for lone surrogates.
     """
     check_parts(text if isinstance(text, bytes) else text.encode())
     value = json.loads(text)
@@ -100,10 +97,17 @@ def read_description(text: str | bytes) -> dict[str, Any]:
     return value
 
 
+def check_format(description: dict[str, Any], version: int) -> None:
+    """Raise KeyError or ValueError unless a description is in format ``version``."""
+    if description["format"] != version:
+        found = shown(description["format"])
+        raise ValueError(f"format {found}, but this version of charlstm reads {version}")
+
+
 def check_parts(data: bytes) -> None:
     """Raise ValueError for JSON of so many parts that it would fill the memory.
 
-    An empty list is two characters, and 64 bytes in memory.
+    An empty list takes 2 bytes in the file and 64 bytes in memory.
     """
     if len(data) > MOST_BYTES:
         raise ValueError(f"longer than {MOST_BYTES:,} bytes")
@@ -112,10 +116,10 @@ def check_parts(data: bytes) -> None:
 
 
 def check_header(path: Path, *, follow: bool) -> None:
-    """Look at the length and the header of a safetensors file before its reader believes them.
+    """Check the length and the header of a safetensors file before its reader trusts them.
 
-    ``follow`` as ``charlstm.files.regular_size`` has it. Raises OSError for what is no file, and
-    ValueError for what is no safetensors file, or an empty one.
+    ``follow`` is that of ``charlstm.files.regular_size``. Raises OSError for a path that is no
+    file, and ValueError for a file that is empty or is no safetensors file.
     """
     size = regular_size(path, follow=follow)
     if not size:
@@ -135,7 +139,7 @@ def check_header(path: Path, *, follow: bool) -> None:
 
 
 def kind_of(beginning: bytes) -> str | None:
-    r"""What a file that is no safetensors file seems to be; None where nobody can tell.
+    r"""What kind of file has this beginning; None if that is not known.
 
     >>> kind_of(b"\x1f\x8b\x08"), kind_of("Thane of Cawdor \u2014".encode())
     ('gzip data', 'plain text')
@@ -143,7 +147,7 @@ def kind_of(beginning: bytes) -> str | None:
     for first, kind in KINDS.items():
         if beginning.startswith(first):
             return kind
-    decoder = codecs.getincrementaldecoder("utf-8")("strict")  # the last character may be cut
+    decoder = codecs.getincrementaldecoder("utf-8")()  # the last character may be incomplete
     try:
         text = decoder.decode(beginning)
     except UnicodeDecodeError:
@@ -152,7 +156,7 @@ def kind_of(beginning: bytes) -> str | None:
 
 
 def reason(error: Exception) -> str:
-    """A failed check in one short line; a bare KeyError shows only the key."""
+    """The message of an error in one short line."""
     if isinstance(error, RecursionError):
         return "nested too deeply"
     words = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())

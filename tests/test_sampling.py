@@ -195,7 +195,6 @@ def test_logits_that_are_none_are_refused(logits: list[float], sampling: Samplin
         ("min_p", "min_p is", [-0.1, 1.01, float("nan")]),
         ("repetition_penalty", "repetition_penalty is", [0, -1, float("nan"), float("inf")]),
         ("repetition_window", "repetition_window is", [0, -3, 1 << 17, 1.0]),
-        ("banned", "banned is", [(-1,), ("a",)]),
     ],
 )
 def test_settings_out_of_range_are_refused(name: str, said: str, values: list[Any]) -> None:
@@ -206,12 +205,10 @@ def test_settings_out_of_range_are_refused(name: str, said: str, values: list[An
 
 
 def test_something_must_be_left_to_draw() -> None:
-    """Bans of everything, and of what is not there, are refused before a draw."""
-    Sampling(banned=(0, 1, 1)).check_vocabulary(3)
+    """A ban of everything is refused before a draw."""
+    assert Sampling().banning("caax", "abc").banned == (0, 2)
     with pytest.raises(OptionError, match="all 3 characters"):
-        Sampling(banned=(0, 1, 2)).check_vocabulary(3)
-    with pytest.raises(OptionError, match="banned id 3"):
-        Sampling(banned=(3,)).check_vocabulary(3)
+        Sampling().banning("abc", "abc")
 
 
 @pytest.mark.parametrize("level", [-5000.0, -800.0, -50.0, 0.0, 50.0, 800.0, 5000.0])

@@ -1,29 +1,27 @@
-"""What a text copies from a corpus: its longest passages, and the share of its n-grams.
+"""What a text copies from a corpus: its longest copied passages, and the share of its n-grams.
 
-The results are exact; how much copying is too much is for the reader to say. They come from
-suffix arrays, which pydivsufsort (MIT, wheels for Linux, macOS and Windows) sorts in C: a megabyte
-beside a megabyte takes 0.1 s, where prefix doubling in numpy takes 1 to 6 s.
+The results are exact. They are computed with suffix arrays, which pydivsufsort sorts in C: to
+compare a megabyte with a megabyte takes 0.1 s, and prefix doubling in numpy takes 1 to 6 s.
 """
 
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from pydivsufsort import divsufsort, kasai
 
 from charlstm.errors import CorpusError
 from charlstm.options import OPTIONS
-from charlstm.text.corpus import Corpus, TextOptions, code_points, open_corpus
+from charlstm.text.corpus import Corpus, code_points
 
 NGRAMS = (8, 16, 32, 64)
-COMPARED = 1000  # characters before a text that may belong to its first line
+COMPARED = 1000  # how many characters of a line are compared
 
 
 @dataclass(frozen=True)
 class Position:
-    """Where a passage begins: its file, the characters before it there, line and column from 1."""
+    """Where a passage begins: its file, its offset in characters, its line and column from 1."""
 
     file: str
     offset: int
@@ -33,7 +31,7 @@ class Position:
 
 @dataclass(frozen=True)
 class WholeText:
-    """A normalised text in memory; ``starts`` says where each of its files begins in it."""
+    """A normalised text in memory; ``starts`` has the offset of each of its files."""
 
     name: str
     text: str
@@ -55,7 +53,7 @@ class WholeText:
 
 @dataclass(frozen=True)
 class Passage:
-    """A part of a text that the corpus holds too, and where each of them first has it."""
+    """A part of a text that is also in the corpus, with its first position in both."""
 
     passage: str
     in_text: Position
@@ -64,9 +62,9 @@ class Passage:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What ``compare`` finds: ``longest`` in characters, ``shares`` of n-grams by n, passages.
+    """What a text copies: its longest passage in characters, shares of n-grams by n, passages.
 
-    The longest passages come first. A share is None for a text of fewer than n characters.
+    A share is None for a text of fewer than n characters. The longest passages come first.
     """
 
     longest: int
@@ -75,9 +73,9 @@ class Comparison:
 
 
 def read_whole(corpus: Corpus, notes: list[str] | None = None) -> WholeText:
-    """All of a corpus as one text; what was normalised goes to ``notes``.
+    """All of a corpus as one text; a line for each kind of normalisation goes to ``notes``.
 
-    Raises CorpusError where it cannot be read or is empty.
+    Raises CorpusError if it cannot be read or is empty.
     """
     chunks: list[str] = []
     starts: list[int] = []
@@ -97,10 +95,10 @@ def read_whole(corpus: Corpus, notes: list[str] | None = None) -> WholeText:
 def compare(
     corpus: WholeText, text: WholeText, *, top: int = 10, min_length: int = 8
 ) -> Comparison:
-    """The longest common passage, the shares of n-grams, and the ``top`` longest passages.
+    """What ``text`` copies from ``corpus``, with its ``top`` longest passages.
 
-    Takes about 50 bytes of memory a character of both, whatever the characters.
-    Raises OptionError for a ``top`` below 0 and a ``min_length`` below 1.
+    It takes about 50 bytes of memory for each character of both texts. Raises OptionError for a
+    ``top`` below 0 and a ``min_length`` below 1.
     """
     OPTIONS["top"].check(top)
     OPTIONS["min_length"].check(min_length)
@@ -117,7 +115,7 @@ def compare(
 
 
 def matching_statistics(corpus: str, text: str) -> np.ndarray:
-    """How many characters, from each position of ``text`` on, ``corpus`` holds in one piece.
+    """The length of the longest passage of ``corpus`` that begins at each position of ``text``.
 
     Shape (len(text),), int64: the matching statistics of Chang and Lawler (1994, "Sublinear
     approximate string matching and biological applications").
@@ -125,13 +123,14 @@ def matching_statistics(corpus: str, text: str) -> np.ndarray:
     >>> matching_statistics("to be or not", "be not to").tolist()
     [3, 2, 4, 3, 2, 1, 1, 2, 1]
 
-    The suffixes of both texts are sorted together (Manber and Myers 1993). Of all suffixes of
-    the corpus, the nearest before and the nearest after a suffix of the text share most with
-    it: as much as the least common prefix (Kasai et al. 2001) on the way there.
+    The suffixes of both texts are sorted together (Manber and Myers 1993). The suffix of the
+    corpus that has the longest common prefix with a suffix of the text is the nearest one before
+    or after it. The length of that prefix is the minimum of the common prefixes of all neighbours
+    in between (Kasai et al. 2001).
     """
     points = np.concatenate([_terminated(corpus), code_points(text) + 1])
     suffixes = divsufsort(points)  # (N,) positions, N = len(corpus) + 1 + len(text)
-    common = kasai(points, suffixes)  # (N,) of each suffix with the next; the last has 0
+    common = kasai(points, suffixes)  # (N,) common prefix of each suffix and the next; last: 0
     in_corpus = suffixes <= len(corpus)
     before = _shared_with_the_last(np.concatenate([[0], common[:-1]]), in_corpus)
     after = _shared_with_the_last(common[::-1], in_corpus[::-1])[::-1]
@@ -141,9 +140,9 @@ def matching_statistics(corpus: str, text: str) -> np.ndarray:
 
 
 def ngram_share(lengths: np.ndarray, n: int) -> float | None:
-    """The share of a text's windows of ``n`` characters that the corpus holds.
+    """The share of a text's windows of ``n`` characters that are in the corpus.
 
-    ``lengths`` are the matching statistics of the text; None if it has no such window.
+    ``lengths`` are the matching statistics of the text. None if it has no such window.
 
     >>> ngram_share(matching_statistics("to be or not", "not to"), 2)  # "no", "ot" and "to" of 5
     0.6
@@ -153,10 +152,10 @@ def ngram_share(lengths: np.ndarray, n: int) -> float | None:
 
 
 def maximal_passages(lengths: np.ndarray) -> np.ndarray:
-    """Where the maximal passages of a text begin, in rising order; each has ``lengths`` there.
+    """The positions where the maximal passages of a text begin, in rising order.
 
-    A maximal passage is in the corpus, and is not once a character is added before or after it.
-    No maximal passage contains another; they may overlap.
+    A maximal passage is in the corpus, but no longer passage that contains it is. Maximal passages
+    may overlap. The length of a passage is the value of ``lengths`` at its position.
 
     >>> maximal_passages(matching_statistics("to be or not", "be not to")).tolist()
     [0, 2, 6, 7]
@@ -168,10 +167,10 @@ def maximal_passages(lengths: np.ndarray) -> np.ndarray:
 def longest_passages(
     text: str, lengths: np.ndarray, *, top: int, min_length: int = 1
 ) -> list[tuple[int, str]]:
-    """The ``top`` longest maximal passages with their positions: longest first, then by position.
+    """The ``top`` longest maximal passages and their positions: longest first, then by position.
 
-    One that recurs is listed once. One whose middle lies in a passage before it in that order
-    is left out, for more than half of it would be shown twice.
+    A passage that occurs several times is listed once. A passage is left out if its middle is in a
+    passage listed before, because more than half of it would be shown twice.
 
     >>> longest_passages("be not to", matching_statistics("to be or not", "be not to"), top=2)
     [(2, ' not'), (0, 'be ')]
@@ -191,9 +190,10 @@ def longest_passages(
 
 
 class SuffixIndex:
-    """A corpus made ready for many short questions, such as one for each line that is generated.
+    """An index of a corpus that finds passages fast, for the lines that are generated.
 
-    Holds the text and 4 bytes a character; a question costs some microseconds a character.
+    It holds the text and 4 bytes for each character. A search takes some microseconds for each
+    character of the passage.
 
     >>> index = SuffixIndex("to be or not to be")
     >>> "not to" in index, "not to see" in index
@@ -203,26 +203,26 @@ class SuffixIndex:
     def __init__(self, corpus: str) -> None:
         self.corpus = corpus
         suffixes = divsufsort(_terminated(corpus))  # (len(corpus) + 1,) positions
-        # A memoryview gives Python's own integers, but only of arrays that say "native order".
+        # A memoryview gives Python integers, but only if the dtype is marked as native order.
         native = suffixes.astype(suffixes.dtype.newbyteorder("="))
         self._suffixes: Sequence[int] = memoryview(native)
 
     def __contains__(self, passage: str) -> bool:
-        """Whether the corpus holds ``passage`` in one piece."""
+        """Whether ``passage`` is in the corpus."""
         size = len(passage)
         rank = bisect_left(self._suffixes, passage, key=lambda i: self.corpus[i : i + size])
         return rank < len(self._suffixes) and self.corpus.startswith(passage, self._suffixes[rank])
 
 
 class NewLines:
-    r"""Refuses lines that are copied, as ``text_stream.LineFilter`` describes it.
+    r"""A ``text_stream.LineFilter`` that rejects copied lines.
 
-    With ``novel``, a line must not hold so many characters of the corpus in one piece; with
-    ``new_lines``, it must be no line of the corpus; with ``unique``, it must not have come before.
-    Empty lines always pass. It belongs to one call, since it remembers the lines that it let pass.
+    With ``novel``, no passage of so many characters may be copied from the corpus. With
+    ``new_lines``, a line must not be a line of the corpus. With ``unique``, it must not have been
+    accepted before, so that such a filter is for one call only. Empty lines are always accepted.
 
-    >>> refuses = NewLines("Macbeth\nBanquo\n", novel=5, new_lines=True, unique=True)
-    >>> [refuses(text) for text in ("Macbe", "Banquo\n", "Fleance\n", "Fleance\nFleance\n")]
+    >>> rejects = NewLines("Macbeth\nHag\n", novel=5, new_lines=True, unique=True)
+    >>> [rejects(text) for text in ("Macbe", "Hag\n", "Fleance\n", "Fleance\nFleance\n")]
     ['copied 5 characters of the corpus', 'is in the corpus', None, 'came before']
     """
 
@@ -242,7 +242,7 @@ class NewLines:
         self.length = max(self._novel, COMPARED if new_lines or unique else 0)
 
     def __call__(self, text: str) -> str | None:
-        """Why the last line of ``text`` is refused; None where it is not."""
+        """The reason why the last line of ``text`` is rejected, or None."""
         if len(text) >= self._novel > 0 and text[-self._novel :] in self._index:
             return f"copied {self._novel} characters of the corpus"
         line = text[:-1].rpartition("\n")[2] if text.endswith("\n") else ""
@@ -255,35 +255,18 @@ class NewLines:
         return None
 
 
-def new_lines_filter(
-    sources: Sequence[str],
-    options: TextOptions,
-    *,
-    notes: list[str] | None = None,
-    **how: Any,
-) -> NewLines:
-    """A ``NewLines`` for a corpus, read with ``options``; ``how`` is what NewLines takes.
-
-    What was normalised in the text goes to ``notes``. Raises OptionError and CorpusError.
-    """
-    if how.get("novel") is not None:
-        OPTIONS["novel"].check(how["novel"])  # before a large corpus is read
-    corpus = read_whole(open_corpus(sources, options), notes).text if sources else ""
-    return NewLines(corpus, **how)
-
-
 def _terminated(text: str) -> np.ndarray:
-    """Code points from 1 on, then a 0 that no text has: no common prefix goes past it."""
+    """Code points plus 1, then a 0, which no common prefix can include."""
     return np.append(code_points(text) + 1, np.uint32(0))
 
 
 def _shared_with_the_last(common: np.ndarray, in_corpus: np.ndarray) -> np.ndarray:
-    """How much each suffix in a sorted row shares with the last one of the corpus before it.
+    """The common prefix of each sorted suffix and the last suffix of the corpus before it, (N,).
 
-    ``common``, shape (N,), is what each shares with the one just before it.
+    ``common``, (N,), is the common prefix of each suffix and the one just before it.
     """
-    # A running minimum that starts anew after each suffix of the corpus: there all values are
-    # lowered below those before, and afterwards raised again.
+    # This is a running minimum that starts again after each suffix of the corpus. There all later
+    # values are lowered below all earlier ones, and afterwards raised again.
     lowered = (np.cumsum(in_corpus) - in_corpus) * (common.size + 1)  # (N,)
     shared: np.ndarray = np.minimum.accumulate(common - lowered) + lowered
     return shared

@@ -16,7 +16,7 @@ from charlstm.model.model_file import ModelFile
 class Score:
     """The surprisal of a text: ``bits``, (characters,), are -log2 of each probability.
 
-    ``bits_per_char`` is their mean, ``loss`` the same in nats; both are None for an empty text.
+    ``bits_per_char`` and ``loss`` are None for an empty text.
     """
 
     text: str
@@ -24,12 +24,12 @@ class Score:
 
     @property
     def characters(self) -> int:
-        """How many characters were scored: all of them."""
+        """How many characters the text has."""
         return len(self.text)
 
     @property
     def bits_per_char(self) -> float | None:
-        """The mean surprisal; the fewer bits, the more the text is like the corpus."""
+        """The mean surprisal in bits; it is small for a text that resembles the corpus."""
         return float(self.bits.mean()) if self.text else None
 
     @property
@@ -39,10 +39,10 @@ class Score:
 
 
 def score(model: ModelFile, text: str) -> Score:
-    """The surprisal of each character of ``text``, given those before it.
+    """The surprisal of each character of ``text``, given the characters before it.
 
     The text is read as the beginning of a line (``text_stream.opening``). Raises
-    UnknownCharacterError, and ModelFileError where weights are too large to compute with.
+    UnknownCharacterError, and ModelFileError if the weights are too large to compute with.
     """
     lstm = opening(model, text)
     bits = np.empty(len(text))

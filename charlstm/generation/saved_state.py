@@ -1,8 +1,9 @@
-"""The state of a text as a file, from which another process goes on, however long the text is.
+"""The state of a text in a file, from which another process can continue the text.
 
-One safetensors file, tied to its model by a fingerprint. Its header has one metadata entry,
-``charlstm-state``: sorted JSON with the format version, the fingerprint and the number of
-characters read. Nothing in the file is ever executed; a file that is not sound is refused.
+It is one safetensors file, whose size does not grow with the text. Its header has one metadata
+entry, ``charlstm-state``: sorted JSON with the format version, the fingerprint of the model and the
+number of characters read. Nothing in the file is ever executed, and a file that is damaged raises
+StateError.
 """
 
 import errno
@@ -28,17 +29,17 @@ from charlstm.untrusted import UNSOUND, described_tensors, reading
 FORMAT = 1
 METADATA_KEY = "charlstm-state"
 NOUN = "saved state of a text"
-VERSION, WORDS = 3, 624  # of the Mersenne Twister, as random.Random.getstate has it
+VERSION, WORDS = 3, 624  # of the Mersenne Twister in random.Random.getstate
 
 
 @dataclass(frozen=True)
 class SavedState:
-    """All that a text can be continued from; nobody changes the arrays in it.
+    """All that is needed to continue a text; its arrays must not be changed.
 
-    ``recent`` has the ids last read, as many as a repetition penalty, a stop text or a line filter
-    looks at. ``characters`` counts all characters read; the last ``generated`` of them were drawn
-    one after the other. ``random_state`` is that of the text's random number generator, as
-    ``random.Random.getstate`` gives it.
+    ``random_state`` is that of the text's random number generator, from ``Random.getstate``.
+    ``recent`` has the last ids read, as many as a repetition penalty, a stop text or a line filter
+    needs. ``characters`` counts all characters read, and the last ``generated`` of them were drawn
+    and belong to no stop text.
     """
 
     lstm: LSTMState
@@ -60,11 +61,11 @@ def fingerprint(model: ModelFile) -> str:
 def save_state(state: SavedState, path: Path, model: ModelFile) -> None:
     """Write the state to ``path`` atomically; equal states give equal bytes.
 
-    A symbolic link is followed and stays.
+    If ``path`` is a symbolic link, the file that it leads to is written.
     """
     version, words, gauss = state.random_state
     assert version == VERSION
-    assert gauss is None  # only gauss() would have left something
+    assert gauss is None  # gauss() is never called
     description = {
         "format": FORMAT,
         "model": fingerprint(model),
@@ -76,14 +77,14 @@ def save_state(state: SavedState, path: Path, model: ModelFile) -> None:
         "cell": np.stack(state.lstm.cell),
         "features": np.ascontiguousarray(state.lstm.features),
         "recent": np.array(state.recent, np.uint32),
-        "random": np.array(words, np.uint32),  # (625,): the last is the position
+        "random": np.array(words, np.uint32),  # (625,): the last is the position in the others
     }
     metadata = {METADATA_KEY: json.dumps(description, sort_keys=True)}
     write_atomically(_target(path), save(tensors, metadata=metadata))
 
 
 def load_state(path: Path, model: ModelFile) -> SavedState:
-    """Read what ``save_state`` wrote; StateError says what is wrong with any other file."""
+    """Read what ``save_state`` wrote; raises StateError for any other file."""
     with (
         reading(path, NOUN, StateError, "unsound state"),
         described_tensors(path, METADATA_KEY, FORMAT, follow=True) as (file, description),
@@ -96,9 +97,9 @@ def load_state(path: Path, model: ModelFile) -> SavedState:
 
 
 def check_target(path: Path) -> None:
-    """Raise StateError, before a text is written, where its state could not be saved.
+    """Raise StateError if ``save_state`` could not write to ``path``.
 
-    A file that exists there, or where a link leads to, is replaced only if it is a saved state.
+    A file that is already there is replaced only if it is empty or a saved state.
     """
     try:
         target = _target(path)
@@ -120,12 +121,12 @@ def check_target(path: Path) -> None:
 
 
 def _target(path: Path) -> Path:
-    """The file that ``path`` stands for: a link that the user names is followed."""
+    """The file to write: a symbolic link that the user names is followed."""
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def _checked(file: Any, description: dict[str, Any], model: ModelFile) -> SavedState:
-    """The state in an open safetensors file, every part checked before it is used."""
+    """The state in an open safetensors file, every part checked."""
     characters = require_integer("characters", description["characters"])
     generated = require_integer("generated", description["generated"], most=characters)
     L, H = model.config.num_layers, model.config.hidden_size
@@ -148,11 +149,11 @@ def _checked(file: Any, description: dict[str, Any], model: ModelFile) -> SavedS
 
 
 def _tensor(file: Any, name: str, kind: str, shape: tuple[int, ...] | None) -> Any:
-    """One tensor, once its type and shape are known to be right; None: a row of any length."""
-    found = file.get_slice(name)
-    its = tuple(found.get_shape())
-    if found.get_dtype() != kind or (its != shape if shape else len(its) != 1):
-        raise ValueError(f"{name} is {found.get_dtype()} of shape {its}")
-    if shape is None and its[0] > OPTIONS["repetition_window"].most:
+    """A tensor of this type and shape; without a shape it has one dimension of any length."""
+    tensor = file.get_slice(name)
+    found = tuple(tensor.get_shape())
+    if tensor.get_dtype() != kind or (found != shape if shape else len(found) != 1):
+        raise ValueError(f"{name} is {tensor.get_dtype()} of shape {found}")
+    if shape is None and found[0] > OPTIONS["repetition_window"].most:
         raise ValueError(f"{name} is too long")
     return file.get_tensor(name)

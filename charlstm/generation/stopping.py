@@ -1,6 +1,6 @@
 """When a text ends: after a number of characters or lines, or before a stop text.
 
-Characters come in one at a time as they are drawn; how they are drawn is not known here.
+Characters arrive here one at a time; ``text_stream`` and ``batch`` draw them.
 """
 
 from collections import deque
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from charlstm.errors import OptionError
-from charlstm.options import check_record
+from charlstm.options import check_record, shown
 
 DEFAULT_LENGTH = 1000
 
@@ -19,8 +19,8 @@ EndReason = Literal["length", "stop", "lines"]
 class StopRule:
     """Where a text ends: after ``length`` characters or ``lines`` line ends, or before a stop text.
 
-    What comes first counts. A length of 0 is without end; None becomes DEFAULT_LENGTH, or as much
-    for each of ``lines``. Raises OptionError for values out of range and for an empty stop text.
+    The first of them ends the text. A length of 0 is without end; None becomes DEFAULT_LENGTH, or
+    ``lines`` times as much. Raises OptionError for values out of range and for an empty stop text.
 
     >>> [StopRule(length=n, lines=3).length for n in (None, 0, 70)]
     [3000, 0, 70]
@@ -37,13 +37,33 @@ class StopRule:
         if not all(self.stop):
             raise OptionError("a stop text is empty; is a variable of the shell unset?")
 
+    def check_end(self, characters: set[str], *, whole: bool) -> None:
+        """Raise OptionError for a text of these ``characters`` that must end and cannot.
+
+        A text must end if it is kept until it is ``whole``, or if only ``lines`` can end it.
+        """
+        possible = any(characters.issuperset(text) for text in self.stop)
+        if self.length or possible or (self.lines and "\n" in characters):
+            return
+        if self.lines and (whole or not self.stop):
+            raise OptionError(f"is {self.lines}, but the model writes no line end", "lines", "end")
+        if whole and self.stop:
+            stops = " or ".join(map(shown, self.stop))
+            raise OptionError(f"the model never writes {stops}, so that no text ends", code="end")
+        if whole:
+            raise OptionError(
+                "is 0, which is without end, but a text that is written whole needs an end",
+                "length",
+                "end",
+            )
+
 
 class TextEnd:
-    """Follows one text to its end, and holds back what may be the beginning of a stop text.
+    """Finds the end of one text, and holds back characters that may begin a stop text.
 
-    ``reason`` says why the text has ended, and is None before. Where several reasons meet, a stop
-    text counts first, then the lines. Of several stop texts that end at the same character, the
-    longest counts.
+    ``reason`` says why the text has ended; it is None until then. If several reasons apply to one
+    character, a stop text is the reason before lines, and lines before the length. If several stop
+    texts end at one character, the longest one is cut off.
 
     >>> end = TextEnd(StopRule(stop=("</p>",)))
     >>> [end.feed(character) for character in "a</b</p>"], end.reason
@@ -53,7 +73,7 @@ class TextEnd:
     def __init__(self, rule: StopRule, before: str = "") -> None:
         """A stop text may begin in ``before``, which was given out earlier."""
         self.reason: EndReason | None = None
-        self.held = ""  # drawn and not given out
+        self.held = ""  # drawn, but not given out yet
         self._left, self._lines_left = rule.length, rule.lines
         self._stops = sorted(set(rule.stop), key=len, reverse=True)
         self._longest = len(self._stops[0]) if self._stops else 0
@@ -63,16 +83,16 @@ class TextEnd:
 
     @property
     def bits_per_char(self) -> float | None:
-        """The mean surprisal of what was given out; None for nothing."""
+        """The mean surprisal of what was given out; None if that is nothing."""
         return self._bits / self._characters if self._characters else None
 
     def feed(self, character: str, bits: float = 0.0) -> str:
-        """What is sure to belong to the text once ``character``, of so many bits, is drawn."""
-        found, kept = False, 0
+        """Take the next character, with its surprisal; return what now surely is in the text."""
+        stop, kept = "", 0
         if self._stops:
             self._tail = (self._tail + character)[-self._longest :]
-            found = self._tail.endswith(tuple(self._stops))
-            kept = self._stop_length() if found else self._begun()
+            stop = next(filter(self._tail.endswith, self._stops), "")
+            kept = len(stop) or self._begun()
         self.held += character
         self._held_bits.append(bits)
         piece = self._release(max(0, len(self.held) - kept))
@@ -82,13 +102,9 @@ class TextEnd:
         if character == "\n" and self._lines_left:
             self._lines_left -= 1
             self.reason = self.reason if self._lines_left else "lines"
-        if found:
+        if stop:
             self.reason, self.held = "stop", ""
         return piece + self._release(len(self.held)) if self.reason else piece
-
-    def _stop_length(self) -> int:
-        """The length of the longest stop text that the text ends with."""
-        return next(len(stop) for stop in self._stops if self._tail.endswith(stop))
 
     def _begun(self) -> int:
         """The length of the longest beginning of a stop text that the text ends with."""

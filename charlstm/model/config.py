@@ -8,10 +8,10 @@ from charlstm.options import check_record, require_integer
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """The sizes that define a network; torch's names where torch has one.
+    """The sizes that define a network, under torch's names if torch has one.
 
-    With ``residual`` each layer after the first adds its input to its output, so that a
-    layer learns what to change rather than everything anew (He et al. 2015, arXiv 1512.03385).
+    With ``residual`` each layer after the first adds its input to its output, so that it only has
+    to learn the difference (He et al. 2015, arXiv 1512.03385).
     """
 
     vocab_size: int
@@ -27,7 +27,7 @@ class ModelConfig:
         check_record(self)
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The name and shape of every weight, as torch names them."""
+        """The shape of every weight by its name in torch."""
         V, E, H = self.vocab_size, self.embedding_size, self.hidden_size
         shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (V, E)}
         for layer in range(self.num_layers):

@@ -1,4 +1,4 @@
-"""Which model file is meant by a name, and the models that there are."""
+"""Which model file a name means, and the list of models below the working directory."""
 
 import stat
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ CONFIG_FILE = "config.toml"
 
 
 def find_model(name: str | None) -> Path:
-    """The model file that is meant by a file, a run directory, or None: that of the newest run.
+    """The model file that ``name`` means: a file, a run directory, or None for the newest run.
 
-    Raises ModelFileError where there is none.
+    Raises ModelFileError if there is none.
     """
     if name is not None:
         if not name:
@@ -27,22 +27,22 @@ def find_model(name: str | None) -> Path:
         if not path.is_dir():
             return path
         model = path / MODEL_FILE
-        if model.is_symlink():  # in a directory of unknown origin it may lead anywhere
+        if model.is_symlink():  # a directory of unknown origin may have links to any file
             raise ModelFileError(f"{model}: is a symbolic link; name the file that it leads to")
         if model.is_file():
             return model
         raise ModelFileError(f"{name}: no {MODEL_FILE} in this directory; name a run or a file")
-    found = model_files()
+    found = _model_files()
     if not found:
         raise ModelFileError(f"no model under {RUNS}/", "no model")
     return found[-1]
 
 
-def model_files() -> list[Path]:
+def _model_files() -> list[Path]:
     """The model files of all runs below the working directory, the newest last."""
     found = []
     for path in RUNS.glob(f"*/{MODEL_FILE}"):
-        with suppress(OSError):  # of a run that is closed to us, or was just removed
+        with suppress(OSError):  # the run may not be readable, or was just removed
             status = path.lstat()
             if stat.S_ISREG(status.st_mode):
                 found.append((status.st_mtime_ns, path))
@@ -51,12 +51,11 @@ def model_files() -> list[Path]:
 
 @dataclass(frozen=True)
 class ListedModel:
-    """A model and what is known of it; a damaged one has a ``fault`` in place of a card."""
+    """A model and its card; a damaged model has a ``fault`` instead of a card."""
 
-    name: str  # by which the model can be loaded
-    path: Path
-    modified: float  # when it was written, in seconds since 1970
-    size: int  # bytes of all files of its run
+    name: str  # the run directory, which ``load`` takes
+    modified: float  # seconds since 1970
+    size: int  # bytes of all files of the run
     card: Card | None
     fault: str | None = None
 
@@ -64,9 +63,9 @@ class ListedModel:
 def list_models() -> Iterator[ListedModel]:
     """The models of all runs below the working directory, the newest last.
 
-    Their weights are not read. A model that is removed meanwhile is left out.
+    Weights are not read. A model that is removed in the meantime is left out.
     """
-    for path in model_files():
+    for path in _model_files():
         with suppress(OSError):
             card, fault = None, None
             try:
@@ -76,4 +75,4 @@ def list_models() -> Iterator[ListedModel]:
             modified = path.stat().st_mtime
             files = [child for child in path.parent.iterdir() if not child.is_dir()]
             size = sum(child.lstat().st_size for child in files)
-            yield ListedModel(str(path.parent), path, modified, size, card, fault)
+            yield ListedModel(str(path.parent), modified, size, card, fault)

@@ -1,10 +1,9 @@
-"""The network in numpy: a stacked LSTM that reads a character at a time, of one text or of many.
+"""The network in numpy: a stacked LSTM that reads one character at a time, of one or many texts.
 
-Weights come from ``model_file``, and nothing here samples or reads files; what is known of a
-text changes in place and can be copied out. The equations, in ``LSTMCell.update``, are those of
-Hochreiter and Schmidhuber, "Long short-term memory"
-(Neural Computation 9, 1997), with the forget gate of Gers, Schmidhuber and Cummins, "Learning to
-forget" (Neural Computation 12, 2000), and agree with ``torch.nn.LSTM``.
+Nothing here samples or reads files; ``model_file`` reads the weights. The equations, in
+``LSTMCell.update``, are those of Hochreiter and Schmidhuber, "Long short-term memory" (Neural
+Computation 9, 1997), with the forget gate of Gers, Schmidhuber and Cummins, "Learning to forget"
+(Neural Computation 12, 2000). They agree with ``torch.nn.LSTM``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,26 +18,26 @@ from charlstm.model.config import ModelConfig
 Array = npt.NDArray[np.float32]
 HALF = np.float32(0.5)
 TILE = 8  # rows of a batch in one product
-# OpenBLAS multiplies matrices up to this size (rows x columns x depth) as they lie. It first copies
-# larger ones into an order of its own, which for TILE rows takes longer than the product.
+# OpenBLAS multiplies matrices up to this size (rows x columns x depth) directly. It first copies
+# larger ones into another memory order, which for TILE rows takes longer than the product.
 SMALL_PRODUCT = 1_000_000
-LEAST_BLOCK = 32  # columns; a narrower block is slower than a copy
+LEAST_BLOCK = 32  # columns; a product with a narrower block is slower than the copy
 
 
 def arranged(weights: Array) -> Array:
-    """Rows (4H, ...) of a layer's matrix or bias as ``LSTMCell`` wants them.
+    """The rows (4H, ...) of a layer's matrix or bias in the order that ``LSTMCell`` needs.
 
-    torch has the input, forget, candidate and output parts in this order; here the gates stand
-    together, o, i, f, g, and are halved, which is exact.
+    torch has the order input, forget, candidate, output. Here it is output, input, forget,
+    candidate, and the rows of the three gates are halved (exactly) for ``LSTMCell.update``.
     """
     i, f, g, o = np.split(weights, 4)
     return np.concatenate((o * HALF, i * HALF, f * HALF, g))
 
 
 def in_blocks(weights: Array) -> Array:
-    """A matrix (K, N) as blocks of its columns, (N / n, K, n), each small enough for SMALL_PRODUCT.
+    """A matrix (K, N) as blocks of columns, (N / n, K, n), each small enough for SMALL_PRODUCT.
 
-    Where N has no such divisor n, the matrix is one block.
+    If N has no such divisor n, the matrix is one block.
     """
     K, N = weights.shape
     most = SMALL_PRODUCT // (TILE * K)
@@ -47,15 +46,15 @@ def in_blocks(weights: Array) -> Array:
 
 
 class LSTMCell:
-    """The values of one layer, (..., H) each: z goes in, c stays, h comes out.
+    """The values of one layer: z is the input of a step, c its memory, h its output.
 
-    ``z``, (..., 4 H), is W x_t + U h_(t-1) + b for the output, input and forget gate and the
-    candidate, from ``arranged`` weights. All is done in place, in few calls: at one stream a call
-    takes longer than its arithmetic.
+    ``z``, (..., 4H), is W x_t + U h_(t-1) + b for the output, input and forget gate and the
+    candidate, from ``arranged`` weights; c and h are (..., H). All is computed in place and in few
+    calls, because for one text a call takes longer than its arithmetic.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
-        """``shape`` is that of h and c, (H,) for one stream or (B, H)."""
+        """``shape`` is that of h and c: (H,) for one text, (B, H) for a batch."""
         *batch, H = shape
         values = np.zeros((*batch, 5 * H), np.float32)  # o, i, f, g, c
         self.z, self.c = values[..., : 4 * H], values[..., 4 * H :]
@@ -66,7 +65,7 @@ class LSTMCell:
         self._tanh_c = np.empty(shape, np.float32)
 
     def update(self, h: Array) -> None:
-        """Write the new hidden values to ``h``, and change c; z is used up.
+        """Write the new hidden values to ``h`` and the new memory to c, and overwrite z.
 
             i = sigmoid(z_i)          input gate: how much of the candidate is written
             f = sigmoid(z_f)          forget gate: how much of the cell is kept
@@ -75,7 +74,8 @@ class LSTMCell:
             c_t = f * c_(t-1) + i * g
             h_t = o * tanh(c_t)
 
-        with sigmoid(x) = tanh(x / 2) / 2 + 1 / 2, which cannot overflow: one tanh does for all.
+        with sigmoid(x) = tanh(x / 2) / 2 + 1 / 2, which cannot overflow, and needs one call of
+        tanh for gates and candidate together.
         """
         z, c, gates, tanh_c = self.z, self.c, self._gates, self._tanh_c
         np.tanh(z, z)
@@ -88,15 +88,15 @@ class LSTMCell:
 
 
 class LSTM:
-    """Embedding, LSTM layers and output layer, laid out for speed at one character a call.
+    """Embedding, LSTM layers and output layer, arranged so that one character is read fast.
 
     Weights are transposed once, so that a product reads them in order (about twice as fast as
-    ``W @ x``); a layer's two matrices and its bias are one; and the embedding is multiplied into
-    the first layer, which makes its input a look-up.
+    ``W @ x``). The two matrices and the bias of a layer become one matrix. The first layer's
+    product with the embedding is computed here, so that its input becomes a look-up.
     """
 
     def __init__(self, weights: Mapping[str, Array], config: ModelConfig) -> None:
-        """``weights`` under torch's names, as ``ModelConfig.parameter_shapes`` lists them."""
+        """``weights`` have torch's names, as in ``ModelConfig.parameter_shapes``."""
         self.config = config
         layers = [
             [
@@ -108,7 +108,7 @@ class LSTM:
         W, U, b_ih, b_hh = layers[0]
         self.inputs = weights["embedding.weight"] @ W.T + (b_ih + b_hh)  # (V, 4H)
         self.first = np.ascontiguousarray(U.T)  # (H, 4H)
-        self.later = [  # of x, h and 1, (2H + 1, 4H) each
+        self.later = [  # for x, h and 1 side by side, (2H + 1, 4H) each
             np.ascontiguousarray(np.vstack((W.T, U.T, b_ih + b_hh)))
             for W, U, b_ih, b_hh in layers[1:]
         ]
@@ -118,9 +118,9 @@ class LSTM:
 
     @cached_property
     def blocks(self) -> list[Array]:
-        """The matrices that a batch multiplies by, ``in_blocks``: of each layer, then the output's.
+        """The matrices of all layers and of the output, ``in_blocks``, for a batch.
 
-        The output's ends in columns of zeros, so that blocks of one width make it up.
+        The output matrix is padded with columns of zeros, so that it can be cut into equal blocks.
         """
         V = self.config.vocab_size
         padded = np.pad(self.output, ((0, 0), (0, -V % LEAST_BLOCK)))
@@ -128,23 +128,20 @@ class LSTM:
 
 
 class LSTMState:
-    """A network in the midst of a text, or of several side by side; it changes in place.
+    """What a network knows of a text, or of several texts in a batch; it changes in place.
 
-    ``features``, (..., H), is what the next character is predicted from.
+    ``features``, (..., H), is the output of the last layer, which predicts the next character.
     """
 
     def __init__(self, lstm: LSTM, batch: int | None = None) -> None:
-        """Before any character, for one stream (None) or for ``batch`` of them.
-
-        A batch is a multiple of TILE.
-        """
+        """The state before any character of one text, or of ``batch`` texts, a multiple of TILE."""
         H, L, V = lstm.config.hidden_size, lstm.config.num_layers, lstm.config.vocab_size
         middle = () if batch is None else (batch,)
         self._lstm = lstm
         self._residual = lstm.config.residual
         self._cells = [LSTMCell((*middle, H)) for _ in range(L)]
-        # A layer's input x, its hidden values h and a 1 for the bias lie side by side, as the
-        # product wants them. What the first layer puts out is h itself, and so the second's x.
+        # A layer's input x, its hidden values h and a 1 for the bias are side by side, so that one
+        # product takes all. The first layer writes its h directly where the second has its x.
         read = [np.ones((*middle, 2 * H + 1), np.float32) for _ in range(1, L)]
         read_by_output = np.ones((*middle, H + 1), np.float32)
         self.features = read_by_output[..., :H]
@@ -155,8 +152,8 @@ class LSTMState:
         self.cell = [cell.c for cell in self._cells]
         for values in (*self.hidden, *outputs):
             values[...] = 0
-        # What numpy multiplies: inputs, weights and where the product goes, for each layer and
-        # for the output. dot is sooner under way, matmul takes the tiles and blocks of a batch.
+        # Inputs, weights and results of the products, for each layer and for the output. dot has
+        # less overhead than matmul, but cannot multiply the tiles and blocks of a batch.
         inputs = [self.hidden[0], *read, read_by_output]
         weights = [lstm.first, *lstm.later, lstm.output]
         if batch is not None:
@@ -174,7 +171,7 @@ class LSTMState:
         self._scores = scores[..., :V]
 
     def read(self, ids: int | npt.NDArray[np.integer]) -> None:
-        """Read one character of each stream: ``ids`` is one id, or one a stream, (B,)."""
+        """Read one character of each text: ``ids`` is one id, or has shape (B,)."""
         first, *later = self._layers
         cell = self._cells[0]
         self._product(*first)
@@ -189,16 +186,16 @@ class LSTMState:
                 output[...] = h
 
     def logits(self) -> Array:
-        """The score of each next character, (..., V), until it is asked for again."""
+        """The logits of the next character, (..., V); the next call overwrites them."""
         self._product(*self._scoring)
         return self._scores
 
     def copy(self) -> "LSTMState":
-        """The same values in arrays of their own; of one stream."""
+        """A copy of the state of one text."""
         return LSTMState(self._lstm).load(self.hidden, self.cell, self.features)
 
     def load(self, hidden: Sequence[Array], cell: Sequence[Array], features: Array) -> Self:
-        """Go on from these values; those of one stream become those of each."""
+        """Take over these values; those of one text become those of each text of a batch."""
         for mine, given in zip((*self.hidden, *self.cell), (*hidden, *cell), strict=True):
             mine[...] = given
         self.features[...] = features

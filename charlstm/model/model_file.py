@@ -1,8 +1,8 @@
 """The model file: one safetensors file with the weights and all that is needed to use them.
 
-Read and written without torch. The header holds one metadata entry, ``charlstm``: sorted JSON
-with the format version, the model's sizes, the vocabulary, the corpus and how it was trained.
-No file is ever executed; one that is not sound is refused with a ModelFileError.
+It is read and written without torch. The header has one metadata entry, ``charlstm``: sorted JSON
+with the format version, the model's sizes, the vocabulary, the corpus and the training. Nothing in
+a file is ever executed, and a file that is damaged raises ModelFileError.
 """
 
 import json
@@ -20,6 +20,7 @@ from charlstm.errors import ModelFileError
 from charlstm.files import write_atomically
 from charlstm.model.config import ModelConfig
 from charlstm.model.lstm import LSTM, Array
+from charlstm.options import require_text
 from charlstm.text.corpus import Fingerprint, TextOptions
 from charlstm.text.vocabulary import Vocabulary
 from charlstm.untrusted import described_tensors, reading
@@ -27,15 +28,15 @@ from charlstm.untrusted import described_tensors, reading
 FORMAT = 1
 METADATA_KEY = "charlstm"
 FLOAT_TYPES = ("F32", "F16")
-MOST_NOTES = 1000  # entries of a training summary, which has about thirty
+MOST_NOTES = 1000  # entries of a training summary; about thirty are usual
 
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What a model file says of itself: all but the weights.
+    """All that is in a model file except the weights.
 
-    ``training`` sums up the run: val_loss and train_loss (nats per character), steps, seconds,
-    characters_per_second and the like. ``command`` is the command line that makes the model again.
+    ``training`` describes the run: val_loss and train_loss (nats per character), steps, seconds,
+    characters_per_second and more. ``command`` is the command line that makes the model again.
     """
 
     config: ModelConfig
@@ -65,7 +66,7 @@ class ModelFile(Card):
 
     @cached_property
     def lstm(self) -> LSTM:
-        """The network; weights that are too large are found when it is used."""
+        """The network; weights that are too large become an error when it is used."""
         with np.errstate(all="ignore"):
             return LSTM(self.weights, self.config)
 
@@ -77,14 +78,14 @@ def save_model(model: ModelFile, path: Path) -> None:
 
 
 def load_model(path: Path) -> ModelFile:
-    """Read a model file; ModelFileError says what is wrong with one that cannot be used."""
+    """Read a model file; raises ModelFileError for one that cannot be used."""
     with _opened(path) as (file, header):
         card = _card(file, header)
         return ModelFile(**vars(card), weights=_weights(file, card.config))
 
 
 def load_card(path: Path) -> Card:
-    """Read what a model file says of itself, in a time that does not grow with its weights.
+    """Read a model file without its weights, in a time that does not depend on their size.
 
     Raises ModelFileError as ``load_model`` does, but not for weights that are not finite.
     """
@@ -102,28 +103,31 @@ def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
 
 
 def _card(file: Any, header: dict[str, Any]) -> Card:
-    """The card in an open safetensors file, every part checked; the weights are as it says."""
+    """The card in an open safetensors file, every part checked, and the tensors checked with it."""
     config = ModelConfig(**header["model"])
     vocabulary = Vocabulary(header["vocabulary"])
     if len(vocabulary) != config.vocab_size:
         raise ValueError(f"{len(vocabulary)} characters for a vocabulary of {config.vocab_size}")
-    if not _is_summary(header["training"]) or not isinstance(header["command"], str):
-        raise ValueError("training or command is of the wrong type")
+    training = header["training"]
+    if not isinstance(training, dict) or len(training) > MOST_NOTES:
+        raise ValueError("training is no short summary")
+    if any(isinstance(value, list | dict) for value in training.values()):
+        raise ValueError("training holds more than plain values")
     _check_tensors(file, config)
     return Card(
         config=config,
         vocabulary=vocabulary,
         fingerprint=Fingerprint(**header["corpus"]),
         text=TextOptions(**header["text"]),
-        training=header["training"],
-        command=header["command"],
+        training=training,
+        command=require_text("command", header["command"]),
     )
 
 
 def _check_tensors(file: Any, config: ModelConfig) -> None:
-    """Raise ValueError unless names, shapes and types of tensors are what ``config`` promises."""
+    """Raise ValueError unless the tensors have the names, shapes and types of ``config``."""
     names = list(file.keys())
-    # Counted first: a header may promise a billion layers.
+    # The count is checked first, because a damaged header may have a billion layers.
     if len(names) != 4 * config.num_layers + 3:
         raise ValueError(f"{len(names)} tensors for {config.num_layers} layers")
     for name, shape in config.parameter_shapes().items():
@@ -144,12 +148,3 @@ def _weights(file: Any, config: ModelConfig) -> dict[str, Array]:
         if not np.isfinite(weights[name]).all():
             raise ValueError(f"{name} holds values that are not finite")
     return weights
-
-
-def _is_summary(value: object) -> bool:
-    """Whether ``value`` maps names to plain values, few enough to be shown."""
-    return (
-        isinstance(value, dict)
-        and len(value) <= MOST_NOTES
-        and not any(isinstance(entry, list | dict) for entry in value.values())
-    )

@@ -1,6 +1,6 @@
 """A corpus: files, directories and standard input as one normalised text, read in pieces.
 
-Its characters become ids in ``vocabulary`` and ``dataset``.
+``vocabulary`` and ``dataset`` turn its characters into ids.
 """
 
 import codecs
@@ -9,7 +9,7 @@ import io
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -22,7 +22,7 @@ from charlstm.options import check_record, require_integer, require_text, shown
 from charlstm.text.sources import TEXT_FILES, check_glob, corpus_name, files_below, listed
 
 CHUNK_BYTES = 1 << 20
-SPOOL_BYTES = 64 << 20  # a stream is kept in memory up to here, then in a temporary file
+SPOOL_BYTES = 64 << 20  # a longer stream is copied to a temporary file, a shorter one to memory
 CODE_POINTS = 0x110000
 BYTE_ORDER_MARK = "\ufeff"
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -34,13 +34,13 @@ class TextOptions:
 
     encoding: str = "utf-8"
     lowercase: bool = False
-    min_count: int = 1  # characters seen less often are left out of the text
+    min_count: int = 1  # characters that occur less often are left out of the text
     glob: str = TEXT_FILES  # which files of a directory are read
 
     def __post_init__(self) -> None:
         try:
-            codecs.getincrementaldecoder(self.encoding)  # for reading in pieces
-            b"text".decode(self.encoding, "ignore")  # refuses codecs that are not for text
+            codecs.getincrementaldecoder(self.encoding)  # some codecs cannot read in pieces
+            b"text".decode(self.encoding, "ignore")  # some codecs are not for text
         except (LookupError, TypeError, ValueError) as error:
             raise OptionError(
                 f"is {shown(self.encoding)}, which is unknown; try utf-8, latin-1 or cp1252",
@@ -50,10 +50,10 @@ class TextOptions:
         check_glob(self.glob)
 
     def cased(self, text: str) -> str:
-        """``text`` in the case that is learned.
+        """``text`` in lower case if the model learns lower case, else unchanged.
 
-        Each character by itself, so that a text can be read in pieces: a capital sigma at the
-        end of a word becomes a plain small one.
+        Each character is changed by itself, so that a text can be read in pieces: a capital sigma
+        at the end of a word becomes the same small sigma as elsewhere.
         """
         return text.replace("\u03a3", "\u03c3").lower() if self.lowercase else text
 
@@ -75,34 +75,31 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class Source:
-    """One readable thing: a file, or a stream copied aside so that it can be read twice."""
+    """A file, or a copy of a stream, which cannot be read twice itself."""
 
     path: Path
     copy: IO[bytes] | None = None
 
     @property
     def label(self) -> str:
-        """How messages name it."""
+        """Its name in messages."""
         return str(self.path)
 
-    @contextmanager
-    def opened(self) -> Iterator[IO[bytes]]:
-        """The bytes, from the first."""
-        if self.copy is not None:
-            self.copy.seek(0)
-            yield self.copy
-        else:
-            with self.path.open("rb") as file:
-                yield file
+    def opened(self) -> AbstractContextManager[IO[bytes]]:
+        """Its bytes, from the first."""
+        if self.copy is None:
+            return self.path.open("rb")
+        self.copy.seek(0)
+        return nullcontext(self.copy)
 
 
 @dataclass(frozen=True)
 class Corpus:
     """An ordered list of sources, read as one text.
 
-    Byte-order marks are dropped (inside a text they come from joined files), CRLF and CR line
-    ends become LF, ``options.lowercase`` is applied, and a file that leaves its last line open
-    has it ended before the next file.
+    Byte-order marks are dropped everywhere, because joined files have them inside the text. CRLF
+    and CR line ends become LF, and ``options.lowercase`` is applied. If the last line of a source
+    has no line end, it gets one before the next source begins.
     """
 
     name: str
@@ -110,21 +107,19 @@ class Corpus:
     options: TextOptions
 
     def chunks(self, notes: list[str] | None = None) -> Iterator[str]:
-        """The normalised text, a megabyte or so at a time; what was changed goes to ``notes``.
-
-        Raises EncodingError for bytes that do not decode and for NUL characters, CorpusError for
-        files that cannot be read.
-        """
+        """The normalised text in pieces of about a megabyte, as ``pieces`` reads it."""
         for _, chunk in self.pieces(notes):
             yield chunk
 
     def pieces(self, notes: list[str] | None = None) -> Iterator[tuple[Source, str]]:
-        """The chunks, each with the source that it comes from; errors as ``chunks`` has them.
+        """The chunks, each with its source; a line for each kind of change goes to ``notes``.
 
-        The line end that closes a file's open last line counts to that file.
+        A line end that is added after a source's last line belongs to that source. Raises
+        EncodingError for bytes that do not decode and for NUL characters, CorpusError for files
+        that cannot be read.
         """
         before, last = None, "\n"
-        changed: dict[str, list[str]] = {}  # what was changed: where
+        changed: dict[str, list[str]] = {}  # what was changed: in which sources
         for source in self.sources:
             for chunk in _normalised(source, self.options, changed):
                 if before is not None and before is not source and last != "\n":
@@ -136,7 +131,7 @@ class Corpus:
 
     @property
     def label(self) -> str:
-        """How messages name it: by its sources."""
+        """Its name in messages: the names of its sources."""
         return listed([source.label for source in self.sources])
 
 
@@ -144,8 +139,8 @@ class Corpus:
 class Survey:
     """What one pass over a corpus finds.
 
-    ``counts`` maps each character to how often it occurs, in code point order; ``notes`` say in
-    words what was normalised.
+    ``counts`` says how often each character occurs, in code point order. ``notes`` say in words
+    what was normalised.
     """
 
     counts: dict[str, int]
@@ -157,7 +152,7 @@ def open_corpus(sources: Sequence[str], options: TextOptions) -> Corpus:
     """The corpus made of files, directories and ``-`` (standard input).
 
     A directory stands for all files below it whose names match ``options.glob``, as
-    ``files_below`` finds them. Pipes and other streams are copied, since a corpus is read twice.
+    ``files_below`` finds them. Pipes and other streams are copied, because a corpus is read twice.
     Raises CorpusError for a source that does not exist, cannot be read or holds no text.
     """
     found: list[Source] = []
@@ -169,16 +164,16 @@ def open_corpus(sources: Sequence[str], options: TextOptions) -> Corpus:
         except FileNotFoundError as error:
             raise CorpusError(f"{source}: no such file; check the name") from error
         except OSError as error:
-            raise CorpusError(f"{source}: cannot be read: {error.strerror}") from error
-    in_files = not any(source.copy for source in found)
-    name = corpus_name(sources, found[0].path, in_files=in_files)
+            where = error.filename or source
+            raise CorpusError(f"{where}: cannot be read: {error.strerror}") from error
+    name = corpus_name(sources, in_files=not any(source.copy for source in found))
     return Corpus(name, tuple(found), options)
 
 
 def survey(corpus: Corpus) -> Survey:
-    """Read the corpus once; count its characters and take its fingerprint.
+    """Read the corpus once, count its characters and take its fingerprint.
 
-    Raises CorpusError where the corpus cannot be read or is empty.
+    Raises CorpusError if the corpus cannot be read or is empty.
     """
     counts = np.zeros(CODE_POINTS, dtype=np.int64)
     digest = hashlib.sha256()
@@ -186,7 +181,7 @@ def survey(corpus: Corpus) -> Survey:
     for chunk in corpus.chunks(notes):
         data = chunk.encode()
         digest.update(data)
-        # The bytes of ASCII are its code points: no need to spread them over four bytes each.
+        # The bytes of ASCII text are its code points; to make four bytes of each takes longer.
         points = np.frombuffer(data, np.uint8) if chunk.isascii() else code_points(chunk)
         seen = np.bincount(points)
         counts[: seen.size] += seen
@@ -215,16 +210,12 @@ def _opened(source: str, glob: str) -> list[Source]:
     if source == "-":
         return [Source(Path("standard input"), _copy_aside(sys.stdin.buffer))]
     if path.is_dir():
-        try:
-            texts = files_below(path, glob)
-        except OSError as error:
-            where = error.filename or source
-            raise CorpusError(f"{where}: cannot be read: {error.strerror}") from error
-        if not texts:
+        files = files_below(path, glob)
+        if not files:
             raise CorpusError(
                 f"{source}: no {glob} files in this directory or below it", "no files"
             )
-        return [Source(text) for text in texts]
+        return [Source(file) for file in files]
     if path.is_file():
         return [Source(path)]
     with path.open("rb") as stream:
@@ -232,36 +223,32 @@ def _opened(source: str, glob: str) -> list[Source]:
 
 
 def _copy_aside(stream: IO[bytes]) -> IO[bytes]:
-    copy = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 (lives on)
+    copy = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 (returned open)
     terminal = stream.isatty()
     with temporary_space():
         while block := stream.read(CHUNK_BYTES):
             copy.write(block)
             if terminal and len(block) < CHUNK_BYTES:
-                break  # it met the end of the input; to read again would ask for another
+                break  # the user ended the input; another read would wait for more
     return copy
 
 
 def _normalised(
     source: Source, options: TextOptions, changed: dict[str, list[str]]
 ) -> Iterator[str]:
-    """One source's text with mark, line ends and case made even; never an empty string.
-
-    What was changed is entered in ``changed``.
-    """
+    """The normalised text of one source, never an empty string; ``changed`` gets what changed."""
     newlines = io.IncrementalNewlineDecoder(None, translate=True)
     marked = False
     for text, final in _decoded(source, options.encoding):
         if BYTE_ORDER_MARK in text:
             text = text.replace(BYTE_ORDER_MARK, "")
             marked = True
-        text = newlines.decode(text, final)
-        text = options.cased(text)
+        text = options.cased(newlines.decode(text, final))
         if text:
             yield text
     if marked:
         changed.setdefault("byte-order mark left out", []).append(source.label)
-    kinds = newlines.newlines
+    kinds = newlines.newlines  # None, one line end or a tuple of several
     ends = {kinds} if isinstance(kinds, str) else set(kinds or ())
     if ends - {"\n"}:
         names = " and ".join(n for end, n in (("\r\n", "CRLF"), ("\r", "CR")) if end in ends)
@@ -269,7 +256,7 @@ def _normalised(
 
 
 def _decoded(source: Source, encoding: str) -> Iterator[tuple[str, bool]]:
-    """The text of a source chunk by chunk, the last one flagged, with errors placed exactly."""
+    """The text of a source chunk by chunk, and whether a chunk is the last; it may be empty."""
     decoder = codecs.getincrementaldecoder(encoding)()
     offset = 0  # of the chunk's first byte
     final = False
@@ -281,28 +268,16 @@ def _decoded(source: Source, encoding: str) -> Iterator[tuple[str, bool]]:
                 pending = len(decoder.getstate()[0])  # bytes of a character cut by the chunk
                 try:
                     text = decoder.decode(data, final)
-                    text.encode()  # lone surrogates, which some codecs let through
-                except UnicodeEncodeError as error:
-                    raise EncodingError(
-                        f"{source.label}: lone surrogate {error.object[error.start]!r} near byte "
-                        f"{offset}, so that this is no text in {encoding}",
-                        "encoding",
-                    ) from error
-                except UnicodeDecodeError as error:
-                    position = offset - pending + error.start
-                    raise _undecodable(source, error, position, encoding) from error
-                except UnicodeError as error:  # UTF-16 without a mark, for one
-                    raise EncodingError(
-                        f"{source.label}: cannot be read as {encoding}: {error}", "byte order"
-                    ) from error
+                    text.encode()  # raises for lone surrogates, which some codecs let through
+                except UnicodeError as error:
+                    raise _undecodable(source, error, offset - pending, encoding) from error
                 if "\0" in text:
                     inside = offset + max(data.find(b"\0"), 0)
-                    utf16 = "utf-16-le" if inside % 2 else "utf-16-be"
                     raise EncodingError(
                         f"{source.label}: NUL byte at offset {inside}, so that this is no plain "
                         f"text",
                         "utf-16",
-                        encoding=utf16,
+                        encoding="utf-16-le" if inside % 2 else "utf-16-be",
                     )
                 yield text, final
                 offset += len(data)
@@ -310,13 +285,21 @@ def _decoded(source: Source, encoding: str) -> Iterator[tuple[str, bool]]:
         raise CorpusError(f"{source.label}: cannot be read: {error.strerror}") from error
 
 
-def _undecodable(
-    source: Source, error: UnicodeDecodeError, position: int, encoding: str
-) -> EncodingError:
-    utf16 = position == 0 and bytes(error.object[:2]) in UTF16_MARKS
-    return EncodingError(
-        f"{source.label}: byte 0x{error.object[error.start]:02x} at offset {position} is not "
-        f"{encoding}",
-        "utf-16" if utf16 else "encoding",
-        encoding="utf-16",
-    )
+def _undecodable(source: Source, error: UnicodeError, offset: int, encoding: str) -> EncodingError:
+    """The error for bytes that are no text; ``offset`` is that of the first byte decoded."""
+    if isinstance(error, UnicodeDecodeError):
+        utf16 = offset + error.start == 0 and bytes(error.object[:2]) in UTF16_MARKS
+        return EncodingError(
+            f"{source.label}: byte 0x{error.object[error.start]:02x} at offset "
+            f"{offset + error.start} is not {encoding}",
+            "utf-16" if utf16 else "encoding",
+            encoding="utf-16",
+        )
+    if isinstance(error, UnicodeEncodeError):
+        return EncodingError(
+            f"{source.label}: lone surrogate {error.object[error.start]!r} near byte {offset}, so "
+            f"that this is no text in {encoding}",
+            "encoding",
+        )
+    # UTF-16 without a byte-order mark, for example.
+    return EncodingError(f"{source.label}: cannot be read as {encoding}: {error}", "byte order")

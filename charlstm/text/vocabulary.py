@@ -1,10 +1,11 @@
 """Characters and their ids: encoding, decoding, and what to do with an unknown character.
 
-A vocabulary is made from counts (``corpus.survey``) or read from a model; it opens no files.
+A vocabulary is made from counts (``corpus.survey``) or read from a model. No file is opened here.
 """
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -17,14 +18,13 @@ from charlstm.options import OPTIONS
 Unknown = Literal["error", "skip", "nearest"]
 Ids = npt.NDArray[np.unsignedinteger]
 
-# Marks that stand for each other: the one of plain texts, then its typographic forms. ``MARKS``
-# has what is near each of them, the nearest first: those of its own kind, then of another.
+# Marks that can replace each other. The first of each kind is the one in plain texts.
 SINGLE_QUOTES = "'\u2019\u2018\u201b\u201a\u2032\u02bc\u2039\u203a\u00b4`"
 DOUBLE_QUOTES = '"\u201c\u201d\u201f\u201e\u2033\u00ab\u00bb'
 DASHES = "-\u2010\u2011\u2013\u2014\u2012\u2015\u2212\u00ad"
 SPACES = " \t\u00a0\u2002\u2003\u2009\u200a\u202f\u3000"
 LINE_ENDS = "\n\r\u2028\u2029\x0b\x0c"
-MARKS = {
+MARKS = {  # a mark: the marks that can replace it, the best first
     **dict.fromkeys(SINGLE_QUOTES, SINGLE_QUOTES),
     **dict.fromkeys(DOUBLE_QUOTES, DOUBLE_QUOTES + SINGLE_QUOTES),
     **dict.fromkeys(DASHES, DASHES + SPACES),
@@ -32,33 +32,23 @@ MARKS = {
     **dict.fromkeys(LINE_ENDS, LINE_ENDS + SPACES),
 }
 
-# Letters and signs to what plain texts have in their place.
+# Letters and signs that Unicode does not decompose, and what plain texts have instead.
 PLAIN = {
-    "\u2026": "...",
-    "\u00df": "ss",
-    "\u00e6": "ae",
-    "\u0153": "oe",
-    "\u00f8": "o",
-    "\u00f0": "d",
-    "\u00fe": "th",
-    "\u0142": "l",
-    "\u0131": "i",
-    "\u017f": "s",
-}
+    "\u2026": "...", "\u00df": "ss", "\u00e6": "ae", "\u0153": "oe", "\u00f8": "o",
+    "\u00f0": "d", "\u00fe": "th", "\u0142": "l", "\u0131": "i", "\u017f": "s",
+}  # fmt: skip
 
 CONTROL_NAMES = {
-    "\t": "CHARACTER TABULATION",
-    "\n": "LINE FEED",
-    "\x0b": "LINE TABULATION",
-    "\x0c": "FORM FEED",
-    "\r": "CARRIAGE RETURN",
-    "\x1b": "ESCAPE",
-    "\x7f": "DELETE",
-}
+    "\t": "CHARACTER TABULATION", "\n": "LINE FEED", "\x0b": "LINE TABULATION",
+    "\x0c": "FORM FEED", "\r": "CARRIAGE RETURN", "\x1b": "ESCAPE", "\x7f": "DELETE",
+}  # fmt: skip
 
 
+@dataclass(frozen=True)
 class Vocabulary:
-    r"""The characters a model knows; the id of each is its place in ``characters``.
+    r"""The characters a model knows; the id of a character is its index in ``characters``.
+
+    Raises ValueError for characters that cannot be a vocabulary, for they may come from a file.
 
     >>> vocabulary = Vocabulary("\nabc")
     >>> vocabulary.encode("cab").tolist()
@@ -67,24 +57,24 @@ class Vocabulary:
     'cab'
     """
 
-    def __init__(self, characters: str) -> None:
-        """``characters`` must be distinct; their order is kept.
+    characters: str
 
-        Raises ValueError for what is no vocabulary, since it may come from a file.
-        """
-        if not isinstance(characters, str):
+    def __post_init__(self) -> None:
+        if not isinstance(self.characters, str):
             raise ValueError("the vocabulary is not a text")
-        if len(characters) > 0x110000:
+        if len(self.characters) > 0x110000:
             raise ValueError("the vocabulary is longer than all of Unicode")
-        characters.encode()  # refuses lone surrogates
-        self.characters = characters
-        self._id_of = {character: i for i, character in enumerate(characters)}
-        if len(self._id_of) != len(characters):
-            raise ValueError("a character stands twice in the vocabulary")
+        self.characters.encode()  # raises for lone surrogates
+        if len(self._id_of) != len(self.characters):
+            raise ValueError("a character is twice in the vocabulary")
+
+    @cached_property
+    def _id_of(self) -> dict[str, int]:
+        return {character: i for i, character in enumerate(self.characters)}
 
     @classmethod
     def from_counts(cls, counts: Mapping[str, int], min_count: int = 1) -> "Vocabulary":
-        """The characters seen at least ``min_count`` times, by code point."""
+        """The characters that occur at least ``min_count`` times, by code point."""
         kept = sorted(c for c, count in counts.items() if count >= min_count)
         if len(kept) < 2:
             found = f"only {kept[0]!r}" if kept else "no character"
@@ -101,12 +91,6 @@ class Vocabulary:
     def __contains__(self, character: str) -> bool:
         return character in self._id_of
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Vocabulary) and self.characters == other.characters
-
-    def __hash__(self) -> int:
-        return hash(self.characters)
-
     @property
     def dtype(self) -> np.dtype[np.unsignedinteger]:
         """The smallest unsigned type that holds every id, little-endian."""
@@ -114,21 +98,21 @@ class Vocabulary:
 
     @cached_property
     def id_of_code_point(self) -> npt.NDArray[np.int32]:
-        """The id of each code point, -1 where there is none; one longer than any known one."""
+        """The id of each code point, or -1; the last entry is one past the last known character."""
         points = [ord(character) for character in self.characters]
         table = np.full(max(points) + 2, -1, dtype=np.int32)
         table[points] = np.arange(len(points), dtype=np.int32)
         return table
 
     def encode(self, text: str) -> Ids:
-        """The ids of ``text``, shape (len(text),); UnknownCharacterError names what it lacks."""
+        """The ids of ``text``, shape (len(text),); raises UnknownCharacterError."""
         unknown = self.unknown(text)
         if unknown:
             raise UnknownCharacterError(unknown)
         return np.fromiter((self._id_of[c] for c in text), dtype=self.dtype, count=len(text))
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text whose ids these are."""
+        """The text that has these ids."""
         return "".join(self.characters[i] for i in ids)
 
     def unknown(self, text: str) -> str:
@@ -136,12 +120,13 @@ class Vocabulary:
         return "".join(c for c in dict.fromkeys(text) if c not in self._id_of)
 
     def known(self, text: str, unknown: Unknown = "error") -> tuple[str, str]:
-        r"""``text`` in known characters, and what "nearest" left out, each character once.
+        r"""``text`` in known characters, and those that "nearest" left out, each once.
 
-        With "error", a character that is unknown raises UnknownCharacterError; with "skip" it is
-        left out. With "nearest" it is composed with the marks that follow it, or decomposed
-        (Unicode's forms NFC and NFD), or else it becomes the closest character that is known. Where
-        nothing is near, it is left out. Raises OptionError for any other ``unknown``.
+        ``unknown`` says what happens to an unknown character. With "error" it raises
+        UnknownCharacterError, and with "skip" it is left out. With "nearest" it is composed with
+        the accents that follow it, or decomposed (Unicode's forms NFC and NFD), if the result is
+        known; otherwise the most similar known character replaces it. If there is none, it is
+        left out. Raises OptionError for any other ``unknown``.
 
         >>> Vocabulary("acef\u00e9").known("cafe\u0301\u2603", "nearest")
         ('café', '☃')
@@ -157,27 +142,27 @@ class Vocabulary:
         return near, "".join(left_out)
 
     def nearest(self, character: str) -> str | None:
-        r"""The closest text in known characters, or None: other case, similar mark, no accent.
+        r"""The most similar text in known characters: other case, similar mark, no accent, or None.
 
         >>> Vocabulary("'aeE").nearest("\u00c9"), Vocabulary("'ae").nearest("\u201c")
         ('E', "'")
         """
         if character in self:
             return character
-        plain = PLAIN.get(character.lower(), "")
         letters = "".join(
             c for c in unicodedata.normalize("NFKD", character) if not unicodedata.combining(c)
         )
+        plain = PLAIN.get(character.lower(), "")
         candidates: list[str] = [character, plain, *MARKS.get(character, ""), letters]
         for candidate in candidates:
             own_case = candidate.upper() if character.isupper() else candidate
             for variant in (own_case, candidate.lower(), candidate.upper()):
-                if variant and all(c in self for c in variant):
+                if variant and not self.unknown(variant):
                     return variant
         return None
 
     def _nearest_cluster(self, cluster: str, left_out: dict[str, None]) -> str:
-        """A cluster in known characters; those that have nothing near go to ``left_out``."""
+        """A cluster in known characters; characters that nothing replaces go to ``left_out``."""
         forms = (cluster, *(unicodedata.normalize(form, cluster) for form in ("NFC", "NFD")))
         for form in forms:
             if not self.unknown(form):
@@ -193,7 +178,7 @@ class Vocabulary:
 
 
 def _clusters(text: str) -> Iterator[str]:
-    """Each character together with the marks that follow it: what may be composed."""
+    """Each character together with the accents that follow it, which may be composed with it."""
     start = 0
     for position, character in enumerate(text):
         if position > start and not _is_mark(character):
@@ -204,17 +189,16 @@ def _clusters(text: str) -> Iterator[str]:
 
 
 def _is_mark(character: str) -> bool:
-    """Whether a character is an accent, or a vowel or a final consonant of the Korean letters."""
+    """Whether a character is an accent, or a vowel or final consonant of a Korean syllable."""
     return unicodedata.category(character)[0] == "M" or "\u1160" <= character <= "\u11ff"
 
 
 def describe_characters(counts: Mapping[str, int], min_count: int = 1) -> list[dict[str, Any]]:
     """Id, character, Unicode name, count and share of each character of a vocabulary, by id.
 
-    Share is of all the characters counted, those too rare for the vocabulary among them.
+    The share is that of all characters in ``counts``, those below ``min_count`` too.
     """
     total = sum(counts.values())
-    vocabulary = Vocabulary.from_counts(counts, min_count)
     return [
         {
             "id": i,
@@ -223,7 +207,7 @@ def describe_characters(counts: Mapping[str, int], min_count: int = 1) -> list[d
             "count": counts[character],
             "share": counts[character] / total,
         }
-        for i, character in enumerate(vocabulary.characters)
+        for i, character in enumerate(Vocabulary.from_counts(counts, min_count).characters)
     ]
 
 
@@ -233,8 +217,6 @@ def character_name(character: str) -> str:
     >>> character_name("a"), character_name("\n"), character_name("\x01")
     ('LATIN SMALL LETTER A', 'LINE FEED', '<control-0001>')
     """
-    label = {"Cc": "control", "Co": "private-use", "Cs": "surrogate"}.get(
-        unicodedata.category(character), "reserved"
-    )
+    label = {"Cc": "control", "Co": "private-use"}.get(unicodedata.category(character), "reserved")
     fallback = CONTROL_NAMES.get(character, f"<{label}-{ord(character):04X}>")
     return unicodedata.name(character, fallback)

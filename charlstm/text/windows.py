@@ -1,12 +1,9 @@
-"""Windows of an encoded text, as arrays in a ``.npz`` for other tools; training cuts its own."""
+"""Windows of an encoded text as arrays in a ``.npz`` for other tools; training cuts its own."""
 
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from charlstm.errors import CorpusError, OptionError
@@ -18,7 +15,7 @@ from charlstm.text.vocabulary import Ids
 
 
 def windows(ids: Ids, window: int, stride: int = 1) -> tuple[Ids, Ids]:
-    """Every ``stride``-th stretch of ``window`` ids, and the id that follows each, as views.
+    """Every ``stride``-th window of ``window`` ids, and the id that follows each, as views.
 
     Shapes (samples, window) and (samples,), where samples = (len(ids) - window - 1) // stride + 1.
 
@@ -46,12 +43,13 @@ def write_npz(
     one_hot: bool = False,
     normalize: bool = False,
 ) -> tuple[tuple[int, ...], Dataset]:
-    """Write X, y and the characters as a ``.npz``; return X's shape and the dataset behind it.
+    """Write X, y and the characters as a ``.npz``; return X's shape and the encoded corpus.
 
     X holds ids, shape (samples, window); with ``normalize`` ids divided by the vocabulary's
     size, float32, shape (samples, window, 1); with ``one_hot`` booleans, shape
-    (samples, window, vocabulary). y holds the ids that follow, shape (samples,). The arrays
-    are written block by block, so that the windows never stand in memory together.
+    (samples, window, vocabulary). y holds the ids that follow, shape (samples,). X is made and
+    written block by block, because all of it may be larger than the memory. Equal input gives
+    equal bytes.
     """
     if one_hot and normalize:
         raise OptionError("one_hot and normalize exclude each other; choose one")
@@ -60,45 +58,22 @@ def write_npz(
     dataset = encode_corpus(corpus)
     X, y = windows(dataset.ids, window, stride)
     V = len(dataset.vocabulary)
-    shape: tuple[int, ...] = X.shape
-    dtype: np.dtype[Any] = X.dtype
+    features: np.ndarray = np.arange(V, dtype=X.dtype)  # of each id, (V, ...)
     if one_hot:
-        shape, dtype = (*X.shape, V), np.dtype(bool)
+        features = np.eye(V, dtype=bool)
     elif normalize:
-        shape, dtype = (*X.shape, 1), np.dtype("<f4")
-
-    def features(block: Ids) -> npt.NDArray[Any]:
-        if one_hot:
-            return np.equal(block[..., None], np.arange(V, dtype=block.dtype))
-        if normalize:
-            return (block[..., None] / np.float32(V)).astype("<f4")
-        return block
-
-    rows = max(1, BLOCK_BYTES // (dtype.itemsize * int(np.prod(shape[1:]))))
-    blocks = (features(X[i : i + rows]) for i in range(0, len(X), rows))
+        features = (features / np.float32(V)).astype("<f4")[:, None]
+    shape = X.shape + features.shape[1:]
+    rows = max(1, BLOCK_BYTES // (window * features[0].nbytes))
+    header = {"descr": features.dtype.str, "fortran_order": False, "shape": shape}
     characters = np.array(list(dataset.vocabulary.characters))
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(path) as file, zipfile.ZipFile(file, "w") as archive:
-        _write_member(archive, "X", dtype, shape, blocks)
-        _write_member(archive, "y", y.dtype, y.shape, iter([y]))
-        _write_member(archive, "characters", characters.dtype, (V,), iter([characters]))
+        with archive.open("X.npy", "w", force_zip64=True) as member:
+            np.lib.format.write_array_header_1_0(member, header)
+            for start in range(0, len(X), rows):
+                member.write(features[X[start : start + rows]].tobytes())
+        for name, array in (("y", y), ("characters", characters)):
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array)
     return shape, dataset
-
-
-def _write_member(
-    archive: zipfile.ZipFile,
-    name: str,
-    dtype: np.dtype[Any],
-    shape: tuple[int, ...],
-    blocks: Iterator[npt.NDArray[Any]],
-) -> None:
-    """One array of an ``.npz``; a ZipInfo without a date, so that equal input gives equal bytes."""
-    header = {
-        "descr": np.lib.format.dtype_to_descr(dtype),
-        "fortran_order": False,
-        "shape": shape,
-    }
-    with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
-        np.lib.format.write_array_header_1_0(member, header)
-        for block in blocks:
-            member.write(block.tobytes())
