@@ -1,8 +1,7 @@
-"""The errors that charlstm raises for its users; imports nothing.
+"""The errors that charlstm raises for its users.
 
-A message says what is wrong, with the value. What to do about it depends on how the program is
-used: the command line adds that by the error's ``code`` or ``name`` (``charlstm.cli.hints``), and
-a program can look at them too.
+A message says what is wrong, with the value. The command line adds what to do about it, chosen by
+the error's ``code`` or ``name`` (``charlstm.cli.hints``). Other programs can use these too.
 """
 
 from typing import Any
@@ -11,10 +10,10 @@ MOST_LISTED = 8  # characters named in a message
 
 
 class CharLSTMError(Exception):
-    """Something that the program does not control failed: a file, a text, a device.
+    """Something outside the program failed: a file, a text, a device.
 
-    ``code`` names the fault where there is something to be done about it, and ``values`` are what
-    that needs to know.
+    ``code`` names the fault if the user can do something about it, and ``values`` are the details
+    for such a hint.
     """
 
     exit_code = 1
@@ -25,10 +24,10 @@ class CharLSTMError(Exception):
 
 
 class OptionError(CharLSTMError, ValueError):
-    """A value was asked for that makes no sense, whatever the files hold.
+    """A given value is wrong.
 
-    ``name`` is the option's name in Python, where the fault is that of one option; the message
-    then begins with it, and ``fault`` is the rest.
+    ``name`` is the Python name of the option, if one option is wrong. The message then begins with
+    it, and ``fault`` is the rest.
     """
 
     exit_code = 2
@@ -39,27 +38,27 @@ class OptionError(CharLSTMError, ValueError):
 
 
 class CorpusError(CharLSTMError):
-    """A text cannot be read, or a model cannot learn from it."""
+    """A text cannot be read, or no model can learn from it."""
 
 
 class EncodingError(CorpusError):
-    """The bytes of a text are not text in its encoding."""
+    """The bytes of a text cannot be decoded."""
 
 
 class ModelFileError(CharLSTMError):
-    """A model file is absent, damaged, or the file of another program."""
+    """A model file is missing, damaged, or the file of another program."""
 
 
 class StateError(CharLSTMError):
-    """The saved state of a text is absent, damaged, of another model, or cannot be saved."""
+    """The saved state of a text is missing, damaged, of another model, or cannot be saved."""
 
 
 class TrainingError(CharLSTMError):
-    """A training run cannot start or cannot go on."""
+    """A training run cannot start or cannot continue."""
 
 
 class UnknownCharacterError(OptionError):
-    """A text holds characters that the vocabulary lacks; ``characters`` has them, each once."""
+    """A text has characters that are not in the vocabulary; ``characters`` has each once."""
 
     def __init__(self, characters: str) -> None:
         super().__init__(f"the model never saw {listed(characters)}", code="unknown character")
@@ -67,7 +66,7 @@ class UnknownCharacterError(OptionError):
 
 
 def listed(characters: str) -> str:
-    """The first characters of a text, each with its code point, and how many more there are.
+    """The first characters of ``characters`` with their code points, and how many more there are.
 
     >>> listed("é€")
     "'é' (U+00E9) '€' (U+20AC)"

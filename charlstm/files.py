@@ -1,6 +1,6 @@
-"""Files read and written with care: what may be opened, and writing all of a file or nothing.
+"""Files read and written safely: which files may be opened, and writing a file atomically.
 
-A reader of what is written here sees the old content or the new, never a part of it.
+Another program that reads a file written here finds the old content or the new, never a part.
 """
 
 import errno
@@ -13,18 +13,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-MODEL_FILE = "model.safetensors"  # of a run,
-STATE_FILE = "state.safetensors"  # and what it can be resumed from
+MODEL_FILE = "model.safetensors"  # the model of a run
+STATE_FILE = "state.safetensors"  # the checkpoint from which a run is resumed
 TEMPORARY = ".tmp"
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a disk without room answers
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the errors of a disk without room
 
 
 def regular_size(path: Path, *, follow: bool) -> int:
-    """The size of the regular file ``path`` in bytes; OSError for whatever else stands there.
+    """The size of the regular file ``path`` in bytes; OSError if it is anything else.
 
-    A pipe would keep us waiting and a device may have no end. A link that the user names is for
-    ``follow``; inside a directory, which may be a stranger's, it could lead to any file that we
-    may read or append to.
+    A pipe may never have content, and a device may have no end. ``follow`` is for links that the
+    user names. Links inside a directory are not followed: the directory may come from another
+    person, and its links may lead to any of the user's files.
     """
     found = path.stat() if follow else path.lstat()
     kind = stat.S_IFMT(found.st_mode)
@@ -39,10 +39,10 @@ def regular_size(path: Path, *, follow: bool) -> int:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file beside ``path`` that takes its place when the block ends well.
+    """Open a temporary file beside ``path``, which is renamed to ``path`` when the block ends.
 
-    The data is on the disk before the name changes, and the name before this returns (fsync of
-    file and directory). On any failure the temporary file is removed and ``path`` is untouched.
+    The data is on the disk before the file is renamed, and the new name before this returns (fsync
+    of file and directory). After any error the temporary file is removed and ``path`` is unchanged.
     """
     try:
         descriptor, name = tempfile.mkstemp(
@@ -62,20 +62,20 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         with suppress(OSError):
             Path(name).unlink()
         if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # a full disk does not say what did not fit
+            error.filename = str(path)  # a failed write has no file name
         raise
     sync_directory(path.parent)
 
 
 def write_atomically(path: Path, data: bytes | memoryview) -> None:
-    """Put ``data`` into ``path``, all of it or none (see ``atomic_file``)."""
+    """Write ``data`` to ``path`` by ``atomic_file``."""
     with atomic_file(path) as file:
         file.write(data)
 
 
 @contextmanager
 def temporary_space() -> Iterator[None]:
-    """Let the error of a full disk name the directory of temporary files, which have no names."""
+    """Add the directory of temporary files, which have no names, to the error of a full disk."""
     try:
         yield
     except OSError as error:
@@ -85,19 +85,19 @@ def temporary_space() -> Iterator[None]:
 
 
 def leftovers(path: Path) -> list[Path]:
-    """The temporary files that writers of ``path`` left, killed before they could remove them."""
+    """The temporary files of processes that were killed while they wrote ``path``."""
     return sorted(path.parent.glob(f".{glob.escape(path.name)}.*{TEMPORARY}"))
 
 
 def current_umask() -> int:
-    """The process's file mode mask, which can only be read by setting it."""
+    """The process's file mode mask; it can only be read by setting it."""
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
 
 
 def sync_directory(path: Path) -> None:
-    """Make a rename in the directory ``path`` survive a power cut."""
+    """Write a rename in the directory ``path`` to the disk, so that it survives a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -127,7 +127,7 @@ def tensor(name: str, value: Any) -> Callable[[Any, dict[str, Any]], None]:
         (set_key("model", "hidden_size", 10**4000), "..."),
         (set_key("format", None, "x" * 10**6), "..."),
         (set_key("text", "encoding", "x" * 10**6), "..."),
-        (set_key("vocabulary", None, "ab" * 0x110000), "longer than all of Unicode"),
+        (set_key("vocabulary", None, "ab" * 0x110000), "is twice in the vocabulary"),
         (set_key("training", None, [[]] * 300_000), "more than 262,144"),
         (set_key("corpus", None, {}), "no sound model file"),
         (set_key("text", "encoding", "hex"), "hex"),

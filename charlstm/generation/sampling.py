@@ -73,17 +73,8 @@ class Sampling:
     @cached_property
     def plain(self) -> bool:
         """Whether only the temperature is set, and to a usual value."""
-        return self.temperature >= LEAST_PLAIN and not self.adjusts and not self.narrows
-
-    @cached_property
-    def sharpness(self) -> float:
-        """The factor of the logits, for a temperature above 0."""
-        return 1 / self.temperature
-
-    @cached_property
-    def adjusts(self) -> bool:
-        """Whether bans or a penalty change the logits before the temperature."""
-        return bool(self.banned) or self.repetition_penalty != 1
+        adjusted = self.banned or self.repetition_penalty != 1
+        return self.temperature >= LEAST_PLAIN and not adjusted and not self.narrows
 
     @cached_property
     def narrows(self) -> bool:
@@ -188,7 +179,7 @@ def _greedy(logits: Logits, sampling: Sampling, recent: Recent | None) -> Ids:
 
 def _direct_weights(logits: Logits, sampling: Sampling) -> Weights:
     """``_weights`` of plain sampling times a factor, which may overflow or underflow, (..., V)."""
-    weights: Weights = np.exp(np.multiply(logits, sampling.sharpness, dtype=np.float64))
+    weights: Weights = np.exp(np.multiply(logits, 1 / sampling.temperature, dtype=np.float64))
     return weights
 
 
@@ -206,15 +197,14 @@ def _weights(logits: Logits, sampling: Sampling, recent: Recent | None) -> Weigh
 def _adjusted(logits: Logits, sampling: Sampling, recent: Recent | None) -> Weights:
     """The logits after bans and penalty, (..., V)."""
     adjusted = logits.astype(np.float64)
-    if sampling.adjusts:
-        if sampling.repetition_penalty != 1 and recent is not None and len(recent):
-            ids = np.asarray(recent)  # (..., W)
-            V = logits.shape[-1]
-            penalty = np.zeros((*logits.shape[:-1], V + 1))  # the last entry is that of NO_ID
-            np.put_along_axis(penalty, ids, math.log(sampling.repetition_penalty), axis=-1)
-            adjusted -= penalty[..., :V]
-        if sampling.banned:
-            adjusted[..., list(sampling.banned)] = -np.inf
+    if sampling.repetition_penalty != 1 and recent is not None and len(recent):
+        ids = np.asarray(recent)  # (..., W)
+        V = logits.shape[-1]
+        penalty = np.zeros((*logits.shape[:-1], V + 1))  # the last entry is that of NO_ID
+        np.put_along_axis(penalty, ids, math.log(sampling.repetition_penalty), axis=-1)
+        adjusted -= penalty[..., :V]
+    if sampling.banned:
+        adjusted[..., list(sampling.banned)] = -np.inf
     return adjusted
 
 

@@ -87,7 +87,7 @@ def load_state(path: Path, model: ModelFile) -> SavedState:
     """Read what ``save_state`` wrote; raises StateError for any other file."""
     with (
         reading(path, NOUN, StateError, "unsound state"),
-        described_tensors(path, METADATA_KEY, FORMAT, follow=True) as (file, description),
+        described_tensors(path, METADATA_KEY, FORMAT) as (file, description),
     ):
         if description["model"] != fingerprint(model):
             raise StateError(
@@ -108,7 +108,7 @@ def check_target(path: Path) -> None:
         if not os.access(target.parent, os.W_OK):
             raise PermissionError(errno.EACCES, "permission denied in its directory")
         if regular_size(target, follow=True):
-            with described_tensors(target, METADATA_KEY, FORMAT, follow=True):
+            with described_tensors(target, METADATA_KEY, FORMAT):
                 pass
     except FileNotFoundError:
         pass

@@ -97,7 +97,7 @@ def load_card(path: Path) -> Card:
 def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
     with (
         reading(path, "model file", ModelFileError, "unsound model"),
-        described_tensors(path, METADATA_KEY, FORMAT, follow=True) as found,
+        described_tensors(path, METADATA_KEY, FORMAT) as found,
     ):
         yield found
 

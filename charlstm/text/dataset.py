@@ -11,6 +11,7 @@ import mmap
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -89,11 +90,10 @@ def write_dataset(corpus: Corpus, directory: Path) -> Dataset:
 
 def is_dataset(source: str) -> bool:
     """Whether ``source`` is a directory made by ``write_dataset``."""
-    files = (DESCRIPTION_FILE, IDS_FILE)
-    try:
-        return source != "-" and all((Path(source) / name).is_file() for name in files)
-    except OSError:  # for example a name that is too long; opening it raises a clear error
-        return False
+    files = [Path(source) / name for name in (DESCRIPTION_FILE, IDS_FILE)]
+    with suppress(OSError):  # for example a name that is too long
+        return source != "-" and all(file.is_file() for file in files)
+    return False
 
 
 def open_dataset(directory: Path) -> Dataset:

@@ -62,8 +62,6 @@ class Vocabulary:
     def __post_init__(self) -> None:
         if not isinstance(self.characters, str):
             raise ValueError("the vocabulary is not a text")
-        if len(self.characters) > 0x110000:
-            raise ValueError("the vocabulary is longer than all of Unicode")
         self.characters.encode()  # raises for lone surrogates
         if len(self._id_of) != len(self.characters):
             raise ValueError("a character is twice in the vocabulary")
