@@ -63,15 +63,17 @@ def reading(path: Path, noun: str, error: type[CharLSTMError], code: str = "") -
 
 
 @contextmanager
-def described_tensors(path: Path, key: str, version: int) -> Iterator[tuple[Any, dict[str, Any]]]:
+def described_tensors(
+    path: Path, key: str, version: int, *, follow: bool = True
+) -> Iterator[tuple[Any, dict[str, Any]]]:
     """An open safetensors file, and the JSON object in its metadata entry ``key``.
 
-    A link is followed. Raises OSError, ValueError, KeyError, RecursionError or SafetensorError for
+    A link is followed only with ``follow``. Raises OSError, ValueError, KeyError, RecursionError or SafetensorError for
     a file that has no such entry in format ``version``.
     """
     from safetensors import safe_open
 
-    check_header(path, follow=True)
+    check_header(path, follow=follow)
     with safe_open(path, framework="numpy") as file:
         text = (file.metadata() or {}).get(key)
         if text is None:

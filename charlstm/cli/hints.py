@@ -45,7 +45,8 @@ HINTS = {
     "not saved": "give it room, then go on from step {step}: charlstm train --resume {directory}",
     "diverged": "lower --learning-rate (it began at {rate:g})",
     "settled": "leave it out; --resume continues a run as it was begun",
-    "no run": "name a run directory",
+    "no training state": "there is no run to go on with; name a run directory",
+    "unsound training state": "the model beside it can still be used",
     "run without state": "charlstm models --prune removes it when a run is finished; use the "
     "model with charlstm generate -m {directory}, or begin a new run with it: charlstm train "
     "CORPUS --init-from {directory}",

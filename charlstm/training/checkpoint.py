@@ -6,27 +6,26 @@ is ever executed. The plain values are checked here, the tensors by ``trainer.ch
 
 import hashlib
 import json
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from charlstm.errors import TrainingError
 from charlstm.files import write_atomically
 from charlstm.model.config import ModelConfig
 from charlstm.model.lstm import Array
-from charlstm.options import fields_of, require_integer, require_text, shown
+from charlstm.options import fields_of, require_integer, require_text
 from charlstm.text.corpus import Fingerprint, TextOptions
 from charlstm.training.config import TrainConfig
 from charlstm.training.losses import RunHistory
-from charlstm.untrusted import check_header, read_description, reason
+from charlstm.untrusted import described_tensors, reading
 
 FORMAT = 1
 METADATA_KEY = "charlstm-training"
-UNSOUND = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RuntimeError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,46 +79,20 @@ def digest(tensors: dict[str, Array]) -> str:
 
 def load_checkpoint(path: Path, *, tensors: bool = True) -> Checkpoint:
     """Read what ``save_checkpoint`` wrote, or all but its tensors; else TrainingError."""
-    try:
-        check_header(path, follow=False)
-        with safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {}).get(METADATA_KEY)
-            if text is None:
-                raise ValueError("a safetensors file of another kind")
-            description = read_description(text)
-            _check_format(path, description.get("format"))
-            names = file.keys() if tensors else ()
-            found = {name: np.array(file.get_tensor(name)) for name in names}
+    with (
+        reading_state(path),
+        described_tensors(path, METADATA_KEY, FORMAT, follow=False) as (file, description),
+    ):
+        names = file.keys() if tensors else ()
+        found = {name: np.array(file.get_tensor(name)) for name in names}
         if tensors and description["tensors_sha256"] != digest(found):
             raise ValueError("its values are not those that were saved")
         return _checkpoint(description, found)
-    except FileNotFoundError as error:
-        raise TrainingError(
-            f"{path}: no such file, so there is no run to go on with", "no run"
-        ) from error
-    except NotADirectoryError as error:
-        raise TrainingError(f"{path.parent}: not a run directory", "no run") from error
-    except OSError as error:
-        raise TrainingError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (SafetensorError, RecursionError, *UNSOUND) as error:
-        raise damaged(path, error) from error
 
 
-def damaged(path: Path, error: Exception) -> TrainingError:
-    """The error for a state that cannot be used."""
-    return TrainingError(
-        f"{path}: not a sound training state of charlstm ({reason(error)[:80]}); the model beside "
-        f"it can still be used"
-    )
-
-
-def _check_format(path: Path, found: object) -> None:
-    """Raise TrainingError for the format of another version."""
-    if type(found) is not int or found != FORMAT:
-        words = shown(found) if isinstance(found, int | float | str) else "none"
-        raise TrainingError(
-            f"{path}: state format {words}, but this charlstm reads {FORMAT}; start a new run"
-        )
+def reading_state(path: Path) -> AbstractContextManager[None]:
+    """Turn whatever is found wrong with a state in the block into a TrainingError."""
+    return reading(path, "training state", TrainingError, "unsound training state")
 
 
 def _checkpoint(values: dict[str, Any], tensors: dict[str, Array]) -> Checkpoint:

@@ -72,13 +72,6 @@ class Group:
         dist.all_gather_object(flags, flag)
         return any(flags)
 
-    def wait(self) -> None:
-        """Go on only when every process is here."""
-        if self.size > 1:
-            import torch.distributed as dist
-
-            dist.barrier()
-
 
 ALONE = Group()
 

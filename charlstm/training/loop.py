@@ -89,7 +89,7 @@ class Run:
                 step=self.directory.saved_step,
                 directory=self.directory.path,
             )
-        self.group.wait()  # for the leader's files
+        self.group.agree(None)  # waits for the leader, whose files are written then
         yield self._finished(stopped=stopped)
 
     @property

@@ -14,7 +14,7 @@ from charlstm.model.locate import CONFIG_FILE
 from charlstm.model.model_file import load_model
 from charlstm.text.dataset import Dataset, load_dataset
 from charlstm.training.batches import TrainingData
-from charlstm.training.checkpoint import UNSOUND, Checkpoint, damaged, load_checkpoint
+from charlstm.training.checkpoint import Checkpoint, load_checkpoint, reading_state
 from charlstm.training.config import BUDGETS, Settings, TrainConfig
 from charlstm.training.distributed import joined, launched
 from charlstm.training.events import Event, ShouldStop
@@ -89,8 +89,8 @@ def _resume(
             data = prepare_data(dataset, config.val_fraction, device=config.device, group=group)
             # The recipe makes no such step; one of a million characters would fill the memory.
             if config.characters_per_step > max(len(data.train_ids), config.batch_size):
-                error = ValueError("a step longer than the text")
-                raise damaged(directory / STATE_FILE, error) from error
+                with reading_state(directory / STATE_FILE):
+                    raise ValueError("a step longer than the text")
             config = _with_length(config, given, data, checkpoint, started)
             _check_unfinished(replace(checkpoint, config=config), directory)
             trainer = Trainer(config, data)
@@ -98,10 +98,8 @@ def _resume(
             if sources:
                 origin = absolute(sources), sources
             run = Run(trainer, RunDirectory(directory, dataset, *origin))
-            try:
+            with reading_state(directory / STATE_FILE):
                 run.load(checkpoint)
-            except UNSOUND as error:
-                raise damaged(directory / STATE_FILE, error) from error
             reason = f"resumed at step {done:,} of {recorded.steps:,}"
             if config.steps != recorded.steps:
                 reason += f", now to step {config.steps:,}"
@@ -127,10 +125,8 @@ def _loaded(directory: Path) -> Checkpoint:
     checkpoint = load_checkpoint(path)
     from charlstm.training.trainer import check_state
 
-    try:
+    with reading_state(path):
         check_state(checkpoint.tensors, checkpoint.progress, checkpoint.config)
-    except UNSOUND as error:
-        raise damaged(path, error) from error
     return checkpoint
 
 
