@@ -44,6 +44,18 @@ def pytest_configure() -> None:
     hypothesis.settings.load_profile("tests")
 
 
+# A training that takes a second, with dropout, evaluations and more than one epoch.
+SMALL_RUN: dict[str, Any] = {
+    "steps": 30,
+    "eval_every": 7,
+    "hidden_size": 12,
+    "embedding_size": 4,
+    "dropout": 0.3,
+    "device": "cpu",
+    "threads": 1,
+}
+
+
 # A developer's own settings are nothing to the tests.
 NO_SETTINGS = tempfile.TemporaryDirectory()
 os.environ["XDG_CONFIG_HOME"] = NO_SETTINGS.name

@@ -23,17 +23,10 @@ from charlstm.training import (
 )
 from charlstm.training.checkpoint import Checkpoint, load_checkpoint
 
+from .conftest import SMALL_RUN
+
 # There is no state but that of before the first step, if a run is killed.
-SETTINGS: dict[str, Any] = {
-    "steps": 30,
-    "eval_every": 7,
-    "hidden_size": 12,
-    "embedding_size": 4,
-    "dropout": 0.3,
-    "device": "cpu",
-    "threads": 1,
-    "save_every": 1e6,
-}
+SETTINGS: dict[str, Any] = {**SMALL_RUN, "save_every": 1e6}
 
 
 def begun(play: Path, run: Path, *, until: int, **changes: Any) -> list[Event]:

@@ -37,19 +37,11 @@ from charlstm.training.checkpoint import load_checkpoint
 from charlstm.training.loop import Run
 from charlstm.training.trainer import Trainer, state_shapes
 
+from .conftest import SMALL_RUN
 from .hostile import read_state, state_bytes
 from .test_training import data_of
 
-SETTINGS: dict[str, Any] = {
-    "steps": 30,
-    "eval_every": 7,
-    "hidden_size": 12,
-    "embedding_size": 4,
-    "dropout": 0.3,
-    "device": "cpu",
-    "threads": 1,
-    "save_every": 0.0,
-}
+SETTINGS: dict[str, Any] = {**SMALL_RUN, "save_every": 0.0}
 
 
 def begin(play: Path, run: Path, **changes: Any) -> Iterator[Event]:
