@@ -78,12 +78,12 @@ class Option:
 def check_record(record: Any) -> None:
     """Check the fields of a frozen record that have an option's name, and store the results.
 
-    None is accepted if the field's type allows it, and so are records. Raises OptionError.
+    None is accepted if the field's type allows it. Raises OptionError.
     """
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)
         optional = value is None and type(None) in get_args(field.type)
-        if field.name in OPTIONS and not optional and not dataclasses.is_dataclass(value):
+        if field.name in OPTIONS and not optional:
             object.__setattr__(record, field.name, OPTIONS[field.name].check(value))
 
 

@@ -55,11 +55,9 @@ def reading(path: Path, noun: str, error: type[CharLSTMError], code: str = "") -
         raise error(f"{path}: no such {noun}; check the name", f"no {noun}") from found
     except OSError as found:
         raise error(f"{path}: cannot be read: {found.strerror or found}") from found
-    except SafetensorError as found:
-        why = f"damaged, cut short perhaps ({reason(found)})"
-        raise error(f"{path}: no sound {noun}: {why}", code) from found
-    except UNSOUND as found:
-        raise error(f"{path}: no sound {noun}: {reason(found)}", code) from found
+    except (SafetensorError, *UNSOUND) as found:
+        damaged = "damaged, perhaps cut short: " if isinstance(found, SafetensorError) else ""
+        raise error(f"{path}: not a valid {noun}: {damaged}{reason(found)}", code) from found
 
 
 @contextmanager
@@ -131,7 +129,7 @@ def check_header(path: Path, *, follow: bool) -> None:
         if not plausible and (kind := kind_of(beginning)):
             raise ValueError(f"it seems to be {kind}")
         if length > size - 8:
-            raise ValueError("it is cut short" if plausible else "it begins like none")
+            raise ValueError("it is cut short" if plausible else "it is no safetensors file")
         if length > MOST_BYTES:
             raise ValueError(f"it has a header of {length:,} bytes")
         file.seek(8)

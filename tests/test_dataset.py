@@ -88,7 +88,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
         ({"vocabulary": ["a", "b"]}, "not a text"),
         ({"vocabulary": "a\ud800"}, "surrogates"),
         ({"characters": 10**12}, "agree"),
-        ({"corpus": {"name": 3}}, "no sound dataset"),
+        ({"corpus": {"name": 3}}, "not a valid dataset"),
         ({"text": {"encoding": "hex"}}, "hex"),
         ({"corpus": {"name": "\ud800", "sha256": "", "characters": 18}}, "surrogates"),
         ({"characters": float("inf")}, "not JSON compliant"),
@@ -260,7 +260,7 @@ def test_absurd_json_is_refused(tmp_path: Path) -> None:
     """However deeply it nests."""
     write_dataset(corpus(tmp_path, "to be or not to be"), tmp_path / "data")
     (tmp_path / "data" / "dataset.json").write_text("[" * 200_000)
-    with pytest.raises(CorpusError, match="no sound dataset"):
+    with pytest.raises(CorpusError, match="not a valid dataset"):
         open_dataset(tmp_path / "data")
 
 
@@ -312,7 +312,7 @@ def test_ids_cut_short_or_grown_are_refused(
     write_dataset(corpus(tmp_path, characters * 9), tmp_path / "data")
     path = tmp_path / "data" / "ids.bin"
     path.write_bytes(change(path.read_bytes()))
-    with pytest.raises(CorpusError, match="no sound dataset"):
+    with pytest.raises(CorpusError, match="not a valid dataset"):
         open_dataset(tmp_path / "data")
 
 

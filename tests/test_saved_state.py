@@ -151,7 +151,7 @@ def test_tensors_that_cannot_be_are_refused(
 ) -> None:
     """With the name of what is wrong."""
     changed(saved, **tensors)
-    with pytest.raises(StateError, match=r"state: no sound") as caught:
+    with pytest.raises(StateError, match=r"state: not a valid") as caught:
         load_state(saved, MODEL)
     assert said in str(caught.value)
 
