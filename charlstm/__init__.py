@@ -5,7 +5,8 @@
     model = charlstm.load("runs/play")
     print("".join(model.generate("Is this a dagger", length=400)))
 
-Nothing is imported before one of the names below is asked for, and torch never.
+To import this package takes no time: a module is imported when one of its names below is first
+used, and torch is never imported.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """The public names, imported when they are first asked for (PEP 562)."""
+    """A public name, imported when it is first used (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module 'charlstm' has no attribute {name!r}")
     from importlib import import_module

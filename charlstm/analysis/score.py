@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from charlstm.errors import ModelFileError
-from charlstm.generation.sampling import surprisal
+from charlstm.generation.sampling import surprisal, too_large
 from charlstm.generation.text_stream import opening
 from charlstm.model.model_file import ModelFile
 
@@ -51,5 +50,5 @@ def score(model: ModelFile, text: str) -> Score:
             bits[position] = surprisal(lstm.logits(), i)
             lstm.read(i)
     if not np.isfinite(bits).all():
-        raise ModelFileError("the model's weights are too large to compute with; train it again")
+        raise too_large()
     return Score(text, bits)

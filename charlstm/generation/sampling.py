@@ -103,7 +103,7 @@ def sample(logits: Logits, sampling: Sampling, *, uniform: float, recent: Recent
         cumulated = np.add.accumulate(_weights(logits, sampling, recent))
     total = float(cumulated[-1])  # the most probable id alone has weight 1
     if not total >= 1:
-        raise _too_large()
+        raise too_large()
     return int(cumulated.searchsorted(_below(uniform, total), "right"))
 
 
@@ -130,7 +130,7 @@ def sample_batch(
             cumulated = _weights(logits, sampling, recent).cumsum(axis=-1)
     totals = cumulated[:, -1]
     if not (totals > SMALL).all():
-        raise _too_large()
+        raise too_large()
     points = np.minimum(uniforms * totals, np.nextafter(totals, 0))  # as _below
     chosen: Ids = (cumulated <= points[:, None]).sum(axis=-1)
     return chosen
@@ -150,7 +150,7 @@ def probabilities(logits: Logits, sampling: Sampling, recent: Recent | None = No
         weights = _weights(logits, sampling, recent)
     totals = weights.sum(axis=-1, keepdims=True)
     if not (totals >= 1).all():
-        raise _too_large()
+        raise too_large()
     shares: Weights = weights / totals
     return shares
 
@@ -172,7 +172,7 @@ def _greedy(logits: Logits, sampling: Sampling, recent: Recent | None) -> Ids:
     """The most probable id, the lowest among equals, (...)."""
     adjusted = _adjusted(logits, sampling, recent)
     if not np.isfinite(adjusted.max(axis=-1)).all():
-        raise _too_large()
+        raise too_large()
     best: Ids = adjusted.argmax(axis=-1)
     return best
 
@@ -235,5 +235,6 @@ def _below(uniform: float, total: float) -> float:
     return min(uniform * total, math.nextafter(total, 0))
 
 
-def _too_large() -> ModelFileError:
+def too_large() -> ModelFileError:
+    """The error for weights whose products overflow."""
     return ModelFileError("the model's weights are too large to compute with; train it again")

@@ -79,8 +79,7 @@ def save_model(model: ModelFile, path: Path) -> None:
 
 def load_model(path: Path) -> ModelFile:
     """Read a model file; raises ModelFileError for one that cannot be used."""
-    with _opened(path) as (file, header):
-        card = _card(file, header)
+    with _opened(path) as (file, card):
         return ModelFile(**vars(card), weights=_weights(file, card.config))
 
 
@@ -89,17 +88,18 @@ def load_card(path: Path) -> Card:
 
     Raises ModelFileError as ``load_model`` does, but not for weights that are not finite.
     """
-    with _opened(path) as (file, header):
-        return _card(file, header)
+    with _opened(path) as (_, card):
+        return card
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
+def _opened(path: Path) -> Iterator[tuple[Any, Card]]:
+    """The open file and its card; errors in the ``with`` block become ModelFileError."""
     with (
         reading(path, "model file", ModelFileError, "unsound model"),
-        described_tensors(path, METADATA_KEY, FORMAT) as found,
+        described_tensors(path, METADATA_KEY, FORMAT) as (file, header),
     ):
-        yield found
+        yield file, _card(file, header)
 
 
 def _card(file: Any, header: dict[str, Any]) -> Card:
