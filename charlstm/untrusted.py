@@ -66,8 +66,8 @@ def described_tensors(
 ) -> Iterator[tuple[Any, dict[str, Any]]]:
     """An open safetensors file, and the JSON object in its metadata entry ``key``.
 
-    A link is followed only with ``follow``. Raises OSError, ValueError, KeyError, RecursionError or SafetensorError for
-    a file that has no such entry in format ``version``.
+    ``follow`` is that of ``charlstm.files.regular_size``. Raises OSError, ValueError, KeyError,
+    RecursionError or SafetensorError for a file that has no such entry in format ``version``.
     """
     from safetensors import safe_open
 

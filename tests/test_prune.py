@@ -195,7 +195,7 @@ def test_where_a_state_does_not_say_that_a_run_is_finished_it_is_kept(
     change_state(finished, part, **changes)
     done = pruned(charlstm)
     assert (done.returncode, rows(done.stdout)) == (0, [["file", "size"]])
-    assert b"no sound training state" in done.stderr
+    assert b"not a valid training state" in done.stderr
     assert (finished / "state.safetensors").exists()
 
 

@@ -380,7 +380,7 @@ def test_a_state_cut_short_is_refused(cut: Path, keep: int) -> None:
     """The model beside it can still be used."""
     data = (cut / "state.safetensors").read_bytes()
     (cut / "state.safetensors").write_bytes(data[:keep])
-    with pytest.raises(TrainingError, match="no sound training state"):
+    with pytest.raises(TrainingError, match="not a valid training state"):
         list(resume_run(cut))
     try:
         load_model(cut / "model.safetensors")
