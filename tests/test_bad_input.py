@@ -168,7 +168,7 @@ def test_a_settings_file_with_mistakes(
         (["--repetition-penalty", "nan"], 2, ["--repetition-penalty is nan"]),
         (["--repetition-window", 0], 2, ["--repetition-window is 0"]),
         (["--repetition-window", 10**9], 2, ["--repetition-window is 1000", "65536"]),
-        (["--ban", VERSE], 2, ["banned", "leave it one"]),
+        (["--ban", VERSE], 2, ["banned", "allow at least one"]),
         (["--stop", ""], 2, ["stop text is empty"]),
         (["--lines", 0], 2, ["lines is 0"]),
         (["--lines", -2], 2, ["lines is -2"]),

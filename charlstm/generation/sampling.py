@@ -66,7 +66,7 @@ class Sampling:
         banned = tuple(i for i, c in enumerate(vocabulary) if c in characters)
         if len(banned) == len(vocabulary):
             raise OptionError(
-                f"all {len(vocabulary)} characters that the model knows are banned; leave it one"
+                f"all {len(vocabulary)} characters of the model are banned; allow at least one"
             )
         return replace(self, banned=banned)
 

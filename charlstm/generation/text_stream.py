@@ -241,7 +241,7 @@ class TextStream(Iterator[str]):
                     break
             else:
                 raise CharLSTMError(
-                    f"{TRIES} lines in a row were refused, the last since it {fault}",
+                    f"{TRIES} lines in a row were rejected, the last because it {fault}",
                     "lines refused",
                 )
             before = text[-rejects.length :]

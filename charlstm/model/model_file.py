@@ -110,9 +110,9 @@ def _card(file: Any, header: dict[str, Any]) -> Card:
         raise ValueError(f"{len(vocabulary)} characters for a vocabulary of {config.vocab_size}")
     training = header["training"]
     if not isinstance(training, dict) or len(training) > MOST_NOTES:
-        raise ValueError("training is no short summary")
+        raise ValueError(f"training is no object of at most {MOST_NOTES} values")
     if any(isinstance(value, list | dict) for value in training.values()):
-        raise ValueError("training holds more than plain values")
+        raise ValueError("training has values that are lists or objects")
     _check_tensors(file, config)
     return Card(
         config=config,

@@ -274,8 +274,7 @@ def _decoded(source: Source, encoding: str) -> Iterator[tuple[str, bool]]:
                 if "\0" in text:
                     inside = offset + max(data.find(b"\0"), 0)
                     raise EncodingError(
-                        f"{source.label}: NUL byte at offset {inside}, so that this is no plain "
-                        f"text",
+                        f"{source.label}: NUL byte at offset {inside}, which plain text never has",
                         "utf-16",
                         encoding="utf-16-le" if inside % 2 else "utf-16-be",
                     )
@@ -297,8 +296,8 @@ def _undecodable(source: Source, error: UnicodeError, offset: int, encoding: str
         )
     if isinstance(error, UnicodeEncodeError):
         return EncodingError(
-            f"{source.label}: lone surrogate {error.object[error.start]!r} near byte {offset}, so "
-            f"that this is no text in {encoding}",
+            f"{source.label}: lone surrogate {error.object[error.start]!r} near byte {offset}, "
+            f"which no text in {encoding} has",
             "encoding",
         )
     # UTF-16 without a byte-order mark, for example.

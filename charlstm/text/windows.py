@@ -52,7 +52,7 @@ def write_npz(
     equal bytes.
     """
     if one_hot and normalize:
-        raise OptionError("one_hot and normalize exclude each other; choose one")
+        raise OptionError("one_hot and normalize cannot be used together; choose one")
     if path.exists():
         raise OptionError(f"{path}: exists already", code="output exists")
     dataset = encode_corpus(corpus)
