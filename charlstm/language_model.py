@@ -49,6 +49,9 @@ class GenerationSettings(TypedDict, total=False):
     repetition_penalty: float
     repetition_window: int
     ban: str
+    random_seed: int | None
+    measure: bool  # the surprisal of the text, too
+    line_filter: LineFilter | None  # lines that it rejects are drawn again
 
 
 def load(path: str | os.PathLike[str] | None = None) -> "LanguageModel":
@@ -102,12 +105,9 @@ class LanguageModel:
         self,
         seed: str = "",
         *,
-        random_seed: int | None = None,
         sample: int = 0,
         unknown: Unknown = "error",
-        measure: bool = False,
         whole: bool | None = None,
-        line_filter: LineFilter | None = None,
         state: SavedState | None = None,
         **settings: Unpack[GenerationSettings],
     ) -> TextStream:
@@ -125,16 +125,16 @@ class LanguageModel:
         its random numbers are continued too.
 
         With ``whole`` it is an error if no end of the text is possible. That is the default if
-        ``lines`` or ``stop`` are given. Lines that ``line_filter`` rejects are drawn again.
+        ``lines`` or ``stop`` are given.
 
         The iterator's ``end`` says why the text ended. With ``measure`` its ``bits_per_char`` is
         the mean surprisal. Characters that might have begun a stop text come in one piece. Memory
         does not grow with the text.
         """
-        config = self._config(settings, measure=measure, whole=whole, line_filter=line_filter)
+        config = self._config(settings, whole=whole)
         sample = require_integer("sample", sample)
         phrase, _ = self._known("seed", seed, unknown)
-        numbers = None
+        numbers, random_seed = None, settings.get("random_seed")
         if random_seed is not None or state is None:
             random_seed = _random_seed(random_seed)
             numbers = random_numbers(random_seed, sample)
@@ -146,10 +146,7 @@ class LanguageModel:
         seed: str = "",
         *,
         samples: int,
-        random_seed: int | None = None,
         unknown: Unknown = "error",
-        measure: bool = False,
-        line_filter: LineFilter | None = None,
         **settings: Unpack[GenerationSettings],
     ) -> Iterator[Sample]:
         """Texts 0 to ``samples`` - 1, finished and in order, computed side by side on all cores.
@@ -158,23 +155,17 @@ class LanguageModel:
         """
         from charlstm.generation.batch import write_batch
 
-        config = self._config(settings, measure=measure, whole=True, line_filter=line_filter)
+        config = self._config(settings, whole=True)
         count = OPTIONS["samples"].check(samples)
         seed, _ = self._known("seed", seed, unknown)
-        random_seed = _random_seed(random_seed)
-        if line_filter:  # rejected lines of one text would keep the others waiting
+        random_seed = _random_seed(settings.get("random_seed"))
+        if config.line_filter:  # rejected lines of one text would keep the others waiting
             texts = ((self._model, seed, config, random_seed, number) for number in range(count))
             return (finished_text(*text) for text in texts)
         return write_batch(self._model, seed, config, random_seed, count)
 
     def complete_lines(
-        self,
-        phrases: Iterable[str | None],
-        *,
-        random_seed: int | None = None,
-        measure: bool = False,
-        line_filter: LineFilter | None = None,
-        **settings: Unpack[GenerationSettings],
+        self, phrases: Iterable[str | None], **settings: Unpack[GenerationSettings]
     ) -> Iterator[tuple[str, Sample]]:
         """Each phrase and the text that completes its line, without the line end.
 
@@ -182,10 +173,8 @@ class LanguageModel:
         cannot be read, and its text is empty. Each phrase is requested only after the line before
         it was taken. A phrase with an unknown character raises UnknownCharacterError in its turn.
         """
-        config = self._config(
-            {**settings, "lines": 1}, measure=measure, whole=True, line_filter=line_filter
-        )
-        seed = _random_seed(random_seed)
+        config = self._config({**settings, "lines": 1}, whole=True)
+        seed = _random_seed(settings.get("random_seed"))
 
         def completed() -> Iterator[tuple[str, Sample]]:
             for number, phrase in enumerate(phrases):
@@ -274,14 +263,7 @@ class LanguageModel:
         text = self._model.text.cased(require_text(name, text))
         return self._model.vocabulary.known(text, unknown)
 
-    def _config(
-        self,
-        settings: GenerationSettings,
-        *,
-        measure: bool,
-        whole: bool | None,
-        line_filter: LineFilter | None,
-    ) -> GenerationConfig:
+    def _config(self, settings: GenerationSettings, *, whole: bool | None) -> GenerationConfig:
         """The settings as records; raises OptionError, and TypeError for an unknown name."""
         known = GenerationSettings.__optional_keys__
         if other := sorted(settings.keys() - known):
@@ -298,8 +280,8 @@ class LanguageModel:
         return GenerationConfig(
             sampling=sampling,
             stop_rule=rule,
-            line_filter=line_filter,
-            measure=require_flag("measure", measure),
+            line_filter=settings.get("line_filter"),
+            measure=require_flag("measure", settings.get("measure", False)),
         )
 
 
