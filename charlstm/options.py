@@ -41,7 +41,6 @@ class Option:
     default: Any = None
     metavar: str = "N"  # the value's name in the help
     short: str = ""  # one letter
-    also: str = ""  # another name on the command line
     least: float = -math.inf
     most: float = math.inf
     above: float = -math.inf
@@ -199,15 +198,17 @@ _TABLE = (
     Option("min_count", int, CORPUS, default=1, least=1,
            help="Leave out characters that occur fewer than N times."),
     Option("val_fraction", float, CORPUS, metavar="P", least=0, below=0.9,
-           help="Share of the text, at its end, used for validation [0.1, of a large text less]."),
+           help="Share of the text, at its end, that is used for validation.  "
+                "[default: 0.1, or less of a large text]"),
     # How long a training run is.
     Option("time", Seconds, BUDGET, metavar="T", above=0, below=1e9,
-           help="Train for this time, such as 30s, 3m or 1h30m [as long as it helps, at most 3m]."),
+           help="Train for this time, such as 30s, 3m or 1h30m.  "
+                "[default: as long as it helps, at most 3m]"),
     Option("epochs", float, BUDGET, metavar="E", above=0, below=1e9,
            help="Read the training text E times."),
     Option("steps", int, BUDGET, least=1, most=MOST_STEPS, help="Do N optimizer steps."),
     Option("patience", int, BUDGET, least=0, most=MOST_STEPS,
-           help="Stop after N validations without improvement [0: never]."),
+           help="Stop after N validations without improvement; 0: never.  [default: 0]"),
     # The network.
     Option("hidden_size", int, NETWORK, least=1, most=1 << 16,
            help="Number of units in each LSTM layer."),
@@ -219,16 +220,17 @@ _TABLE = (
     Option("weight_dropout", float, NETWORK, metavar="P", least=0, below=1,
            help="Share of recurrent connections cut at random."),
     Option("residual", bool, NETWORK, default=None,
-           help="Add the input of each later layer to its output, or do not."),
+           help="Add the input of each layer but the first to its output."),
     # The optimizer and what it reads in a step.
     Option("learning_rate", float, OPTIMIZER, metavar="R", above=0,
            help="Highest learning rate of the run."),
     Option("weight_decay", float, OPTIMIZER, metavar="D", least=0,
-           help="Weight decay of the optimizer, AdamW [0.05]."),
+           help="Weight decay of the optimizer, AdamW.  [default: 0.05]"),
     Option("grad_clip", float, OPTIMIZER, metavar="G", above=0,
-           help="Largest norm of the gradient [1]."),
+           help="Largest norm of the gradient.  [default: 1]"),
     Option("averaging", float, OPTIMIZER, metavar="P", least=0, below=1,
-           help="Share of the steps, the last ones, over which weights are averaged [0.1]."),
+           help="The model is the average of the weights over this last share of the steps.  "
+                "[default: 0.1]"),
     Option("seq_length", int, OPTIMIZER, least=1, most=1 << 20,
            help="Number of characters in a window."),
     Option("batch_size", int, OPTIMIZER, least=1, most=1 << 20,
@@ -236,47 +238,54 @@ _TABLE = (
     # Where a run begins, its machine, and what it writes.
     Option("init_from", str, BEGINNING, metavar="MODEL",
            help="Begin with the weights of this model file or run directory."),
+    Option("resume", str, BEGINNING, metavar="RUN",
+           help="Continue a stopped run, or make a finished run longer."),
     Option("device", str, MACHINE, default="auto", choices=("auto", "cpu", "cuda", "mps"),
            help="Device to train on; mps (an Apple GPU) is untested."),
     Option("precision", str, MACHINE, default="auto", choices=("auto", "fp32", "bf16"),
            help="Number format of the matrix products."),
     Option("threads", int, MACHINE, least=1, most=1 << 10, help="Number of processor threads."),
+    Option("output", str, OUTPUT, metavar="RUN", short="o",
+           help="New run directory.  [default: runs/ and the name of the corpus]"),
     Option("save_every", Seconds, OUTPUT, metavar="T", least=0,
-           help="Time between two saved states [1m, or longer where saving is slow]."),
+           help="Time between two saved states.  [default: 1m, or longer if saving is slow]"),
     Option("eval_every", int, OUTPUT, least=1, most=MOST_STEPS,
            help="Number of steps between two validations."),
     # The seed phrase of a text.
-    Option("seed", str, SEED, default="", metavar="TEXT", also="prompt",
+    Option("seed", str, SEED, default="", metavar="TEXT",
            help="Seed phrase, the same as PROMPT. See also --random-seed."),
+    Option("prompt", str, SEED, default="", metavar="TEXT", help="Another name of --seed."),
     Option("seed_file", str, SEED, metavar="FILE",
            help="Read the seed phrase from FILE; - is standard input."),
     Option("each_line", bool, SEED, default=False,
-           help="Continue each line of the seed file or of standard input."),
+           help="Continue each line of --seed-file or of standard input."),
     Option("escapes", bool, SEED, default=False, short="e",
            help=r"Read \n, \t, \0, \\, \xHH and \uHHHH as escape sequences."),
     Option("echo", bool, SEED, default=True,
-           help="Print the seed phrase before the text, or do not."),
+           help="Print the seed phrase before the text."),
     Option("unknown", str, SEED, default="error", choices=("error", "skip", "nearest"),
            help="What to do with a character of the seed phrase that the model does not know."),
     # Where a text ends.
     Option("length", int, LENGTH, short="n", least=0,
-           help="Number of characters to write; 0: no end [1000, or 1000 for each of --lines]."),
+           help="Number of characters to write; 0: no end.  "
+                "[default: 1000, or 1000 for each of --lines]"),
     Option("lines", int, LENGTH, least=1, help="Stop after N line ends."),
     Option("stop", list, LENGTH, default=(), metavar="TEXT",
            help="Stop before TEXT would be written. May be repeated."),
     # How the next character is chosen.
     Option("temperature", float, SAMPLING, default=0.7, metavar="T", short="t", least=0,
-           help="Below 1: more likely text. Above 1: more surprising text. 0: greedy."),
+           help="Below 1: more likely text. Above 1: more surprising text. "
+                "0: always the most probable character."),
     Option("top_k", int, SAMPLING, default=0, metavar="K", least=0,
-           help="Choose among the K most probable characters; 0: all."),
+           help="Choose among the K most probable characters; 0: among all."),
     Option("top_p", float, SAMPLING, default=1.0, metavar="P", most=1, above=0,
-           help="Choose among the fewest characters with total probability P."),
+           help="Choose among the most probable characters that together reach probability P."),
     Option("min_p", float, SAMPLING, default=0.0, metavar="P", least=0, most=1,
-           help="Drop characters with less than P times the highest probability."),
+           help="Leave out characters with less than P times the highest probability."),
     Option("repetition_penalty", float, SAMPLING, default=1.0, metavar="R", above=0,
            help="Divide the probabilities of recent characters by R."),
     Option("repetition_window", int, SAMPLING, default=64, least=1, most=1 << 16,
-           help="Number of last characters that count as recent."),
+           help="Number of last characters that are recent."),
     Option("ban", str, SAMPLING, default="", metavar="CHARS",
            help="Characters that are never written."),
     Option("random_seed", int, SAMPLING, least=0, most=(1 << 63) - 1,
@@ -289,10 +298,11 @@ _TABLE = (
     Option("unique", bool, NEW_LINES, default=False,
            help="Reject lines that were already written."),
     Option("corpus", list, NEW_LINES, default=(), metavar="CORPUS",
-           help="Text to compare with for --novel and --new-lines. May be repeated."),
+           help="Corpus to compare lines with. May be repeated."),
     Option("samples", int, MANY, default=1, least=1, help="Number of texts to write."),
     Option("separator", str, MANY, metavar="TEXT",
-           help="Write TEXT after each text [a line end where needed]."),
+           help="Write TEXT after each text.  "
+                "[default: a line end, if the text has none at its end]"),
     Option("load_state", str, STATE, metavar="FILE",
            help="Continue a text from FILE, written by --save-state."),
     Option("save_state", str, STATE, metavar="FILE",
@@ -300,9 +310,10 @@ _TABLE = (
     Option("raw", bool, OUTPUT, default=False,
            help="Print control characters to a terminal unchanged."),
     # Arrays for other programs.
-    Option("window", int, FILES, least=1, help="Number of characters in a sample [50]."),
-    Option("stride", int, FILES, least=1, help="Distance between the starts of samples [1]."),
-    Option("one_hot", bool, FILES, default=False, help="Write X as one-hot booleans."),
+    Option("window", int, FILES, least=1, help="Number of characters in a sample.  [default: 50]"),
+    Option("stride", int, FILES, least=1,
+           help="Distance between the starts of samples.  [default: 1]"),
+    Option("one_hot", bool, FILES, default=False, help="Write X as one-hot vectors of booleans."),
     Option("normalize", bool, FILES, default=False,
            help="Write X as ids divided by the vocabulary size."),
     # Copied passages.
@@ -314,10 +325,10 @@ _TABLE = (
     Option("yes", bool, REMOVAL, default=False, help="Delete without asking."),
     # What most commands share.
     Option("model", str, MODEL, metavar="MODEL", short="m",
-           help="Model file or run directory [the newest run]."),
+           help="Model file or run directory.  [default: the newest run]"),
     Option("json", bool, OUTPUT, default=False, help="Print one JSON object."),
     Option("quiet", bool, OUTPUT, default=False, short="q",
-           help="Print only errors on standard error."),
+           help="Print nothing but errors on standard error."),
 )  # fmt: skip
 
 OPTIONS: Mapping[str, Option] = {option.name: option for option in _TABLE}

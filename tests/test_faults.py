@@ -147,7 +147,7 @@ def test_a_disk_that_is_full_from_the_start(charlstm: Run, play: Path, tmp_path:
     assert done.returncode == 1
     assert done.stderr.decode().splitlines() == [
         f"charlstm: error: {tmp_path}/run/state.safetensors: File too large; free some space or "
-        f"choose another place"
+        f"write to another directory"
     ]
     assert not list(tmp_path.iterdir())
 

@@ -1,10 +1,14 @@
-"""Messages name what the command at hand has: its own options, and no others."""
+"""Messages: they say what to do, and name options of the command that the user called."""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import charlstm as package
+from charlstm.cli.hints import HINTS
 from charlstm.cli.main import command
 
 from .conftest import Run
@@ -69,3 +73,85 @@ def test_a_message_names_options_of_its_command(
     known = {flag for p in TREE.commands[name].params for flag in (*p.opts, *p.secondary_opts)}
     assert named(message) - known == set(), message
     assert "repetition" not in message
+
+
+ROOT = Path(package.__file__).parent
+SOURCES = {
+    str(path.relative_to(ROOT)): ast.parse(path.read_text())
+    for path in ROOT.rglob("*.py")
+    if path.name != "hints.py"
+}
+# The number of arguments before the code of an error.
+BEFORE_CODE = {
+    **dict.fromkeys(["CharLSTMError", "CorpusError", "EncodingError", "ModelFileError"], 1),
+    **dict.fromkeys(["StateError", "TrainingError", "error"], 1),
+    "OptionError": 2,
+    "reading": 3,
+}
+# Codes that ``charlstm.untrusted.reading`` makes, whose messages say what to do.
+EXPLAINED = {"no model file", "no dataset"}
+
+
+def texts(node: ast.AST, tree: ast.AST) -> Iterator[str]:
+    """The texts that an expression can be; a name is looked up in its module."""
+    if isinstance(node, ast.Name):
+        for line in ast.walk(tree):
+            if isinstance(line, ast.Assign) and ast.unparse(line.targets) == node.id:
+                yield from texts(line.value, tree)
+    elif not isinstance(node, ast.JoinedStr):
+        for inner in ast.walk(node):  # both texts of a conditional expression
+            if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+                yield inner.value
+
+
+def codes() -> Iterator[str]:
+    """The codes of the errors that the program raises."""
+    for tree in SOURCES.values():
+        for call in ast.walk(tree):
+            if not isinstance(call, ast.Call):
+                continue
+            name = ast.unparse(call.func)
+            if name == "reading":
+                yield from (f"no {noun}" for noun in texts(call.args[1], tree))
+            given = call.args[BEFORE_CODE[name] :][:1] if name in BEFORE_CODE else []
+            given += [keyword.value for keyword in call.keywords if keyword.arg == "code"]
+            for node in given:
+                yield from texts(node, tree)
+
+
+def test_every_code_has_a_hint_and_every_hint_a_code() -> None:
+    """A code that no hint explains, or a hint that nothing uses, is a mistake in one of them."""
+    found = {code for code in codes() if code}
+    assert found - set(HINTS) == EXPLAINED
+    assert set(HINTS) - found == set()
+
+
+@pytest.mark.parametrize("code", HINTS)
+def test_a_hint_goes_on_with_the_sentence(code: str) -> None:
+    """It stands after "; " and names only options that some command has."""
+    hint = HINTS[code]
+    assert not hint[0].isupper()
+    assert not hint.endswith(".")
+    known = {flag for node in TREE.commands.values() for p in node.params for flag in p.opts}
+    assert named(hint) - known - {"--nproc-per-node"} == set()  # an option of torchrun
+
+
+# Modules outside the command line that spell its options, and why.
+SPELL = {
+    "options.py": "the table of options, from which the command line is made",
+    "training/config.py": "writes the command that repeats a run into the model file",
+}
+COMMANDS = "|".join(TREE.commands)
+SPELLED = re.compile(rf"(?<![\w-])--[a-z]|\bcharlstm ({COMMANDS})\b|``-[a-z]``")
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if not path.startswith("cli/")])
+def test_only_the_command_line_spells_options(path: str) -> None:
+    """No message and no docstring of the library names an option or a command."""
+    texts = [
+        node.value
+        for node in ast.walk(SOURCES[path])
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    found = [text for text in texts if SPELLED.search(text)]
+    assert bool(found) == (path in SPELL), found

@@ -57,26 +57,27 @@ def test_every_command_reads_both_files(charlstm: Run, tmp_path: Path, name: str
         assert done.stderr.decode() == f"charlstm: error: {said}\n"
         done = charlstm(*words, "x", cwd=tmp_path, env=user)
         assert (
-            f"[{name}] quite is no setting of {name}; did you mean quiet?" in done.stderr.decode()
+            f"[{name}] quite is not a setting of {name}; did you mean quiet?"
+            in done.stderr.decode()
         )
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[trian]\nsteps = 5", "[trian] is no command of charlstm; did you mean [train]?"),
-        ("[xyzzy]", "[xyzzy] is no command of charlstm; remove it"),
-        ("steps = 5", "steps stands in no table; write the name of its command above it"),
-        ("train = 5", "train stands in no table; write a table, [train]"),
-        ("[train]\nconfig = 'a'", "[train] config is no setting of train"),
+        ("[trian]\nsteps = 5", "[trian] is not a command of charlstm; did you mean [train]?"),
+        ("[xyzzy]", "[xyzzy] is not a command of charlstm; remove it"),
+        ("steps = 5", "steps is not in a table; write the name of its command above it"),
+        ("train = 5", "train is not in a table; write a table, [train]"),
+        ("[train]\nconfig = 'a'", "[train] config is not a setting of train"),
         ("[train]\nhidden_size = '9'", "[train] hidden_size is '9'; it must be a whole number"),
         (
             "[train]\ndevice = 'gpu'",
             "[train] device is 'gpu'; it must be one of 'auto', 'cpu', 'cuda'",
         ),
         ("[train]\ntime = true", "[train] time is True; it must be a number above 0"),
-        ("[generate]\nstop = 'END'", "[generate] stop is 'END'; it must be a list of texts"),
-        ("[generate]\nphrase = 'Once'", "[generate] phrase is no setting of generate"),
+        ("[generate]\nstop = 5", "[generate] stop is 5; it must be a text or a list of texts"),
+        ("[generate]\nphrase = 'Once'", "[generate] phrase is not a setting of generate"),
         ("[inspect.json]", "[inspect] json is {}; it must be true or false"),
     ],
 )
@@ -113,7 +114,7 @@ def test_a_users_file_that_is_absent_or_cannot_be_read(
     (tmp_path / "xdg/charlstm/config.toml").mkdir(parents=True)
     done = charlstm(*words, env={"XDG_CONFIG_HOME": str(tmp_path / "xdg")})
     assert done.returncode == 2
-    assert b"config.toml: cannot be read: Is a directory; mend or remove it" in done.stderr
+    assert b"config.toml: cannot be read: Is a directory; correct or remove it" in done.stderr
 
 
 def test_help_does_not_look_at_files(charlstm: Run, tmp_path: Path) -> None:
@@ -129,11 +130,11 @@ def test_settings_of_each_kind(charlstm: Run, model: Path, tmp_path: Path) -> No
     """Numbers, names, switches, lists, times; paths are as on the command line."""
     (tmp_path / "c.toml").write_text(
         f"[generate]\nmodel = '{model}'\nlength = 50\ntemperature = 1\necho = false\n"
-        "random_seed = 3\nstop = ['bab', 'aaaa']\nunknown = 'skip'\nquiet = true\n"
+        "random_seed = 3\nstop = 'bab'\nunknown = 'skip'\nquiet = true\n"
     )
     done = charlstm("--config", tmp_path / "c.toml", "generate", "abx")
     assert (done.returncode, done.stderr) == (0, b"")
-    words = ["-n", 50, "-t", 1, "--no-echo", "--random-seed", 3, "--stop", "bab", "--stop", "aaaa"]
+    words = ["-n", 50, "-t", 1, "--no-echo", "--random-seed", 3, "--stop", "bab"]
     same = charlstm("generate", "-m", model, "abx", *words, "--unknown", "skip", "-q")
     assert done.stdout == same.stdout
 

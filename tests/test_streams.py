@@ -251,7 +251,7 @@ def test_help_and_version_go_to_stdout(charlstm: Run, words: list[str]) -> None:
 def test_both_helps_tell_seed_from_random_seed(charlstm: Run) -> None:
     """Other programs mean the generator's seed when they say --seed."""
     said = " ".join(charlstm("generate", "--help").stdout.decode().split())
-    assert "--seed, --prompt" in said
+    assert "--prompt TEXT Another name of --seed" in said
     assert "See also --random-seed" in said
 
 
@@ -308,7 +308,7 @@ def hostile_model(path: Path) -> Path:
         (["train", "data", "--steps", "2", "--hidden-size", "4"], "runs/"),
         (["train", "data", "--steps", "2", "--init-from", "model"], "begun from"),
         (["train", "bad"], "not a valid dataset"),
-        (["train", "--config", "c.toml"], "is no setting"),
+        (["train", "--config", "c.toml"], "is not a setting"),
         ([EVIL], "evil"),
         (["vocab", "--" + EVIL], "evil"),
     ],

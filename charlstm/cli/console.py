@@ -1,4 +1,4 @@
-"""What is said to a person and how a terminal is treated; nothing here knows a command."""
+"""Messages on stderr, and what terminals need; nothing here depends on a command."""
 
 import io
 import json
@@ -10,32 +10,32 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-# Shown in visible form on a terminal: C0 and C1 controls but tab and line feed, and the
-# characters that turn the direction of writing.
+# What a terminal shows for C0 and C1 control characters, except tab and line feed, and for the
+# characters that change the direction of writing.
 CONTROLS = {code: f"^{chr(code ^ 0x40)}" for code in (*range(0x20), 0x7F) if code not in (9, 10)}
 DIRECTIONS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 CONTROLS |= {code: f"<U+{code:04X}>" for code in (*range(0x80, 0xA0), *DIRECTIONS, 0xFEFF)}
-IN_A_LINE = {**CONTROLS, 10: "^J"}  # where a line end would begin a line that nobody wrote
+IN_A_LINE = {**CONTROLS, 10: "^J"}  # where a line end could forge a message of its own
 LONGEST_MESSAGE = 10_000
-NARROW = 80  # columns of a terminal that does not say how many it has
+USUAL_WIDTH = 80  # columns of a terminal that does not say how many it has
 
 
 def use_utf8() -> None:
-    """UTF-8 on every stream whatever the locale, and no translation of line ends on output.
+    """Use UTF-8 whatever the locale is, do not translate line ends, and flush after each line.
 
-    A stream that was closed before the start reads nothing and takes everything. Names of files
-    that are not UTF-8 leave on stdout as they came.
+    A stream that was closed before the program started is replaced by the null device. The names
+    of files that are not UTF-8 are written to stdout unchanged.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 (for good)
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 (it stays open)
     for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors=errors, newline="")
+            stream.reconfigure(encoding="utf-8", errors=errors, newline="", line_buffering=True)
 
 
 def visible(text: str) -> str:
-    r"""``text`` with control characters in a form that a terminal does not act on.
+    r"""``text`` with control characters in a form that a terminal shows and does not obey.
 
     >>> visible("a\x1b[31m")
     'a^[[31m'
@@ -44,7 +44,7 @@ def visible(text: str) -> str:
 
 
 def on_one_line(text: str) -> str:
-    r"""``text`` in visible form, without a line end.
+    r"""``text`` in visible form, with visible line ends too.
 
     >>> on_one_line("a\nb")
     'a^Jb'
@@ -53,7 +53,7 @@ def on_one_line(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    r"""``text`` on one line of a table: whatever is not printable is escaped.
+    r"""``text`` for one cell of a table: characters that are not printable are escaped.
 
     >>> printable("a\n'\x1b")
     "a\\n'\\x1b"
@@ -62,10 +62,10 @@ def printable(text: str) -> str:
 
 
 def say(message: str, *, quiet: bool = False, whole: bool = False) -> None:
-    """One line to the person at the terminal, on stderr; a closed stderr is no reason to stop.
+    """Write a message of one line to stderr; a closed stderr is no reason to stop.
 
-    Names of files and texts are in it, which may hold line ends: it stays one line. On a terminal
-    it is broken between words, but for a ``whole`` one, which holds a command to be copied.
+    Line ends in the message, for example in the name of a file, are made visible. A terminal gets
+    the message broken between words, unless it is ``whole`` because it has a command to copy.
     """
     if quiet:
         return
@@ -75,19 +75,19 @@ def say(message: str, *, quiet: bool = False, whole: bool = False) -> None:
     _to_stderr(line + "\n")
 
 
-def say_if_typed(places: Iterable[str | None], *, quiet: bool) -> None:
-    """Say that the program waits, and for what, where ``-`` among ``places`` is a keyboard."""
-    if "-" in places and sys.stdin.isatty():
+def say_if_typed(sources: Iterable[str | None], *, quiet: bool) -> None:
+    """Say that the program waits for input if ``-`` is among ``sources`` and means a keyboard."""
+    if "-" in sources and sys.stdin.isatty():
         say("reading from the keyboard; end with Ctrl-D at the beginning of a line", quiet=quiet)
 
 
 def confirmed(question: str) -> bool:
-    """Whether the person at the terminal says yes to it; where there is none, nobody does."""
+    """Whether the user at the terminal answers yes; without a terminal the answer is no."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     _to_stderr(f"{on_one_line(question)} [y/N] ")
     answer = sys.stdin.readline()
-    if not answer.endswith("\n"):  # it was ended by Ctrl-D
+    if not answer.endswith("\n"):  # Ctrl-D ended the answer
         _to_stderr("\n")
     return answer.strip().lower() in ("y", "yes")
 
@@ -95,49 +95,44 @@ def confirmed(question: str) -> bool:
 def wrapped(line: str, width: int) -> str:
     r"""``line`` broken between words into lines of at most ``width`` columns of a terminal.
 
-    A word that is longer stays whole, and so do several spaces in a row within a line.
+    A longer word is not broken, and several spaces in a row within a line are kept.
 
     >>> wrapped("to be or not to be", 8)
     'to be or\nnot to\nbe'
     """
-    lines, used = [""], 0
+    lines = [""]
     for word in re.findall(r" *[^ ]+ *", line):
-        columns = _columns(word)
-        if used + _columns(word.rstrip()) > width and used:
+        if lines[-1] and _columns(lines[-1] + word.rstrip()) > width:
             lines.append("")
-            used = 0
         lines[-1] += word
-        used += columns
     return "\n".join(part.rstrip() for part in lines)
 
 
 def _columns(text: str) -> int:
-    """How many columns of a terminal ``text`` takes."""
-    if text.isascii():
-        return len(text)
+    """How many columns of a terminal ``text`` fills."""
     from unicodedata import combining, east_asian_width
 
     return sum(1 + (east_asian_width(c) in "WF") for c in text if not combining(c))
 
 
 def _width(stream: TextIO) -> int:
-    """The columns of the terminal ``stream``; what COLUMNS says, where it is set."""
+    """The number of columns of the terminal ``stream``; the variable COLUMNS outranks it."""
     named = os.environ.get("COLUMNS", "")
     if named.isdecimal() and len(named) < 6 and int(named):
         return int(named)
     try:
-        return os.get_terminal_size(stream.fileno()).columns or NARROW
+        return os.get_terminal_size(stream.fileno()).columns or USUAL_WIDTH
     except OSError:
-        return NARROW
+        return USUAL_WIDTH
 
 
 def error(message: str) -> None:
-    """The one line that says why the program ends."""
+    """Write the line that says why the program ends."""
     say(f"charlstm: error: {message[:LONGEST_MESSAGE]}")
 
 
 def show_traceback() -> None:
-    """The traceback of the exception in hand, for who asked for it; visible, like all else."""
+    """Write the traceback of the current exception, with control characters in visible form."""
     _to_stderr(visible(traceback.format_exc()))
 
 
@@ -150,24 +145,27 @@ def _to_stderr(text: str) -> None:
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Whether ``stream`` is a terminal that understands more than plain lines."""
+    """Whether ``stream`` is a terminal that can do more than show plain lines."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def write_json(value: Any) -> None:
-    """One object on one line of stdout."""
+    """Write an object to stdout, on one line."""
     write_line(json.dumps(value, ensure_ascii=False))
 
 
 def write_line(text: str) -> None:
-    """One line of stdout, such as a path, as it is; in visible form on a terminal."""
+    """Write a line such as a path to stdout: unchanged, or in visible form on a terminal."""
     sys.stdout.write((on_one_line(text) if sys.stdout.isatty() else text) + "\n")
 
 
-def write_rows(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """A table on a terminal; tab-separated lines with a header elsewhere.
+def write_rows(
+    header: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, cut_last: bool = False
+) -> None:
+    """Write a table to a terminal, or tab-separated lines with a header to anything else.
 
-    Whatever is not printable is escaped, so that a cell stays in its place.
+    Characters that are not printable are escaped, since a tab or a line end would break a row. On a
+    terminal long cells are folded, or cut in the last column with ``cut_last``.
     """
     if not is_terminal(sys.stdout):
         for row in (header, *rows):
@@ -179,16 +177,19 @@ def write_rows(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None
     from rich.text import Text
 
     table = Table(box=box.SIMPLE, header_style="bold", pad_edge=False)
-    numeric = [all(_is_number(row[i]) for row in rows) for i in range(len(header))]
-    for name, right in zip(header, numeric, strict=True):
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
+    for name, *cells in zip(header, *rows, strict=True):
+        numeric = all(map(_is_number, cells))
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+        *first, last = (Text(printable(cell)) for cell in row)
+        if cut_last:
+            last.no_wrap, last.overflow = True, "ellipsis"
+        table.add_row(*first, last)
     Console(file=sys.stdout, highlight=False).print(table)
 
 
 def abandon_stdout() -> None:
-    """Drop what could not be written, so that the interpreter does not try again at its end."""
+    """Drop what could not be written, so that the interpreter does not try again when it ends."""
     with Path(os.devnull).open("wb") as nothing:
         os.dup2(nothing.fileno(), sys.stdout.fileno())
 

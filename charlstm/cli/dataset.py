@@ -1,35 +1,23 @@
 """``charlstm dataset``: a corpus as ids, for ``train`` or for other tools."""
 
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from charlstm.cli import console
 from charlstm.cli.options import Corpus, with_options
 from charlstm.errors import OptionError
-from charlstm.options import FILES, OUTPUT, fields_of
+from charlstm.options import FILES, fields_of
 
 
-@with_options("glob", "encoding", "lowercase", "min_count", FILES, "quiet")
-def dataset(
-    corpus: Corpus,
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="OUT",
-            help="New directory, or new file that ends in .npz.",
-            rich_help_panel=OUTPUT,
-        ),
-    ],
-    **values: Any,
-) -> None:
-    """Encode a corpus, once, for many trainings or for other tools.
+@with_options(
+    *("glob", "encoding", "lowercase", "min_count", FILES, "output", "quiet"),
+    output={"default": ..., "metavar": "OUT", "help": "New directory, or new file OUT.npz."},
+)
+def dataset(corpus: Corpus, **values: Any) -> None:
+    """Encode a corpus once, for many trainings or for other programs.
 
-    A directory holds the ids as a memory map, and train takes it in place of a corpus. A file.npz
-    holds X, shape (samples, time steps), and y, the id that follows each sample.
+    A directory holds the ids as a memory map; train reads it like a corpus. A .npz file holds X of
+    shape (samples, time steps), and y, the id that follows each sample.
 
     charlstm dataset books/ -o books.data && charlstm train books.data
     """
@@ -37,9 +25,10 @@ def dataset(
     from charlstm.text.dataset import write_dataset
     from charlstm.text.windows import write_npz
 
-    if str(output) == "-":
-        raise OptionError("a dataset does not go to standard output; name a directory or file.npz")
-    window, stride, quiet = values["window"], values["stride"], values["quiet"]
+    output, quiet = Path(values["output"]), values["quiet"]
+    if values["output"] == "-":
+        raise OptionError("--output is -, but a dataset is not a text; name a directory or OUT.npz")
+    window, stride = values["window"], values["stride"]
     flags = {"one_hot": values["one_hot"], "normalize": values["normalize"]}
     text = TextOptions(**fields_of(TextOptions, values))
     console.say_if_typed(corpus, quiet=quiet)
@@ -56,8 +45,8 @@ def dataset(
     else:
         if window is not None or stride is not None or any(flags.values()):
             raise OptionError(
-                f"--window, --stride, --one-hot and --normalize shape a .npz file, and {output} "
-                f"is to be a directory of ids; name OUT something.npz, or leave them out"
+                f"--window, --stride, --one-hot and --normalize are for .npz files, but {output} "
+                f"is to be a directory; give OUT a name that ends in .npz, or leave them out"
             )
         made = write_dataset(source, output)
         summary = f"{len(made.ids):,} ids ({made.vocabulary.dtype.name})"

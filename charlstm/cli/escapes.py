@@ -1,4 +1,4 @@
-r"""Escape sequences in options: ``\n`` and the like, as a shell finds them hard to write."""
+r"""Escape sequences in options: ``\n`` and others that are hard to type in a shell."""
 
 import re
 
@@ -11,7 +11,7 @@ SEQUENCE = re.compile(
 
 
 def unescaped(text: str, option: str) -> str:
-    r"""``text`` with its escape sequences read; OptionError names one that is none.
+    r"""``text`` with characters instead of escape sequences; OptionError names an unknown one.
 
     >>> unescaped(r"a\tb\\n\u00e9\x21", "--seed")
     'a\tb\\né!'
@@ -25,8 +25,8 @@ def unescaped(text: str, option: str) -> str:
         if wrong is not None or point > 0x10FFFF or 0xD800 <= point < 0xE000:
             sequence = found[0] if wrong is None else text[found.start() :][:10]
             raise OptionError(
-                f"{option}: {sequence} at character {found.start() + 1} is no escape sequence; "
-                rf"there are \n \t \r \0 \\ \xHH \uHHHH and \UHHHHHHHH, and \\ is a backslash"
+                f"{option}: {sequence} at character {found.start() + 1} is not an escape sequence; "
+                rf"write \n \t \r \0 \xHH \uHHHH or \UHHHHHHHH, and \\ for a backslash"
             )
         return chr(point)
 

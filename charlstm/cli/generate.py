@@ -1,4 +1,4 @@
-"""``charlstm generate``: new text on stdout, streamed or text by text."""
+"""``charlstm generate``: new text on stdout, as a stream or text by text."""
 
 import os
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,16 +18,23 @@ from charlstm.options import (
     SAMPLING,
     SEED,
     STATE,
+    fields_of,
 )
 
 if TYPE_CHECKING:
     from charlstm import LanguageModel
 
 SETTINGS = [option.name for option in OPTIONS.values() if option.group in (LENGTH, SAMPLING)]
+# Options that do not go together with others.
+EXCLUDED = {
+    "each_line": ("samples", "lines", "load_state", "save_state"),
+    "samples": ("load_state", "save_state"),
+    "json": ("separator",),
+}
 
 
 @with_options(
-    *(SEED, LENGTH, SAMPLING, NEW_LINES, "glob", MANY, STATE, "json", "raw", "quiet", MODEL),
+    *(SEED, LENGTH, SAMPLING, NEW_LINES, "glob", MANY, STATE, MODEL, "json", "raw", "quiet"),
     glob={"group": NEW_LINES, "help": "Pattern of the file names to read in a --corpus directory."},
     json={"help": "Print one JSON object for each text, on one line."},
 )
@@ -51,24 +58,18 @@ def generate(
     given = reading.phrase_of(ctx)
     values["each_line"] = given.each_line
     _check(values, given)
-    texts = _texts(values, given)
+    text = _read_texts(values, given)
     _compute_with_one_thread()
     from charlstm import load
 
     model = load(values["model"])
-    console.say_if_typed((given.file, *(values["corpus"] or ())), quiet=values["quiet"])
-    how = _how(model, {**values, **texts})
-    form = writing.Form(
-        raw=values["raw"],
-        echo=values["echo"],
-        json=values["json"],
-        separator=texts["separator"],
-        random_seed=how["random_seed"],
-    )
+    console.say_if_typed((given.file, *values["corpus"]), quiet=values["quiet"])
+    how = _how(model, values)
+    form = writing.Form(**fields_of(writing.Form, {**values, **how}))
     if given.each_line:
         _complete_lines(model, given.file or "-", form, how, values)
         return
-    phrase, left_out = _phrase(model, given, texts["phrase"], values)
+    phrase, left_out = _phrase(model, given, text, values)
     if values["samples"] == 1:
         _write_one(model, phrase, left_out, form, how, values)
         return
@@ -78,20 +79,16 @@ def generate(
 
 
 def _check(values: dict[str, Any], given: reading.Phrase) -> None:
-    """Raise OptionError for options that make no sense together."""
+    """Raise OptionError for options that do not go together."""
 
     def is_given(name: str) -> bool:
-        value = values[name]
+        value = values[name]  # 0 is a value, though it equals False
         return value is not None and value is not False and value != OPTIONS[name].default
 
-    def exclude(first: str, *others: str) -> None:
+    for first, others in EXCLUDED.items():
         for other in filter(is_given, others if is_given(first) else ()):
             both = f"{OPTIONS[first].flag} and {OPTIONS[other].flag}"
             raise OptionError(f"{both} do not go together; leave one out")
-
-    exclude("each_line", "samples", "lines", "load_state", "save_state")
-    exclude("samples", "load_state", "save_state")
-    exclude("json", "separator")
     compared = [name for name in ("novel", "new_lines") if is_given(name)]
     if values["corpus"] and not compared:
         raise OptionError("--corpus needs --novel or --new-lines; see charlstm generate --help")
@@ -100,13 +97,13 @@ def _check(values: dict[str, Any], given: reading.Phrase) -> None:
         raise OptionError(f"{flag} needs --corpus; see charlstm generate --help")
     for name in ("load_state", "save_state"):
         if values[name] == "-":
-            raise OptionError(f"{OPTIONS[name].flag} -: a state is no text; name a file")
-    if given.file == "-" and "-" in (values["corpus"] or ()):
+            raise OptionError(f"{OPTIONS[name].flag} -: a state is not a text; name a file")
+    if given.file == "-" and "-" in values["corpus"]:
         raise OptionError("seed phrase and corpus are both standard input; name a file for one")
 
 
-def _texts(values: dict[str, Any], given: reading.Phrase) -> dict[str, Any]:
-    """The texts of the call, with their escape sequences read where that is asked for."""
+def _read_texts(values: dict[str, Any], given: reading.Phrase) -> str:
+    """The seed phrase; it and the texts among ``values`` without escape sequences."""
 
     def text(value: str, option: str) -> str:
         # The bytes of an argument are UTF-8 here, whatever the locale made of them.
@@ -117,21 +114,19 @@ def _texts(values: dict[str, Any], given: reading.Phrase) -> dict[str, Any]:
 
         return unescaped(value, option)
 
-    separator = values["separator"]
-    return {
-        "phrase": text(given.text, given.name),
-        "ban": text(values["ban"], "--ban"),
-        "stop": [text(value, "--stop") for value in values["stop"] or ()],
-        "separator": None if separator is None else text(separator, "--separator"),
-    }
+    values["ban"] = text(values["ban"], "--ban")
+    values["stop"] = [text(value, "--stop") for value in values["stop"]]
+    if values["separator"] is not None:
+        values["separator"] = text(values["separator"], "--separator")
+    return text(given.text, given.name)
 
 
 def _compute_with_one_thread() -> None:
-    """Set up numpy, before it is imported.
+    """Set up numpy before it is imported.
 
-    At a character a call a second thread only gets in the way, and how a product is split between
-    threads would change its rounding. Weights that are too large are found when a character is
-    drawn, so numpy need not warn of them.
+    For one character at a time a second thread only costs time, and the way in which threads share
+    a product changes its rounding. Weights that are too large are noticed when a character is
+    drawn, so numpy need not warn about them.
     """
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
         os.environ[variable] = "1"
@@ -142,12 +137,9 @@ def _compute_with_one_thread() -> None:
 
 def _how(model: "LanguageModel", values: dict[str, Any]) -> dict[str, Any]:
     """The settings of the texts, as the methods of the model take them."""
-    how = {name: values[name] for name in SETTINGS if name != "random_seed"}
-    how["random_seed"] = values["random_seed"]
+    how = {name: values[name] for name in SETTINGS}
     if how["random_seed"] is None and values["load_state"] is None:
         how["random_seed"] = int.from_bytes(os.urandom(4), "big")  # short enough to copy by hand
-    if values["each_line"]:
-        del how["lines"]
     how["measure"] = values["json"]
     if values["corpus"] or values["unique"]:
         how["line_filter"] = _line_filter(model, values)
@@ -155,11 +147,11 @@ def _how(model: "LanguageModel", values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _line_filter(model: "LanguageModel", values: dict[str, Any]) -> Any:
-    """The filter of lines for a corpus, read as the model's own was."""
+    """The filter for the lines of a text, whose corpus is read as the model's own corpus was."""
     notes: list[str] = []
     compared = {name: values[name] for name in ("glob", "novel", "new_lines", "unique")}
     try:
-        line_filter = model.new_lines_filter(values["corpus"] or (), notes=notes, **compared)
+        line_filter = model.new_lines_filter(values["corpus"], notes=notes, **compared)
     except EncodingError as error:
         encoding = model.card["text"]["encoding"]
         raise CorpusError(error.message, "corpus encoding", encoding=encoding) from error
@@ -186,7 +178,7 @@ def _phrase(
 def _announce(
     model: "LanguageModel", how: dict[str, Any], values: dict[str, Any], left_out: str = ""
 ) -> None:
-    """Say what was chosen for the user, once nothing can be wrong any more."""
+    """Say what was chosen for the user, once the settings have been checked."""
     if values["model"] is None:
         console.say(wording.model_taken(model), quiet=values["quiet"])
     if values["random_seed"] is None and how["random_seed"] is not None:
@@ -203,14 +195,14 @@ def _complete_lines(
     values: dict[str, Any],
 ) -> None:
     """Write each line of a file with the text that completes it."""
-    unread: list[int] = []  # numbers of lines
+    unreadable: list[int] = []  # numbers of lines
     phrases = reading.phrases(
-        model, reading.lines_in(file), values["unknown"], unread, quiet=values["quiet"]
+        model, reading.lines_in(file), values["unknown"], unreadable, quiet=values["quiet"]
     )
-    made = model.complete_lines(phrases, **how)
+    completed = model.complete_lines(phrases, **how)
     _announce(model, how, values)
-    writing.write_all(made, form, whole_lines=True)
-    if unread:
+    writing.write_all(completed, form, whole_lines=True)
+    if unreadable:
         raise typer.Exit(1)
 
 
@@ -222,7 +214,7 @@ def _write_one(
     how: dict[str, Any],
     values: dict[str, Any],
 ) -> None:
-    """Write one text as it comes, from a saved state or to one where that is asked for."""
+    """Write one text while it is made; begin with a saved state, or save one, if asked to."""
     save_state, load_state = values["save_state"], values["load_state"]
     if save_state is not None:
         model.check_save_state(save_state)
@@ -230,15 +222,15 @@ def _write_one(
         how["state"] = model.load_state(load_state)
     stream = model.generate(phrase, whole=form.json, **how)
     _announce(model, how, values, left_out)
-    listening = Stop()
+    stop = Stop()
     if form.json:
         writing.write_all(iter([(phrase, stream.finish())]), form)
     else:
         if save_state is not None:
-            listening.install()
-        writing.stream(phrase, stream, form, stop=listening)
+            stop.install()
+        writing.stream(phrase, stream, form, stop=stop)
     if save_state is not None:
-        # The text is out: a state is never ahead of what its reader has.
+        # The text has been flushed, so the state is never ahead of what its reader has.
         model.save_state(stream, save_state)
-    if listening.signal:
-        raise typer.Exit(end_by(listening.signal))
+    if stop.signal:
+        raise typer.Exit(end_by(stop.signal))

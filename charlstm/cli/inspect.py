@@ -10,9 +10,9 @@ from charlstm.cli.wording import NOTHING, duration, model_taken, nats, number
 from charlstm.errors import OptionError
 from charlstm.options import MODEL
 
-VOCABULARY = 200  # characters shown of a vocabulary that may have thousands,
-LONGEST = 4000  # and of any other text: to lay out a megabyte in a table takes a second
-# What the first lines say, so that the rest need not; where it is no number, it stands there.
+VOCABULARY = 200  # characters shown of a vocabulary, which may have thousands
+LONGEST = 4000  # characters shown of any other text: a megabyte in a table takes a second
+# The first lines show these values, so that the rest need not, except for what is not a number.
 SUMMED_UP = {
     "model": ("num_layers", "hidden_size"),
     "corpus": ("name", "characters"),
@@ -33,7 +33,7 @@ def inspect(
 ) -> None:
     """Show what a model is and how it was made.
 
-    Corpus, sizes, loss, training, vocabulary, and the command that makes the model again.
+    That is its corpus, sizes, loss, training and vocabulary, and the command that repeats it.
 
     charlstm inspect runs/play
 
@@ -57,7 +57,7 @@ def inspect(
 
 
 def _lines(card: dict[str, Any]) -> list[tuple[str, str]]:
-    """The card as names and values to be read by a person: what matters first, then the rest."""
+    """The card as names and values for people: what matters first, then the rest."""
     model, corpus, training = card["model"], card["corpus"], card["training"]
     loss = number(training.get("val_loss"))
     lines = [
@@ -81,7 +81,7 @@ def _lines(card: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _trained(training: dict[str, Any]) -> str:
-    """How long the model was trained, as far as its card says that in numbers."""
+    """How long the model was trained, as far as the card has numbers for it."""
     steps, epochs, seconds = (number(training.get(name)) for name in ("steps", "epochs", "seconds"))
     parts = [] if steps is None else [f"{steps:,} steps"]
     parts += [] if epochs is None else [f"{epochs:.1f} epochs"]
@@ -90,7 +90,7 @@ def _trained(training: dict[str, Any]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value on one line; measured numbers to five figures."""
+    """A value as text, cut if it is very long; measured numbers have five figures."""
     if isinstance(value, float):
         return f"{value:.5g}"
     text = str(value)

@@ -1,32 +1,58 @@
-"""The tree of commands, and the one place where errors become words."""
+"""The tree of commands, and the one place where errors become messages.
+
+The exit status is 0 when a command is done, 1 when it failed and 2 when it was called wrongly. A
+command that a signal ends has no exit status (``charlstm.cli.stop``).
+"""
 
 import os
 import signal
 import sys
 from collections.abc import Sequence
-from enum import IntEnum
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 from typer.exceptions import TyperException
 
 import charlstm
-from charlstm.cli import console, dataset, generate, inspect, models, novelty, reading, train, vocab
-from charlstm.cli.options import GroupedCommand
+from charlstm.cli import console, dataset, generate, inspect, models, novelty, train, vocab
 from charlstm.cli.settings_file import add_config_option
 from charlstm.cli.stop import Stop, end_by
-from charlstm.cli.variables import name_misspelt_variables
+from charlstm.cli.variables import misspelt
 from charlstm.errors import CharLSTMError
 
 DEBUG_VARIABLE = "CHARLSTM_DEBUG"
 
 
-class Exit(IntEnum):
-    """What the exit status says; a program that a signal ends has none (``charlstm.cli.stop``)."""
+class Command(TyperCommand):
+    """A command that reports misspelt variables, and whose help lists its options by group."""
 
-    OK = 0
-    FAILED = 1
-    USAGE = 2
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, after a message for each misspelt variable of the environment."""
+        # Of several processes under torchrun only the first writes messages.
+        if not ctx.params["quiet"] and os.environ.get("RANK", "0") == "0":
+            for line in misspelt(ctx.find_root().command):
+                console.say(line)
+        return super().invoke(ctx)
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The arguments as the usage line shows them, without typer's braces."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write a section for each group of options: arguments first, settings last."""
+        groups: dict[str, list[tuple[str, str]]] = {"Arguments": []}
+        for parameter in self.get_params(ctx):
+            usual = "Arguments" if parameter.param_type_name == "argument" else "Settings"
+            group = getattr(parameter, "rich_help_panel", None) or usual
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                groups.setdefault(group, []).append(record)
+        groups["Settings"] = groups.pop("Settings")
+        for group, records in groups.items():
+            if records:
+                with formatter.section(group):
+                    formatter.write_dl(records)
 
 
 app = typer.Typer(
@@ -36,70 +62,55 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"auto_envvar_prefix": "CHARLSTM", "help_option_names": ["-h", "--help"]},
 )
-app.command("train", cls=GroupedCommand)(train.train)
-app.command("generate", cls=reading.OnePhrase)(generate.generate)
-app.command("vocab", cls=GroupedCommand)(vocab.vocab)
-app.command("dataset", cls=GroupedCommand)(dataset.dataset)
-app.command("inspect", cls=GroupedCommand)(inspect.inspect)
-app.command("models", cls=GroupedCommand)(models.models)
-app.command("novelty", cls=GroupedCommand)(novelty.novelty)
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        sys.stdout.write(f"charlstm {charlstm.__version__}\n")
-        raise typer.Exit
-
-
-def _debug(asked: bool) -> None:
-    if asked:
-        os.environ[DEBUG_VARIABLE] = "1"
+for _function in (
+    train.train,
+    generate.generate,
+    vocab.vocab,
+    dataset.dataset,
+    inspect.inspect,
+    models.models,
+    novelty.novelty,
+):
+    app.command(cls=Command)(_function)
 
 
 @app.callback(invoke_without_command=True)
 def top(
     ctx: typer.Context,
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", "-V", callback=_version, is_eager=True, help="Print the version."
-        ),
-    ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", callback=_debug, help="Show the traceback of an error.")
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Learn the style of a text, one character at a time, and write more of it."""
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"
+    if version:
+        sys.stdout.write(f"charlstm {charlstm.__version__}\n")
+        raise typer.Exit
     if ctx.invoked_subcommand is None:
         sys.stderr.write(ctx.get_help() + "\n")
-        raise typer.Exit(Exit.USAGE)
+        raise typer.Exit(2)
 
 
 def command() -> Any:
-    """The tree of commands.
-
-    Every option can be set as CHARLSTM_COMMAND_OPTION; the manual page says so once, and each
-    option's help need not.
-    """
-    tree = typer.main.get_command(app)
+    """The tree of commands."""
+    tree: Any = typer.main.get_command(app)
     add_config_option(tree)
-    for node in (tree, *tree.commands.values()):  # type: ignore[attr-defined]
+    for node in (tree, *tree.commands.values()):
         for parameter in node.params:
+            # Every option has its variable; the manual page says so once.
             parameter.show_envvar = False
-    for parameter in tree.params:  # an environment must not install completion, say
-        by_name = parameter.name in ("debug", "config")
-        parameter.allow_from_autoenv = by_name  # type: ignore[attr-defined]
-    name_misspelt_variables(tree)
+    for parameter in tree.params:  # a variable must not install completion, for example
+        parameter.allow_from_autoenv = parameter.name in ("debug", "config")
     return tree
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status; whatever goes wrong is said in one line.
+    """Run one command and return its exit status; report an error in one line.
 
-    A signal that ends the command ends the program: this does not return.
+    Does not return if a signal ends the command, because the signal then ends the program.
     """
-    if hasattr(signal, "SIGPIPE"):  # a reader that has enough ends us as it ends any filter
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    # A reader that has enough, such as head, ends this program silently, as it ends any filter.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     console.use_utf8()
     stop = Stop(interrupts=True)
     stop.install()
@@ -109,27 +120,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = end_by(stop.signal or signal.SIGINT)
     finally:
         stop.uninstall()
-    # What was interrupted may have made an error of it, or an exit status.
+    # A library may have turned the interruption into an error, or into an exit status.
     return end_by(stop.signal) if stop.signal else status
 
 
 def _run(arguments: Sequence[str] | None, stop: Stop) -> int:
-    """Run one command and return its exit status, whatever it is if a signal came."""
+    """Run one command and return its exit status, which has no meaning if a signal came."""
     try:
         status = command()(arguments, prog_name="charlstm", standalone_mode=False)
         sys.stdout.flush()
-        return int(status or Exit.OK)
+        return int(status or 0)
     except Exception as error:
         if stop.signal:
-            return Exit.FAILED
+            return 1
         if os.environ.get(DEBUG_VARIABLE) == "1":
             console.show_traceback()
-            return Exit.FAILED
-        return _explain(error)
+            return 1
+        return _report(error)
 
 
-def _explain(error: Exception) -> int:
-    """Say in one line what went wrong, and return the exit status that goes with it."""
+def _report(error: Exception) -> int:
+    """Write in one line what went wrong, and return the exit status."""
     if isinstance(error, CharLSTMError):
         from charlstm.cli.hints import explained
 
@@ -144,16 +155,14 @@ def _explain(error: Exception) -> int:
         from charlstm.files import FULL
 
         console.abandon_stdout()
-        advice = "choose another place"
+        advice = "write to another directory"
         if error.errno in FULL:
             advice = f"free some space or {advice}"
-        console.error(f"{error.filename or 'cannot write'}: {error.strerror or error}; {advice}")
-        return Exit.FAILED
-    if isinstance(error, MemoryError):
-        console.error("out of memory; close other programs, or ask for less at a time")
-        return Exit.FAILED
-    summary = " ".join(str(error).split())
-    console.error(
-        f"internal: {type(error).__name__}: {summary}; run charlstm --debug ... and report it"
-    )
-    return Exit.FAILED
+        message = f"{error.filename or 'cannot write'}: {error.strerror or error}; {advice}"
+    elif isinstance(error, MemoryError):
+        message = "out of memory; close other programs, or ask for less at a time"
+    else:
+        summary = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        message = f"internal: {summary}; run charlstm --debug ... and report the traceback"
+    console.error(message)
+    return 1

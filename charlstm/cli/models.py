@@ -1,4 +1,4 @@
-"""``charlstm models``: what there is to name with ``-m``."""
+"""``charlstm models``: the models that ``-m`` can name; and removing what runs no longer need."""
 
 import sys
 import time
@@ -27,17 +27,17 @@ HEADER = ("model", "corpus", "sizes", "loss", "age", "size")
 def models(**values: Any) -> None:
     """List the models that -m can name, the newest last.
 
-    Those of the runs here, with corpus, layers x units, validation loss (nats per character), age
-    and size on disk: a table on a terminal, tab-separated lines with a header in a pipe.
+    These are the models of the runs in runs/. Each has its corpus, layers x units, validation loss
+    in nats per character, age and size: a table on a terminal, tab-separated lines in a pipe.
 
     charlstm models --json | jq -r .model
     """
     json, quiet = values["json"], values["quiet"]
-    if json and values["prune"]:
-        raise OptionError("--json and --prune do not go together; leave one out")
     if values["yes"] and not values["prune"]:
         raise OptionError("--yes needs --prune; see charlstm models --help")
     if values["prune"]:
+        if json:
+            raise OptionError("--json and --prune do not go together; leave one out")
         _prune(yes=values["yes"], quiet=quiet)
         return
     from charlstm import list_models
@@ -57,7 +57,7 @@ def models(**values: Any) -> None:
 
 
 def _described(model: "ListedModel") -> dict[str, Any]:
-    """A model for other programs; what is not known of a damaged one is null."""
+    """A model for other programs; what a damaged model does not tell is null."""
     card = model.card
     return {
         "model": model.name,
@@ -73,7 +73,7 @@ def _described(model: "ListedModel") -> dict[str, Any]:
 
 
 def _row(model: "ListedModel", *, in_words: bool) -> tuple[str, ...]:
-    """A model as a line of the table: for people, or in plain numbers for other programs."""
+    """A model as a row of the table, for people or, in plain numbers, for other programs."""
     seconds = time.time() - model.modified
     age = wording.age(seconds) if in_words else str(max(0, int(seconds)))
     size = wording.size(model.size) if in_words else str(model.size)
@@ -88,7 +88,7 @@ def _row(model: "ListedModel", *, in_words: bool) -> tuple[str, ...]:
 
 
 def _prune(*, yes: bool, quiet: bool) -> None:
-    """Say what finished runs no longer need, and remove it if that is wanted."""
+    """List the files that finished runs no longer need, and remove them if the user agrees."""
     from charlstm.training import prunable_runs, remove_files
 
     found = []
@@ -102,7 +102,6 @@ def _prune(*, yes: bool, quiet: bool) -> None:
     rows = [(str(path), shown(size)) for run in found for path, size in run.files.items()]
     if rows or not terminal:
         console.write_rows(PRUNED, rows)
-        sys.stdout.flush()
     if not rows:
         console.say("nothing to remove", quiet=quiet)
         return
@@ -122,6 +121,6 @@ def _prune(*, yes: bool, quiet: bool) -> None:
 
 
 def _amount(runs: "Sequence[PrunableRun]") -> str:
-    """How many files of these runs there are to remove, and how large they are together."""
+    """The number and the total size of the files that these runs do not need."""
     sizes = [size for run in runs for size in run.files.values()]
     return f"{len(sizes)} file{'' if len(sizes) == 1 else 's'}, {wording.size(sum(sizes))}"

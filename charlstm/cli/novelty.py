@@ -1,6 +1,5 @@
 """``charlstm novelty``: what a text copies from a corpus."""
 
-import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -15,11 +14,6 @@ from charlstm.options import PASSAGES, fields_of
 
 if TYPE_CHECKING:
     from charlstm.analysis.novelty import Comparison
-
-Row = tuple[str, str, str, str]
-HEADER: Row = ("length", "text", "corpus", "passage")
-GAP, MARGINS = 3, 2  # columns between the cells of a table on a terminal, and at both its edges
-LEAST_WIDTH = 24  # of a passage on a terminal, however long the names beside it are
 
 
 @with_options(
@@ -42,8 +36,8 @@ def novelty(
 ) -> None:
     """Show what a text copies from a corpus.
 
-    How much of it, by its n-grams, and the longest passages with their positions in both: tables on
-    a terminal, tab-separated lines in a pipe.
+    The first table has the share of the text's n-grams that the corpus has, too; the second has the
+    longest copied passages with their positions. In a pipe they are tab-separated lines.
 
     charlstm generate -n 5000 | charlstm novelty play.txt
     """
@@ -81,32 +75,18 @@ def novelty(
 
 
 def _write_tables(summary: dict[str, Any], found: "Comparison") -> None:
-    """The measures as one table and the passages as another."""
+    """Write the measures as one table and the passages as another."""
     names = ("text", "characters", "corpus", "corpus characters", "longest passage")
     properties = list(zip(names, map(str, summary.values()), strict=True))
     for n, share in found.shares.items():
         properties.append((f"{n}-grams in corpus", "-" if share is None else f"{share:.6f}"))
     console.write_rows(("property", "value"), properties)
     terminal = console.is_terminal(sys.stdout)
+    if not terminal:
+        console.write_line("")
     rows = []
     for p in found.passages:
         file = Path(p.in_corpus.file).name if terminal else p.in_corpus.file
         here, there = f"{p.in_text.line}:{p.in_text.column}", f"{file}:{p.in_corpus.line}"
-        rows.append((str(len(p.passage)), here, there, console.printable(p.passage)))
-    if terminal:
-        rows = _shortened(rows)
-    else:
-        console.write_line("")
-    console.write_rows(HEADER, rows)
-
-
-def _shortened(rows: list[Row]) -> list[Row]:
-    """The rows with each passage cut to what the terminal's width leaves it."""
-    from rich.cells import cell_len, set_cell_size  # some characters are two columns wide
-
-    used = sum(GAP + max(cell_len(row[i]) for row in (HEADER, *rows)) for i in range(3))
-    width = max(shutil.get_terminal_size().columns - MARGINS - used, LEAST_WIDTH)
-    return [
-        (*row[:3], row[3] if cell_len(row[3]) <= width else set_cell_size(row[3], width - 1) + "…")
-        for row in rows
-    ]
+        rows.append((str(len(p.passage)), here, there, p.passage))
+    console.write_rows(("length", "text", "corpus", "passage"), rows, cut_last=True)

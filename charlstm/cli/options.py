@@ -7,51 +7,33 @@ from enum import IntEnum
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
-from typer.core import TyperCommand
 
 from charlstm.options import OPTIONS, Option, Seconds
 
-SETTINGS = "charlstm.settings"  # in a context: the source of each setting that is from a file
-CORPUS_HELP = "Files, directories, or - for standard input."
+SETTINGS = "charlstm.settings"  # in a context: which file each setting comes from
 
-Corpus = Annotated[list[str], typer.Argument(metavar="CORPUS...", help=CORPUS_HELP)]
+Corpus = Annotated[
+    list[str],
+    typer.Argument(metavar="CORPUS...", help="Files, directories, or - for standard input."),
+]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Source(IntEnum):
-    """Where the value of a parameter comes from; of two sources the greater counts."""
+    """Where the value of a parameter comes from. A greater source outranks a smaller one."""
 
     DEFAULT = 0
     USER_FILE = 1
-    CONFIG_FILE = 2  # that of --config
+    CONFIG_FILE = 2  # the file that --config names
     ENVIRONMENT = 3
     COMMANDLINE = 4
 
 
-class GroupedCommand(TyperCommand):
-    """A command whose help lists its options by their groups."""
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write a section for each group: arguments first, settings last."""
-        groups: dict[str, list[tuple[str, str]]] = {"Arguments": []}
-        for parameter in self.get_params(ctx):
-            usual = "Arguments" if parameter.param_type_name == "argument" else "Settings"
-            group = getattr(parameter, "rich_help_panel", None) or usual
-            record = parameter.get_help_record(ctx)
-            if record is not None:
-                groups.setdefault(group, []).append(record)
-        groups["Settings"] = groups.pop("Settings")
-        for group, records in groups.items():
-            if records:
-                with formatter.section(group):
-                    formatter.write_dl(records)
-
-
 def with_options(*names: str, **changes: dict[str, Any]) -> Callable[[Function], Function]:
-    """Give a command these options of the table; their values come as keyword arguments.
+    """Give a command these options of the table; it gets their values as keyword arguments.
 
-    A name may also be that of a group, which stands for all its options. ``changes`` has other
-    descriptions for some of them.
+    A name may also be the name of a group, which stands for all options of the group. ``changes``
+    replaces fields of some options, such as their help.
     """
     listed = [o for name in names for o in OPTIONS.values() if name in (o.name, o.group)]
     changed = [dataclasses.replace(o, **changes.get(o.name, {})) for o in listed]
@@ -73,27 +55,27 @@ def _parameter(option: Option) -> inspect.Parameter:
     kind: Any = {Seconds: str, list: list[str]}.get(option.kind, option.kind)
     if option.choices:
         kind = Literal[option.choices]
-    default = None if option.kind is list else option.default
     flags = [option.flag]
     if option.kind is bool and option.default is not False:
         flags = [f"{option.flag}/{option.flag.replace('--', '--no-', 1)}"]
-    flags += [f"--{option.also}"] if option.also else []
     flags += [f"-{option.short}"] if option.short else []
     details = typer.Option(
         *flags,
-        metavar=None if option.kind is bool or option.choices else option.metavar,
+        metavar=None if option.choices else option.metavar,
         help=option.help,
         rich_help_panel=option.group,
         envvar="CHARLSTM_MODEL" if option.name == "model" else None,
     )
-    annotation: Any = Annotated[kind if default is not None else kind | None, details]
     return inspect.Parameter(
-        option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+        option.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=option.default,
+        annotation=Annotated[kind if option.default is not None else kind | None, details],
     )
 
 
 def source(ctx: typer.Context, name: str) -> Source:
-    """The source of a parameter's value in this call."""
+    """Where the value of a parameter comes from in this call."""
     found = ctx.get_parameter_source(name)
     if found is None:
         return Source.DEFAULT
@@ -104,6 +86,6 @@ def source(ctx: typer.Context, name: str) -> Source:
 
 
 def strongest(ctx: typer.Context, names: Sequence[str]) -> list[str]:
-    """The parameters among ``names`` that the strongest source sets; none if all have defaults."""
+    """The parameters among ``names`` that the strongest source sets; none if all are defaults."""
     best = max(source(ctx, name) for name in names)
     return [name for name in names if best and source(ctx, name) == best]

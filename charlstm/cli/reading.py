@@ -1,10 +1,9 @@
-"""Seed phrases: where one is given, and how files and standard input are read for them."""
+"""Seed phrases: which one a call means, and how files and standard input are read for them."""
 
 import sys
 from collections.abc import Iterable, Iterator
-from itertools import takewhile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import typer
 
@@ -15,14 +14,15 @@ if TYPE_CHECKING:
     from charlstm import LanguageModel
     from charlstm.text.vocabulary import Unknown
 
-TEXTS = {"phrase": "PROMPT", "seed": "--seed"}  # parameters that hold a phrase, and their names
+# The parameters that hold a seed phrase, and their names on the command line.
+TEXTS = {"phrase": "PROMPT", "seed": "--seed", "prompt": "--prompt"}
 NAMES = {**TEXTS, "seed_file": "--seed-file"}
 
 
 class Phrase(NamedTuple):
-    """What a text continues: ``text``, which ``name`` gives, or else what ``file`` holds.
+    """A seed phrase: the ``text`` that the option ``name`` gives, or else the content of ``file``.
 
-    Each line of the file is a phrase of its own where ``each_line``.
+    With ``each_line`` every line of the file is a seed phrase.
     """
 
     text: str = ""
@@ -31,31 +31,17 @@ class Phrase(NamedTuple):
     each_line: bool = False
 
 
-class OnePhrase(options.GroupedCommand):
-    """A command that refuses ``--seed`` beside ``--prompt``, two names of one option.
-
-    Of an option that is given twice only the last value would be seen.
-    """
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """The arguments that are left over; raises OptionError for a phrase given twice."""
-        options_given = {word.partition("=")[0] for word in takewhile(lambda w: w != "--", args)}
-        if {"--seed", "--prompt"} <= options_given and not ctx.resilient_parsing:
-            raise OptionError("--seed and --prompt both give the seed phrase; leave one out")
-        return super().parse_args(ctx, args)
-
-
 def phrase_of(ctx: typer.Context) -> Phrase:
-    """The seed phrase that a call means; ``-`` in the place of a text is standard input.
+    """The seed phrase that a call means; the text ``-`` means standard input.
 
-    Where the command line, the environment and settings give several, the strongest source
-    counts. A phrase for a new text gives way to a stronger source that goes on with a saved text,
-    or completes lines. Raises OptionError where one source gives two phrases.
+    If the command line, the environment and settings files give several, the strongest source is
+    used. ``--load-state`` or ``--each-line`` from a stronger source replaces a seed phrase. Raises
+    OptionError if one source gives two seed phrases.
     """
     named = options.strongest(ctx, tuple(NAMES))
     if len(named) > 1:
-        twice = " and ".join(NAMES[name] for name in named)
-        raise OptionError(f"{twice} both give the seed phrase; leave one out")
+        both = " and ".join(NAMES[name] for name in named)
+        raise OptionError(f"{both} both give the seed phrase; leave one out")
     name = named[0] if named else "seed"
     value, given = ctx.params[name], options.source(ctx, name)
     each_line = bool(ctx.params["each_line"])
@@ -70,52 +56,52 @@ def phrase_of(ctx: typer.Context) -> Phrase:
                 f"{TEXTS[name]} and --each-line do not go together; --each-line reads its phrases "
                 f"from --seed-file or standard input"
             )
-        if by_line < given:
-            each_line = False
-        else:
-            value = None
+        each_line = by_line > given
     if each_line:
         return Phrase(file="-", each_line=True)
     return Phrase(text=value or "", name=TEXTS[name])
 
 
-def phrase_in(place: str) -> str:
-    """All of a file (``-``: standard input), its line ends made even as a corpus's are."""
+def phrase_in(file: str) -> str:
+    """The whole text of a file, or of standard input for ``-``, read as a corpus is read."""
     from charlstm.text.corpus import TextOptions, open_corpus
 
-    _check_name(place)
+    _check_name(file)
     try:
-        return "".join(open_corpus([place], TextOptions()).chunks())
+        return "".join(open_corpus([file], TextOptions()).chunks())
     except EncodingError as error:
         raise CorpusError(error.message, "seed encoding") from error
 
 
-def lines_in(place: str) -> Iterator[tuple[int, str]]:
-    """The lines of a file, numbered from 1, without their ends, each as soon as it is there.
+def lines_in(file: str) -> Iterator[tuple[int, str]]:
+    """The lines of a file, with numbers from 1 and without line ends, each as soon as it is there.
 
-    A line ends with LF, CRLF or CR. Raises CorpusError at once for a file that cannot be opened,
-    and in its turn for a line that is not UTF-8.
+    A line ends with LF, CRLF or CR. Raises CorpusError: at once for a file that cannot be opened,
+    later for a line that is not UTF-8.
     """
-    _check_name(place)
-    if place == "-":
+    _check_name(file)
+    if file == "-":
         return _lines(sys.stdin.buffer, "standard input")
     try:
-        return _lines(Path(place).open("rb"), place)
+        return _lines(Path(file).open("rb"), file)
     except FileNotFoundError as error:
-        raise CorpusError(f"{place}: no such file; check the name") from error
+        raise CorpusError(f"{file}: no such file; check the name") from error
     except OSError as error:
-        raise CorpusError(f"{place}: cannot be read: {error.strerror}") from error
+        raise CorpusError(f"{file}: cannot be read: {error.strerror}") from error
 
 
 def phrases(
     model: "LanguageModel",
     lines: Iterable[tuple[int, str]],
     unknown: "Unknown",
-    unread: list[int],
+    unreadable: list[int],
     *,
     quiet: bool,
 ) -> Iterator[str | None]:
-    """Lines as the model reads them; None, and a number in ``unread``, for one that it cannot."""
+    """The lines as the model reads them.
+
+    For a line that the model cannot read, yields None and adds its number to ``unreadable``.
+    """
     for number, line in lines:
         try:
             phrase, left_out = model.known(line, unknown=unknown)
@@ -123,7 +109,7 @@ def phrases(
             from charlstm.cli.hints import explained
 
             console.error(f"line {number}: {explained(error)}")
-            unread.append(number)
+            unreadable.append(number)
             yield None
         else:
             if left_out:
@@ -132,8 +118,8 @@ def phrases(
 
 
 def note(left_out: str) -> str:
-    """What is said of characters that have nothing near them among those that the model knows."""
-    return f"the model knows nothing near {listed(left_out)}; left out of the seed phrase"
+    """The message for characters that are similar to none that the model knows."""
+    return f"the model knows nothing similar to {listed(left_out)}; left out of the seed phrase"
 
 
 def _lines(file: IO[bytes], label: str) -> Iterator[tuple[int, str]]:
@@ -145,7 +131,7 @@ def _lines(file: IO[bytes], label: str) -> Iterator[tuple[int, str]]:
                 number += 1
                 yield number, line.decode().replace("\ufeff", "")
             if terminal and not data.endswith(b"\n"):
-                break  # it met the end of the input; to read again would ask for another
+                break  # Ctrl-D ended the input; to read again would ask for a second Ctrl-D
     except UnicodeDecodeError as error:
         raise CorpusError(
             f"{label}: line {number}: byte 0x{error.object[error.start]:02x} is not UTF-8; "
@@ -155,8 +141,8 @@ def _lines(file: IO[bytes], label: str) -> Iterator[tuple[int, str]]:
         raise CorpusError(f"{label}: cannot be read: {error.strerror}") from error
 
 
-def _check_name(place: str) -> None:
-    if not place:
+def _check_name(file: str) -> None:
+    if not file:
         raise OptionError("the seed file has an empty name; is a variable of the shell unset?")
-    if place != "-" and Path(place).is_dir():
-        raise OptionError(f"{place}: a directory; a seed file is one file, or - for standard input")
+    if file != "-" and Path(file).is_dir():
+        raise OptionError(f"{file}: a directory; a seed file is one file, or - for standard input")

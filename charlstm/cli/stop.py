@@ -1,4 +1,4 @@
-"""How a command is stopped by a signal: it saves what it has, then ends by that very signal.
+"""How a signal stops a command: the command saves its work, then ends by the same signal.
 
 A shell looks at how a program ended: after a plain exit with status 130 a loop goes on.
 """
@@ -17,10 +17,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stop:
-    """Listens to SIGINT, SIGTERM and SIGHUP; ``signal`` is the one that came, 0 before.
+    """Handles SIGINT, SIGTERM and SIGHUP; ``signal`` is the one that came, or 0.
 
-    The first one ``interrupts`` the program with a KeyboardInterrupt, or is only noted, for a
-    command that asks between two steps. From then on the signals do again what they did before.
+    The first signal ``interrupts`` the program with a KeyboardInterrupt, or it is only recorded,
+    for a command that looks at ``signal`` between two steps. A second one ends the program.
     """
 
     def __init__(self, *, interrupts: bool = False) -> None:
@@ -29,13 +29,13 @@ class Stop:
         self._before: dict[int, Any] = {}
 
     def install(self) -> None:
-        """Listen, but not to a signal that the shell had us ignore (``nohup``, a job behind)."""
+        """Handle the signals, except those that the shell made us ignore (``nohup``, ``&``)."""
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._asked)
 
     def uninstall(self) -> None:
-        """Let every signal do again what it did before."""
+        """Restore what the signals did before."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
@@ -45,22 +45,22 @@ class Stop:
         if not self.interrupts:
             self.uninstall()
             return
-        for other in self._before:  # a second one does not wait for what the first one started
+        for other in self._before:  # a second one need not wait for the first one
             signal.signal(other, signal.SIG_DFL)
         raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
 def says_if_stopped(message: str, *, quiet: bool) -> Iterator[None]:
-    """Where a signal comes inside the block, say ``message`` when it has cleaned up, and end."""
+    """If a signal comes inside the block, say ``message`` after its clean-up, and end."""
     stop = Stop(interrupts=True)
     stop.install()
     try:
         yield
-    except BaseException:  # a library may make another error of the interruption
+    except BaseException:  # a library may turn the interruption into another error
         if stop.signal:
             if stop.signal == signal.SIGINT and console.is_terminal(sys.stderr):
-                console.say("", quiet=quiet)  # the terminal has shown ^C
+                console.say("", quiet=quiet)  # the terminal shows ^C on this line
             console.say(message, quiet=quiet)
             end_by(stop.signal)
         raise
@@ -69,12 +69,11 @@ def says_if_stopped(message: str, *, quiet: bool) -> Iterator[None]:
 
 
 def end_by(number: int) -> int:
-    """End the program by the signal ``number``, once all that was written is out.
+    """Flush the output, then end the program by the signal ``number``.
 
-    Returns the exit status that stands for the signal, if the system holds the signal back.
+    Returns the exit status of that signal, in case the system delays the signal.
     """
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a reader that has gone is no other end
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # else a closed pipe could end the program first
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()

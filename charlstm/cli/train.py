@@ -3,9 +3,7 @@
 import shlex
 import signal
 import sys
-import time as clock
-from itertools import chain
-from pathlib import Path
+import time
 from typing import Annotated, Any
 
 import typer
@@ -14,22 +12,12 @@ from charlstm.cli import console, options
 from charlstm.cli.options import with_options
 from charlstm.cli.stop import Stop, end_by, says_if_stopped
 from charlstm.errors import OptionError
-from charlstm.options import (
-    BEGINNING,
-    BUDGET,
-    CORPUS,
-    MACHINE,
-    NETWORK,
-    OPTIMIZER,
-    OUTPUT,
-)
-
-# The options of ``train`` are those of these groups, and a few more.
-GROUPS = (CORPUS, BUDGET, NETWORK, OPTIMIZER, BEGINNING, MACHINE)
+from charlstm.options import BEGINNING, BUDGET, CORPUS, MACHINE, NETWORK, OPTIMIZER
 
 
 @with_options(
-    *(*GROUPS, "random_seed", "save_every", "eval_every", "quiet"),
+    *(CORPUS, BUDGET, NETWORK, OPTIMIZER, BEGINNING, MACHINE),
+    *("random_seed", "output", "save_every", "eval_every", "quiet"),
     random_seed={
         "group": MACHINE,
         "default": 0,
@@ -44,47 +32,28 @@ def train(
             metavar="CORPUS...", help="Files, directories, a dataset, or - for standard input."
         ),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="RUN",
-            help="New run directory [runs/NAME, after the corpus].",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(
-            "--resume",
-            metavar="RUN",
-            help="Continue a stopped run, or make a finished run longer.",
-            rich_help_panel=BEGINNING,
-        ),
-    ] = None,
     **values: Any,
 ) -> None:
     """Train a model on a corpus; print the path of the best one.
 
     Sizes, rates and lengths that are not given are chosen to suit the text, the machine and the
-    time. Ctrl-C stops cleanly, keeps the best model and says how to go on.
+    time. Ctrl-C stops the run, keeps the best model, and the run can be continued.
 
     model=$(charlstm train play.txt --time 1m) && charlstm generate -m "$model"
     """
-    began = clock.monotonic()
+    began = time.monotonic()
     from charlstm import training
 
     launch = training.launched()
     leads = launch.rank == 0
     quiet = values.pop("quiet") or not leads
-    # A reader of our stderr or stdout that goes away must not end a training run.
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    resume, output = values.pop("resume"), values.pop("output")
+    # A reader of stderr or stdout that goes away must not end a training run.
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     stop = Stop()
     said = "stopped before the first step; nothing was written"
     if resume is not None:
-        run = shlex.quote(str(resume))
+        run = shlex.quote(resume)
         said = f"stopped before a step was done; go on with: charlstm train --resume {run}"
     with says_if_stopped(said, quiet=quiet):
         from charlstm.cli.progress import watch
@@ -104,7 +73,7 @@ def train(
             events = training.train(
                 corpus or [],
                 output=output,
-                seconds_spent=clock.monotonic() - began,
+                seconds_spent=time.monotonic() - began,
                 should_stop=lambda: bool(stop.signal),
                 **_one_budget(ctx, values),
             )
@@ -113,14 +82,15 @@ def train(
             for note in first.notes:
                 console.say(note, quiet=quiet)
             first = next(events)
+        assert isinstance(first, training.Started)
 
-    finished = watch(chain([first], events), stop, quiet=quiet)
-    if not leads:  # the leader's exit status is that of all
+    finished = watch(first, events, stop, quiet=quiet)
+    if not leads:  # only the first process of a group writes the path and sets the exit status
         return
     try:
         console.write_line(str(finished.model))
         sys.stdout.flush()
-    except OSError as error:  # a terminal or a reader that went away, a full disk
+    except OSError as error:  # the reader or the terminal went away, or the disk is full
         console.abandon_stdout()
         console.say(
             f"the model is {finished.model}; its path could not be written to standard output: "
@@ -128,12 +98,12 @@ def train(
         )
         if not (finished.stopped or isinstance(error, BrokenPipeError)):
             raise typer.Exit(1) from error
-    if finished.stopped:  # where another process of the group was told to, this one was not
+    if finished.stopped:  # perhaps because another process of the group got the signal
         raise typer.Exit(end_by(stop.signal or signal.SIGTERM))
 
 
 def _one_budget(ctx: typer.Context, asked: dict[str, Any]) -> dict[str, Any]:
-    """What was asked for, with the budgets of the strongest source that names one, and no other."""
+    """What was asked for, but only with the budget of the strongest source that gives one."""
     budgets = ("time", "epochs", "steps")
     named = options.strongest(ctx, budgets)
     weaker = [name for name in budgets if named and name not in named]
@@ -141,9 +111,9 @@ def _one_budget(ctx: typer.Context, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _given(ctx: typer.Context) -> list[str]:
-    """The parameters on the command line, which are all that a resumed run follows.
+    """The parameters that the command line gives. A resumed run takes no others.
 
-    The environment does not count: it would change a run that it did not begin.
+    The environment would change a run that it did not begin.
     """
     names = [p.name for p in ctx.command.params if p.name]
     return [name for name in names if options.source(ctx, name) == options.Source.COMMANDLINE]

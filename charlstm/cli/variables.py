@@ -1,36 +1,16 @@
-"""Variables of the environment that look like settings of the program and are none."""
+"""Variables of the environment that look like settings of the program, but are not."""
 
-import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from charlstm.cli import console
 from charlstm.cli.settings_file import nearest
 
 PREFIX = "CHARLSTM_"
 
 
-def name_misspelt_variables(tree: Any) -> None:
-    """Let each command say at its beginning which variables are none of its or of another's."""
-    for node in tree.commands.values():
-        node.callback = _saying(node.callback, tree)
-
-
-def _saying(callback: Callable[..., Any], tree: Any) -> Callable[..., Any]:
-    @functools.wraps(callback)
-    def command(**values: Any) -> Any:
-        # Of several processes under torchrun the first alone speaks.
-        quiet = values.get("quiet", False) or os.environ.get("RANK", "0") != "0"
-        for line in () if quiet else misspelt(tree):
-            console.say(line)
-        return callback(**values)
-
-    return command
-
-
 def misspelt(tree: Any) -> Iterator[str]:
-    """What to say of each variable with the program's prefix that no option reads."""
+    """A message for each variable that begins with ``PREFIX`` and that no option reads."""
     found = sorted(name for name, value in os.environ.items() if name.startswith(PREFIX) and value)
     known = dict.fromkeys(_known(tree)) if found else {}
     for name in found:

@@ -11,8 +11,8 @@ from charlstm.options import fields_of
 def vocab(corpus: Corpus, **values: Any) -> None:
     r"""Show the characters of a corpus and their counts.
 
-    Each with id, Unicode name, count and share: a table on a terminal, tab-separated lines with
-    a header in a pipe.
+    Each has its id, Unicode name, count and share: a table on a terminal, tab-separated lines in
+    a pipe.
 
     charlstm vocab play.txt | sort -t "$(printf '\t')" -k5nr | head
     """

@@ -1,6 +1,6 @@
-"""Measured things in a person's words: losses, times, sizes, and a model in one line.
+"""How messages and tables show losses, times, sizes, and a model in one line.
 
-A model's card may come from anyone: whatever is in the place of a number can be given.
+The card of a model may come from anyone, so what should be a number may be anything.
 """
 
 import math
@@ -24,18 +24,18 @@ UNITS = (
     ("minute", 60),
 )
 PREFIXES = "kMGTPE"
-NOTHING = "-"  # what stands for a number that there is not
+NOTHING = "-"  # shown instead of a number that is not known
 
 
 def number(value: Any) -> float | None:
-    """``value`` if it is a number that can be written out, else None."""
+    """``value`` if it is a finite number, else None."""
     if isinstance(value, int | float) and not isinstance(value, bool) and is_finite(value):
         return value
     return None
 
 
 def nats(loss: float) -> str:
-    """A loss in both of its units.
+    """A loss in nats and in bits.
 
     >>> nats(1.436)
     '1.436 nats (2.072 bits)'
@@ -44,7 +44,7 @@ def nats(loss: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time as the options for times take it.
+    """A length of time, written as options such as ``--time`` take it.
 
     >>> duration(5400), duration(200.2), duration(0.4)
     ('1h30m', '3m20s', '0s')
@@ -56,7 +56,7 @@ def duration(seconds: float) -> str:
 
 
 def age(seconds: float) -> str:
-    """How long ago something was, in the largest unit of which there are two or more.
+    """How long ago something was, in the largest unit of which there are at least two.
 
     >>> age(3 * 3600 + 59)
     '3 hours'
@@ -69,7 +69,7 @@ def age(seconds: float) -> str:
 
 
 def model_taken(model: "LanguageModel") -> str:
-    """The line that says which model of a run was taken, where nobody named one."""
+    """The message that says which run is used if the user named no model."""
     card, path = model.card, model.path
     assert path is not None
     name = card["corpus"]["name"]
@@ -77,13 +77,13 @@ def model_taken(model: "LanguageModel") -> str:
     loss = number(card["training"].get("val_loss"))
     if loss is not None:
         parts.append(f"{loss:.3f} nats")
-    with suppress(OSError):  # it may have been removed since it was read
+    with suppress(OSError):  # the file may have been removed since it was read
         parts.append(f"{age(time.time() - path.stat().st_mtime)} old")
     return f"model: {path.parent} ({', '.join(parts)})"
 
 
 def timestamp(seconds: float) -> str | None:
-    """A time since 1970 in UTC, as ISO 8601 writes it; None for one beyond all calendars.
+    """The time ``seconds`` after 1970 in UTC, in the form of ISO 8601; None if it has no date.
 
     >>> timestamp(0), timestamp(1e300)
     ('1970-01-01T00:00:00Z', None)

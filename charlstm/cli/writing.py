@@ -1,11 +1,9 @@
-"""Generated text on stdout: a stream of it, or finished texts one by one.
-
-What a terminal must not be told is made visible here; when a text ends is decided elsewhere.
-"""
+"""Generated text on stdout: one text while it is made, or finished texts one by one."""
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 from charlstm.cli import console
 from charlstm.cli.stop import Stop
@@ -14,8 +12,12 @@ if TYPE_CHECKING:
     from charlstm import Sample, TextStream
 
 
-class Form(NamedTuple):
-    """How texts are written: ``separator`` follows each, None is a line end where it has none."""
+@dataclass(frozen=True)
+class Form:
+    """How texts are written.
+
+    ``separator`` follows each text; None is a line end, unless the text already ends with one.
+    """
 
     raw: bool
     echo: bool
@@ -25,9 +27,10 @@ class Form(NamedTuple):
 
 
 class Output:
-    """Texts on stdout; on a terminal in visible form, and the last line is ended at the end.
+    """Stdout for generated text. On a terminal, control characters are visible.
 
-    However the end comes about: an error, or the prompt of the shell, begins a line.
+    When the ``with`` block ends, also by an error, the last line on a terminal is ended, so that
+    an error or the prompt of the shell begins a line.
     """
 
     def __init__(self, form: Form) -> None:
@@ -54,11 +57,10 @@ class Output:
 
 
 def stream(phrase: str, text_stream: "TextStream", form: Form, *, stop: Stop) -> None:
-    """One text as it is made: a character at a time on a terminal, else a line at a time.
+    """Write one text while it is made, character by character on a terminal, else by lines.
 
-    After a signal it ends where it is, with all that was drawn.
+    After a signal the text ends early, but with all characters that were drawn.
     """
-    flush_at_line_ends()
     with Output(form) as output:
         if form.echo:
             output.write(phrase)
@@ -73,7 +75,10 @@ def stream(phrase: str, text_stream: "TextStream", form: Form, *, stop: Stop) ->
 def write_all(
     texts: "Iterator[tuple[str, Sample]]", form: Form, *, whole_lines: bool = False
 ) -> None:
-    """Finished texts, each flushed when it is written; ``whole_lines``: each is one line."""
+    """Write seed phrases and texts, each as soon as it is there.
+
+    With ``whole_lines`` each phrase and its text are one line, whose end is still to be written.
+    """
     with Output(form) as output:
         for phrase, sample in texts:
             if form.json:
@@ -93,10 +98,3 @@ def write_all(
                 closing = form.separator if form.separator is not None else "" if ended else "\n"
                 output.write(text + closing)
             sys.stdout.flush()
-
-
-def flush_at_line_ends() -> None:
-    """Let whoever reads a pipe have each line when it is made; it costs a call for each."""
-    reconfigure = getattr(sys.stdout, "reconfigure", None)
-    if reconfigure:
-        reconfigure(line_buffering=True)
