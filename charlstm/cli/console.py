@@ -61,18 +61,17 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def say(message: str, *, quiet: bool = False, whole: bool = False) -> None:
-    """Write a message of one line to stderr; a closed stderr is no reason to stop.
+def say(*messages: str, quiet: bool = False, whole: bool = False) -> None:
+    """Write messages of one line to stderr; a closed stderr is no reason to stop.
 
-    Line ends in the message, for example in the name of a file, are made visible. A terminal gets
+    Line ends in a message, for example in the name of a file, are made visible. A terminal gets
     the message broken between words, unless it is ``whole`` because it has a command to copy.
     """
-    if quiet:
-        return
-    line = on_one_line(message)
-    if not whole and is_terminal(sys.stderr):
-        line = wrapped(line, _width(sys.stderr))
-    _to_stderr(line + "\n")
+    for message in () if quiet else messages:
+        line = on_one_line(message)
+        if not whole and is_terminal(sys.stderr):
+            line = wrapped(line, _width(sys.stderr))
+        _to_stderr(line + "\n")
 
 
 def say_if_typed(sources: Iterable[str | None], *, quiet: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from charlstm.cli import console
 from charlstm.cli.options import Corpus, with_options
 from charlstm.errors import OptionError
-from charlstm.options import FILES, fields_of
+from charlstm.options import FILES, OPTIONS, fields_of
 
 
 @with_options(
@@ -28,28 +28,25 @@ def dataset(corpus: Corpus, **values: Any) -> None:
     output, quiet = Path(values["output"]), values["quiet"]
     if values["output"] == "-":
         raise OptionError("--output is -, but a dataset is not a text; name a directory or OUT.npz")
-    window, stride = values["window"], values["stride"]
-    flags = {"one_hot": values["one_hot"], "normalize": values["normalize"]}
+    form = {
+        option.name: values[option.name] for option in OPTIONS.values() if option.group == FILES
+    }
+    given = {
+        name: value for name, value in form.items() if value is not None and value is not False
+    }
     text = TextOptions(**fields_of(TextOptions, values))
     console.say_if_typed(corpus, quiet=quiet)
     source = open_corpus(corpus, text)
     if output.suffix == ".npz":
-        shape, made = write_npz(
-            source,
-            output,
-            window=50 if window is None else window,
-            stride=1 if stride is None else stride,
-            **flags,
-        )
+        shape, made = write_npz(source, output, **{"window": 50, **given})
         summary = f"X {' x '.join(f'{size:,}' for size in shape)}"
     else:
-        if window is not None or stride is not None or any(flags.values()):
+        if given:
             raise OptionError(
                 f"--window, --stride, --one-hot and --normalize are for .npz files, but {output} "
                 f"is to be a directory; give OUT a name that ends in .npz, or leave them out"
             )
         made = write_dataset(source, output)
         summary = f"{len(made.ids):,} ids ({made.vocabulary.dtype.name})"
-    for note in made.notes:
-        console.say(note, quiet=quiet)
-    console.say(f"{output}: {summary}, {len(made.vocabulary)} distinct characters", quiet=quiet)
+    summary = f"{output}: {summary}, {len(made.vocabulary)} distinct characters"
+    console.say(*made.notes, summary, quiet=quiet)

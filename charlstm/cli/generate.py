@@ -155,8 +155,7 @@ def _line_filter(model: "LanguageModel", values: dict[str, Any]) -> Any:
     except EncodingError as error:
         encoding = model.card["text"]["encoding"]
         raise CorpusError(error.message, "corpus encoding", encoding=encoding) from error
-    for note in notes:
-        console.say(note, quiet=values["quiet"])
+    console.say(*notes, quiet=values["quiet"])
     return line_filter
 
 

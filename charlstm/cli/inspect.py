@@ -6,7 +6,7 @@ import typer
 
 from charlstm.cli import console, options
 from charlstm.cli.options import with_options
-from charlstm.cli.wording import NOTHING, duration, model_taken, nats, number
+from charlstm.cli.wording import NOTHING, counted, duration, model_taken, nats, number
 from charlstm.errors import OptionError
 from charlstm.options import MODEL
 
@@ -83,7 +83,7 @@ def _lines(card: dict[str, Any]) -> list[tuple[str, str]]:
 def _trained(training: dict[str, Any]) -> str:
     """How long the model was trained, as far as the card has numbers for it."""
     steps, epochs, seconds = (number(training.get(name)) for name in ("steps", "epochs", "seconds"))
-    parts = [] if steps is None else [f"{steps:,} steps"]
+    parts = [] if steps is None else [counted(steps, "step")]
     parts += [] if epochs is None else [f"{epochs:.1f} epochs"]
     parts += [] if seconds is None else [duration(seconds)]
     return ", ".join(parts) or NOTHING

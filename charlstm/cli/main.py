@@ -31,8 +31,7 @@ class Command(TyperCommand):
         """Run the command, after a message for each misspelt variable of the environment."""
         # Of several processes under torchrun only the first writes messages.
         if not ctx.params["quiet"] and os.environ.get("RANK", "0") == "0":
-            for line in misspelt(ctx.find_root().command):
-                console.say(line)
+            console.say(*misspelt(ctx.find_root().command))
         return super().invoke(ctx)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:

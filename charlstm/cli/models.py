@@ -123,4 +123,4 @@ def _prune(*, yes: bool, quiet: bool) -> None:
 def _amount(runs: "Sequence[PrunableRun]") -> str:
     """The number and the total size of the files that these runs do not need."""
     sizes = [size for run in runs for size in run.files.values()]
-    return f"{len(sizes)} file{'' if len(sizes) == 1 else 's'}, {wording.size(sum(sizes))}"
+    return f"{wording.counted(len(sizes), 'file')}, {wording.size(sum(sizes))}"

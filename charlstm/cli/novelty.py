@@ -57,8 +57,7 @@ def novelty(
     console.say_if_typed((corpus, text), quiet=quiet)
     source = read_whole(open_corpus([corpus], options), notes)
     given = read_whole(open_corpus([text], options), notes)
-    for note in notes:
-        console.say(note, quiet=quiet)
+    console.say(*notes, quiet=quiet)
     found = compare(source, given, top=values["top"], min_length=values["min_length"])
     summary = {
         "text": given.files[0],

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from charlstm import training
 from charlstm.cli import console
 from charlstm.cli.stop import Stop
-from charlstm.cli.wording import nats
+from charlstm.cli.wording import counted, nats
 
 
 def watch(
@@ -19,8 +19,7 @@ def watch(
     config = started.config
     stop.install()
     try:
-        for line in () if quiet else _plan(started):
-            console.say(line)
+        console.say(*_plan(started), quiet=quiet)
         with tqdm(
             total=config.steps * config.characters_per_step,
             initial=started.step * config.characters_per_step,
@@ -45,10 +44,9 @@ def watch(
     finally:
         stop.uninstall()
     assert isinstance(event, training.Finished)
-    if not quiet:
-        result, next_command = _summary(event)
-        console.say(result)
-        console.say(next_command, whole=True)
+    result, next_command = _summary(event)
+    console.say(result, quiet=quiet)
+    console.say(next_command, quiet=quiet, whole=True)
     return event
 
 
@@ -62,8 +60,7 @@ def _plan(event: training.Started) -> Iterator[str]:
     yield f"plan: {event.reason}"
     yield (
         f"model: {network.parameters:,} parameters on {config.device} in {config.precision}, "
-        f"{config.threads} {'thread' if config.threads == 1 else 'threads'}; "
-        f"run: {event.directory}"
+        f"{counted(config.threads, 'thread')}; run: {event.directory}"
     )
     yield from event.notes
 
@@ -91,8 +88,7 @@ def _recovery(event: training.Recovered) -> str:
     """What went wrong, and what was done about it."""
     fault = "the loss went out of bounds"
     if event.skipped:
-        steps = "step" if event.skipped == 1 else "steps"
-        fault = f"{event.skipped} {steps} skipped, the gradient was not finite"
+        fault = f"{counted(event.skipped, 'step')} skipped, the gradient was not finite"
     if not event.rolled_back:
         return fault
     return f"{fault}; weights rolled back, learning rate lowered to {event.learning_rate:.2g}"
@@ -112,7 +108,7 @@ def _summary(event: training.Finished) -> tuple[str, str]:
             f"go on with: charlstm train --resume {run}",
         )
     if event.out_of_patience:
-        kept += f"; ended {event.steps - event.step} steps early, since it got no better"
+        kept += f"; ended {counted(event.steps - event.step, 'step')} early, since it got no better"
     return (
         f"done in {event.seconds:.0f} s, {event.characters_per_second:,.0f} characters/s; {kept}",
         f"write with: charlstm generate -m {run} '...'",

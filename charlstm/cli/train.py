@@ -79,8 +79,7 @@ def train(
             )
         first = next(events)
         if isinstance(first, training.TextRead):
-            for note in first.notes:
-                console.say(note, quiet=quiet)
+            console.say(*first.notes, quiet=quiet)
             first = next(events)
         assert isinstance(first, training.Started)
 

@@ -22,8 +22,7 @@ def vocab(corpus: Corpus, **values: Any) -> None:
     text = TextOptions(**fields_of(TextOptions, values))
     console.say_if_typed(corpus, quiet=values["quiet"])
     found = survey(open_corpus(corpus, text))
-    for note in found.notes:
-        console.say(note, quiet=values["quiet"])
+    console.say(*found.notes, quiet=values["quiet"])
     characters = describe_characters(found.counts, text.min_count)
     if values["json"]:
         console.write_json(

@@ -64,8 +64,17 @@ def age(seconds: float) -> str:
     seconds = max(0, int(seconds))
     for name, length in UNITS:
         if seconds >= 2 * length:
-            return f"{seconds // length} {name}s"
-    return f"{seconds} second{'' if seconds == 1 else 's'}"
+            return counted(seconds // length, name)
+    return counted(seconds, "second")
+
+
+def counted(count: float, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "step"), counted(2000, "step")
+    ('1 step', '2,000 steps')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def model_taken(model: "LanguageModel") -> str:
