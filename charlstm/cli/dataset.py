@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from charlstm.cli import console
-from charlstm.cli.options import Corpus, with_options
+from charlstm.cli.options import Corpus, is_given, with_options
 from charlstm.errors import OptionError
 from charlstm.options import FILES, OPTIONS, fields_of
 
@@ -28,12 +28,8 @@ def dataset(corpus: Corpus, **values: Any) -> None:
     output, quiet = Path(values["output"]), values["quiet"]
     if values["output"] == "-":
         raise OptionError("--output is -, but a dataset is not a text; name a directory or OUT.npz")
-    form = {
-        option.name: values[option.name] for option in OPTIONS.values() if option.group == FILES
-    }
-    given = {
-        name: value for name, value in form.items() if value is not None and value is not False
-    }
+    names = [option.name for option in OPTIONS.values() if option.group == FILES]
+    given = {name: values[name] for name in names if is_given(values, name)}
     text = TextOptions(**fields_of(TextOptions, values))
     console.say_if_typed(corpus, quiet=quiet)
     source = open_corpus(corpus, text)

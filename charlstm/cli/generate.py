@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlstm.cli import console, reading, wording, writing
-from charlstm.cli.options import with_options
+from charlstm.cli.options import is_given, with_options
 from charlstm.cli.stop import Stop, end_by
 from charlstm.errors import CorpusError, EncodingError, OptionError
 from charlstm.options import (
@@ -80,16 +80,12 @@ def generate(
 
 def _check(values: dict[str, Any], given: reading.Phrase) -> None:
     """Raise OptionError for options that do not go together."""
-
-    def is_given(name: str) -> bool:
-        value = values[name]  # 0 is a value, though it equals False
-        return value is not None and value is not False and value != OPTIONS[name].default
-
     for first, others in EXCLUDED.items():
-        for other in filter(is_given, others if is_given(first) else ()):
-            both = f"{OPTIONS[first].flag} and {OPTIONS[other].flag}"
-            raise OptionError(f"{both} do not go together; leave one out")
-    compared = [name for name in ("novel", "new_lines") if is_given(name)]
+        for other in others:
+            if is_given(values, first) and is_given(values, other):
+                both = f"{OPTIONS[first].flag} and {OPTIONS[other].flag}"
+                raise OptionError(f"{both} do not go together; leave one out")
+    compared = [name for name in ("novel", "new_lines") if is_given(values, name)]
     if values["corpus"] and not compared:
         raise OptionError("--corpus needs --novel or --new-lines; see charlstm generate --help")
     if compared and not values["corpus"]:

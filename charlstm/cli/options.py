@@ -74,6 +74,12 @@ def _parameter(option: Option) -> inspect.Parameter:
     )
 
 
+def is_given(values: dict[str, Any], name: str) -> bool:
+    """Whether an option has another value than its default."""
+    value = values[name]  # 0 is such a value, although it equals False
+    return value is not None and value is not False and value != OPTIONS[name].default
+
+
 def source(ctx: typer.Context, name: str) -> Source:
     """Where the value of a parameter comes from in this call."""
     found = ctx.get_parameter_source(name)
