@@ -9,6 +9,8 @@ To import this package takes no time: a module is imported when one of its names
 used, and torch is never imported.
 """
 
+import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,40 +20,40 @@ if TYPE_CHECKING:
     from charlstm.language_model import LanguageModel, load
     from charlstm.model.locate import ListedModel, list_models
 
-__all__ = [
-    "CharLSTMError",
-    "LanguageModel",
-    "ListedModel",
-    "Sample",
-    "Score",
-    "TextStream",
-    "__version__",
-    "list_models",
-    "load",
-]
+__all__ = ["CharLSTMError", "LanguageModel", "ListedModel", "Sample", "Score", "TextStream"]
+__all__ += ["__version__", "list_models", "load"]
 __version__ = "0.1.0"
-
 _HOMES = {
-    "CharLSTMError": "charlstm.errors",
-    "LanguageModel": "charlstm.language_model",
-    "ListedModel": "charlstm.model.locate",
-    "Sample": "charlstm.generation.text_stream",
-    "Score": "charlstm.analysis.score",
-    "TextStream": "charlstm.generation.text_stream",
-    "list_models": "charlstm.model.locate",
-    "load": "charlstm.language_model",
+    "CharLSTMError": "errors",
+    "LanguageModel": "language_model",
+    "ListedModel": "model.locate",
+    "Sample": "generation.text_stream",
+    "Score": "analysis.score",
+    "TextStream": "generation.text_stream",
+    "list_models": "model.locate",
+    "load": "language_model",
 }
 
 
-def __getattr__(name: str) -> Any:
-    """A public name, imported when it is first used (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'charlstm' has no attribute {name!r}")
-    from importlib import import_module
+def lazily(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a package whose names are imported when they are first used (PEP 562).
 
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+    ``homes`` has the module of each name, below the package.
+    """
+
+    def find(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = getattr(import_module(f"{package}.{homes[name]}"), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return find
+
+
+__getattr__ = lazily(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -14,7 +14,9 @@ the text is read), ``network``, ``optimizer``, ``validation``, ``trainer`` (a st
 Only this room imports torch. Nothing is imported before one of the names below is asked for.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from charlstm import lazily
 
 if TYPE_CHECKING:
     from charlstm.training.config import Settings
@@ -34,27 +36,11 @@ if TYPE_CHECKING:
     from charlstm.training.resume import resume_run
     from charlstm.training.start import train
 
-__all__ = [
-    "Evaluation",
-    "Event",
-    "Finished",
-    "PrunableRun",
-    "Recovered",
-    "SaveFailed",
-    "SavedAgain",
-    "Settings",
-    "Started",
-    "Step",
-    "TextRead",
-    "launched",
-    "prunable_runs",
-    "remove_files",
-    "resume_run",
-    "train",
-]
-
-# The modules of the names; all others are in ``events``.
+__all__ = ["PrunableRun", "Settings", "launched", "prunable_runs", "remove_files"]
+__all__ += ["Evaluation", "Event", "Started", "Step", "TextRead", "resume_run", "train"]
+__all__ += ["Finished", "Recovered", "SaveFailed", "SavedAgain"]
 _HOMES = {
+    **dict.fromkeys(__all__, "events"),
     "PrunableRun": "prune",
     "Settings": "config",
     "launched": "distributed",
@@ -63,18 +49,7 @@ _HOMES = {
     "resume_run": "resume",
     "train": "start",
 }
-
-
-def __getattr__(name: str) -> Any:
-    """The public names, imported when they are first asked for (PEP 562)."""
-    if name not in __all__:
-        raise AttributeError(f"module 'charlstm.training' has no attribute {name!r}")
-    from importlib import import_module
-
-    home = _HOMES.get(name, "events")
-    value = getattr(import_module(f"charlstm.training.{home}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazily(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:
