@@ -50,7 +50,7 @@ HINTS = {
     "{directory}",
     "diverged": "lower --learning-rate (it was {rate:g} at the beginning)",
     "settled": "leave it out; --resume continues a run with the options that it began with",
-    "no training state": "there is no run to continue; name a run directory",
+    "no training state": "--resume takes the directory of a run",
     "unsound training state": "the model beside it can still be used",
     "run without state": "charlstm models --prune removes it when a run is finished; use the "
     "model with charlstm generate -m {directory}, or begin a new run with it: charlstm train "
