@@ -40,6 +40,7 @@ class Checkpoint:
     sources: list[str]  # of the text, as absolute paths,
     sources_given: list[str]  # and as they were given
     environment: dict[str, str]
+    metrics_size: int = 0  # bytes of metrics.jsonl when the state was saved
     tensors: dict[str, Array] = field(repr=False)
 
     @property
@@ -102,6 +103,7 @@ def _checkpoint(values: dict[str, Any], tensors: dict[str, Array]) -> Checkpoint
     if "auto" in (config.device, config.precision):
         raise ValueError("a device or precision that is still to be chosen")
     require_integer("steps_done", values["progress"]["steps_done"], most=config.steps)
+    require_integer("metrics_size", values["metrics_size"])
     for value in values["environment"].values():
         require_text("environment", value)
     for sources in (values["sources"], values["sources_given"]):

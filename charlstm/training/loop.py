@@ -108,7 +108,7 @@ class Run:
         self.history = checkpoint.history
         if self.group.leads:
             self.kept = self.directory.kept_model(self.config)
-            self.directory.cut_metrics(checkpoint.steps_done)
+            self.directory.cut_metrics(checkpoint)
         self.kept = self.group.agree(self.kept)
 
     def checkpoint(self) -> Checkpoint:

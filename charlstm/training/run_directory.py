@@ -5,11 +5,11 @@ Free of torch. How a state is read is in ``checkpoint``, which files a run has i
 """
 
 import errno
-import json
 import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,6 @@ FILES = (MODEL_FILE, STATE_FILE, METRICS_FILE, CONFIG_FILE)
 FIRST_SAVE_SECONDS = 5.0  # to the first state of a process,
 SAVE_SECONDS = 60.0  # and from one state to the next, or longer, so that
 SAVE_SHARE = 0.02  # of the time, at most, goes into that
-LONGEST_LINE = 1 << 16
 
 
 class RunDirectory:
@@ -116,8 +115,8 @@ class RunDirectory:
             self._lines = []
         if checkpoint is not None:
             started = time.monotonic()
-            _sync(self.path / METRICS_FILE)
-            save_checkpoint(checkpoint, self.path / STATE_FILE)
+            size = _synced(self.path / METRICS_FILE)
+            save_checkpoint(replace(checkpoint, metrics_size=size), self.path / STATE_FILE)
             self.saved_step = checkpoint.steps_done
             self._seconds = time.monotonic() - started
 
@@ -138,20 +137,12 @@ class RunDirectory:
             save_every = max(self._interval, self._seconds / SAVE_SHARE)
         return time.monotonic() - self._saved_at >= save_every
 
-    def cut_metrics(self, step: int) -> None:
-        """Remove the lines of the metrics after ``step``, which the run will write again."""
-        self.saved_step = step
+    def cut_metrics(self, checkpoint: Checkpoint) -> None:
+        """Remove what was written to the metrics after a state; the run will write it again."""
+        self.saved_step = checkpoint.steps_done
         path = self.path / METRICS_FILE
-        if not path.exists():
-            return
-        with path.open("rb+") as file:
-            end = last = 0
-            while (line := file.readline(LONGEST_LINE)).endswith(b"\n"):  # not cut by a crash
-                found = _step_of(line)
-                if not last < found <= step:
-                    break
-                end, last = end + len(line), found
-            file.truncate(end)
+        if path.exists() and path.stat().st_size > checkpoint.metrics_size:
+            os.truncate(path, checkpoint.metrics_size)
 
     def kept_model(self, config: TrainConfig) -> KeptModel | None:
         """The model in the directory, if it is one of this run: of its text, split and sizes."""
@@ -318,15 +309,10 @@ def _append(path: Path, data: bytes) -> None:
         os.close(descriptor)
 
 
-def _sync(path: Path) -> None:
-    if path.exists():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-
-
-def _step_of(line: bytes) -> int:
-    """The step of a line of metrics, or -1 for what is no such line."""
-    try:
-        return int(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        return -1
+def _synced(path: Path) -> int:
+    """The size of a file, once all of it is on the disk; 0 where there is none."""
+    if not path.exists():
+        return 0
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        return os.fstat(file.fileno()).st_size
