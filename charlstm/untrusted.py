@@ -22,20 +22,14 @@ BEGINNING = 512  # bytes from which the kind of a file is guessed
 
 # The first bytes of kinds of files that people name by mistake.
 KINDS = {
-    b"\x1f\x8b": "gzip data",
-    b"PK": "a zip archive, such as torch saves",
-    b"BZh": "bzip2 data",
-    b"\xfd7zXZ": "xz data",
-    b"\x28\xb5\x2f\xfd": "zstd data",
-    b"GGUF": "a GGUF model",
-    b"\x89HDF": "an HDF5 file, such as Keras saves",
-    b"\x93NUMPY": "a NumPy array",
-    b"SQLite format 3": "an SQLite database",
-    b"%PDF": "a PDF document",
-    b"\x89PNG": "a PNG picture",
-    b"\xff\xd8\xff": "a JPEG picture",
+    b"\x1f\x8b": "gzip data", b"BZh": "bzip2 data", b"\xfd7zXZ": "xz data",
+    b"\x28\xb5\x2f\xfd": "zstd data", b"PK": "a zip archive, such as torch saves",
+    b"\x89HDF": "an HDF5 file, such as Keras saves", b"GGUF": "a GGUF model",
+    b"\x93NUMPY": "a NumPy array", b"SQLite format 3": "an SQLite database",
+    b"%PDF": "a PDF document", b"\x89PNG": "a PNG picture", b"\xff\xd8\xff": "a JPEG picture",
     b"\x7fELF": "a program",
-} | {bytes([0x80, version]): "a Python pickle" for version in range(2, 6)}
+    **{bytes([0x80, version]): "a Python pickle" for version in range(2, 6)},
+}  # fmt: skip
 
 # The errors that Python raises when the values of a description have the wrong types or names.
 UNSOUND = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)

@@ -137,34 +137,32 @@ def test_no_module_has_the_name_of_an_exported_function() -> None:
 LONGEST_FUNCTION, MOST_PARAMETERS = 60, 7
 
 
-def own_functions(source: str) -> Iterator[tuple[str, ast.FunctionDef]]:
-    """The functions of a module and of its classes, but for those that are tables of options.
-
-    Those are the commands, and the keyword-only methods of the public object.
-    """
-    for node in ast.walk(ast.parse(source)):
-        inner = [node] if isinstance(node, ast.Module) else []
-        inner += [node] if isinstance(node, ast.ClassDef) and node.name != "LanguageModel" else []
-        for parent in inner:
-            for function in parent.body:
-                if isinstance(function, ast.FunctionDef) and "with_options" not in {
-                    call.func.id
-                    for call in function.decorator_list
-                    if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
-                }:
-                    yield function.name, function
+def is_command(function: ast.FunctionDef) -> bool:
+    """Whether the signature of a function is a table of options."""
+    return any(
+        isinstance(call, ast.Call) and getattr(call.func, "id", "") == "with_options"
+        for call in function.decorator_list
+    )
 
 
 def test_functions_are_short_and_take_few_parameters() -> None:
-    """What belongs together travels as one record."""
+    """What belongs together travels as one record.
+
+    Of a command the body counts, without its options and its help. The public object's methods
+    may take more parameters, since they make the records.
+    """
     for module, source in own_modules().items():
-        for name, function in own_functions(source):
-            lines = (function.end_lineno or 0) - function.lineno + 1
-            assert lines <= LONGEST_FUNCTION, f"{module}.{name} has {lines} lines"
-            given = function.args
-            names = [p.arg for p in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
-            count = len([n for n in names if n not in ("self", "cls")])
-            assert count <= MOST_PARAMETERS, f"{module}.{name} takes {count} parameters"
+        for node in ast.walk(ast.parse(source)):
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            first = node.body[1].lineno if is_command(node) else node.lineno
+            lines = (node.end_lineno or 0) - first + 1
+            assert lines <= LONGEST_FUNCTION, f"{module}.{node.name} has {lines} lines"
+            if module != "charlstm.language_model":
+                given = node.args
+                names = [p.arg for p in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+                count = len([n for n in names if n not in ("self", "cls")])
+                assert count <= MOST_PARAMETERS, f"{module}.{node.name} takes {count} parameters"
 
 
 def modules_after(code: str) -> set[str]:

@@ -1,13 +1,14 @@
 """Which model is meant by a file, a run directory, or nothing."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from charlstm.errors import CorpusError, ModelFileError, OptionError, TrainingError
 from charlstm.model.locate import find_model
-from charlstm.training.run_directory import check_files, check_recorded
+from charlstm.training.run_directory import check_files
 
 
 @pytest.fixture(autouse=True)
@@ -54,27 +55,23 @@ def test_a_linked_model_in_a_run_is_refused() -> None:
     assert find_model("runs/linked/model.safetensors").is_file()
 
 
-@pytest.mark.parametrize("name", ["state.safetensors", "metrics.jsonl", "model.safetensors"])
-def test_a_run_with_a_link_or_a_pipe_is_not_resumed(name: str) -> None:
+@pytest.mark.parametrize("fill", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("precious")])
+def test_a_run_with_a_link_or_a_pipe_is_not_resumed(fill: Callable[[Path], object]) -> None:
     """Lines would be appended to whatever a link leads to."""
     Path("precious").touch()
-    Path("run").mkdir()
-    check_files(Path("run"))
-    check_files(Path("absent"))
-    Path("run", name).symlink_to(Path("precious").absolute())
-    with pytest.raises(TrainingError, match=f"{name}: cannot be used: is a symbolic link"):
-        check_files(Path("run"))
-    Path("run", name).unlink()
-    os.mkfifo(Path("run", name))
-    with pytest.raises(TrainingError, match="is a pipe or a device"):
-        check_files(Path("run"))
+    path = Path("metrics.jsonl")
+    check_files([path, Path("precious"), Path("precious/none")], TrainingError, follow=False)
+    fill(path)
+    with pytest.raises(TrainingError, match=r"metrics.jsonl: cannot be used: is a"):
+        check_files([path], TrainingError, follow=False)
 
 
 def test_a_text_that_a_state_names_is_a_file_or_a_directory() -> None:
     """A device has no end, and a pipe may have no writer."""
     Path("text").touch()
-    check_recorded(["text", ".", "-", "absent"])
+    Path("link").symlink_to("text")
+    check_files(map(Path, ["text", ".", "link", "-", "absent"]), CorpusError, follow=True)
     os.mkfifo("pipe")
     for source in ("pipe", "/dev/zero", "x" * 5000):
         with pytest.raises(CorpusError, match=source):
-            check_recorded([source])
+            check_files([Path(source)], CorpusError, follow=True)

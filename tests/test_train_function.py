@@ -49,7 +49,7 @@ def test_what_a_corpus_may_be(play: Path, tmp_path: Path) -> None:
     write_dataset(open_corpus([str(play)], TextOptions()), tmp_path / "data")
     sources = [play, [play, str(play)], play.parent, tmp_path / "data"]
     for number, source in enumerate(sources):
-        read, *_ = trained(source, tmp_path / f"run{number}", text=TextOptions())
+        read, *_ = trained(source, tmp_path / f"run{number}")
         assert isinstance(read, training.TextRead)
         assert read.characters >= len(play.read_text())
 

@@ -21,8 +21,7 @@ HEADER = ("model", "corpus", "sizes", "loss", "age", "size")
 
 
 @with_options(
-    *("json", REMOVAL, "quiet"),
-    json={"help": "Print one JSON object for each model, on one line."},
+    *("json", REMOVAL, "quiet"), json={"help": "Print one JSON object for each model, on one line."}
 )
 def models(**values: Any) -> None:
     """List the models that -m can name, the newest last.
@@ -74,17 +73,15 @@ def _described(model: "ListedModel") -> dict[str, Any]:
 
 def _row(model: "ListedModel", *, in_words: bool) -> tuple[str, ...]:
     """A model as a row of the table, for people or, in plain numbers, for other programs."""
-    seconds = time.time() - model.modified
+    told, seconds = _described(model), time.time() - model.modified
+    sizes = "damaged" if model.fault else f"{told['num_layers']} x {told['hidden_size']}"
+    loss = told["val_loss"]
+    if loss is not None:
+        loss = f"{loss:.3f}" if in_words else str(loss)
     age = wording.age(seconds) if in_words else str(max(0, int(seconds)))
     size = wording.size(model.size) if in_words else str(model.size)
-    card = model.card
-    if card is None:
-        return (model.name, wording.NOTHING, "damaged", wording.NOTHING, age, size)
-    sizes = f"{card.config.num_layers} x {card.config.hidden_size}"
-    loss, shown = wording.number(card.training.get("val_loss")), wording.NOTHING
-    if loss is not None:
-        shown = f"{loss:.3f}" if in_words else str(loss)
-    return (model.name, card.fingerprint.name, sizes, shown, age, size)
+    corpus = told["corpus"] or wording.NOTHING
+    return (model.name, corpus, sizes, loss or wording.NOTHING, age, size)
 
 
 def _prune(*, yes: bool, quiet: bool) -> None:

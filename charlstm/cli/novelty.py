@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 )
 def novelty(
     corpus: Annotated[
-        str,
-        typer.Argument(metavar="CORPUS", help="A file, a directory, or - for standard input."),
+        str, typer.Argument(metavar="CORPUS", help="A file, a directory, or - for standard input.")
     ],
     text: Annotated[
         str,

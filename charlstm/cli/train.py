@@ -4,7 +4,7 @@ import shlex
 import signal
 import sys
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,15 +14,14 @@ from charlstm.cli.stop import Stop, end_by, says_if_stopped
 from charlstm.errors import OptionError
 from charlstm.options import BEGINNING, BUDGET, CORPUS, MACHINE, NETWORK, OPTIMIZER
 
+if TYPE_CHECKING:
+    from charlstm.training import Finished
+
 
 @with_options(
     *(CORPUS, BUDGET, NETWORK, OPTIMIZER, BEGINNING, MACHINE),
     *("random_seed", "output", "save_every", "eval_every", "quiet"),
-    random_seed={
-        "group": MACHINE,
-        "default": 0,
-        "help": "Seed of the random number generators.",
-    },
+    random_seed={"group": MACHINE, "default": 0, "help": "Seed of the random number generators."},
 )
 def train(
     ctx: typer.Context,
@@ -84,8 +83,12 @@ def train(
         assert isinstance(first, training.Started)
 
     finished = watch(first, events, stop, quiet=quiet)
-    if not leads:  # only the first process of a group writes the path and sets the exit status
-        return
+    if leads:  # only the first process of a group writes the path and sets the exit status
+        _end(finished, stop)
+
+
+def _end(finished: "Finished", stop: Stop) -> None:
+    """Write the path of the model, and end by the signal that stopped the run, if one did."""
     try:
         console.write_line(str(finished.model))
         sys.stdout.flush()
@@ -114,5 +117,5 @@ def _given(ctx: typer.Context) -> list[str]:
 
     The environment would change a run that it did not begin.
     """
-    names = [p.name for p in ctx.command.params if p.name]
-    return [name for name in names if options.source(ctx, name) == options.Source.COMMANDLINE]
+    named, typed = (p.name or "" for p in ctx.command.params), options.Source.COMMANDLINE
+    return [name for name in named if options.source(ctx, name) == typed]

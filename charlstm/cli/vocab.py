@@ -36,15 +36,8 @@ def vocab(corpus: Corpus, **values: Any) -> None:
         )
         return
     header = ("id", "character", "code", "name", "count", "share")
-    rows = [
-        (
-            str(c["id"]),
-            c["character"],
-            f"U+{ord(c['character']):04X}",
-            c["name"],
-            str(c["count"]),
-            f"{c['share']:.6f}",
-        )
-        for c in characters
-    ]
+    rows = []
+    for c in characters:
+        code, share = f"U+{ord(c['character']):04X}", f"{c['share']:.6f}"
+        rows.append((str(c["id"]), c["character"], code, c["name"], str(c["count"]), share))
     console.write_rows(header, rows)

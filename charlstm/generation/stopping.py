@@ -52,9 +52,7 @@ class StopRule:
             raise OptionError(f"the model never writes {stops}, so that no text ends", code="end")
         if whole:
             raise OptionError(
-                "is 0, so that the text has no end, but a whole text needs one",
-                "length",
-                "end",
+                "is 0, so that the text has no end, but a whole text needs one", "length", "end"
             )
 
 

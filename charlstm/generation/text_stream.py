@@ -179,11 +179,7 @@ class TextStream(Iterator[str]):
         """The state of the text now, after all that was drawn, also what is held back."""
         generated = 0 if self.end == "stop" else self._generated  # no stop text reaches over one
         return SavedState(
-            self._lstm.copy(),
-            self._numbers.getstate(),
-            tuple(self._recent),
-            self._read,
-            generated,
+            self._lstm.copy(), self._numbers.getstate(), tuple(self._recent), self._read, generated
         )
 
     def _resume(self, state: SavedState) -> None:

@@ -7,7 +7,7 @@ its choices down: ``config.toml`` and the command line that repeats the run.
 import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from charlstm.errors import OptionError
@@ -64,10 +64,6 @@ class Settings(Common):
         given = [name for name in BUDGETS if getattr(self, name) is not None]
         if len(given) > 1:
             raise OptionError(f"{' and '.join(given)} are given together; a run has one budget")
-
-    def common(self) -> dict[str, Any]:
-        """The choices that hold as they are."""
-        return {field.name: getattr(self, field.name) for field in fields(Common)}
 
 
 @dataclass(frozen=True, kw_only=True)

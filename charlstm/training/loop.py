@@ -95,12 +95,8 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether the last step is done, or the run ends early, since validation got no better."""
-        return self.out_of_patience or self.trainer.steps_done >= self.config.steps
-
-    @property
-    def out_of_patience(self) -> bool:
-        """Whether the run ends early, since validation got no better."""
-        return self.history.out_of_patience(self.config.patience)
+        impatient = self.history.out_of_patience(self.config.patience)
+        return impatient or self.trainer.steps_done >= self.config.steps
 
     def load(self, checkpoint: Checkpoint) -> None:
         """Take up a saved state; what was written to the metrics after it is removed."""
@@ -250,7 +246,7 @@ class Run:
             step=self.trainer.steps_done,
             steps=self.config.steps,
             stopped=stopped and not self.finished,
-            out_of_patience=self.out_of_patience,
+            out_of_patience=self.history.out_of_patience(self.config.patience),
             best_step=self.kept.step,
             val_loss=self.kept.val_loss,
             overfitting=self.history.overfitting,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from charlstm.options import require_integer, require_number, shown
+from charlstm.options import require_integer, require_number
 from charlstm.text.dataset import release
 from charlstm.text.vocabulary import Ids
 from charlstm.training.batches import Batches
@@ -128,8 +128,6 @@ class RunHistory:
             if kind is int:
                 found[name] = require_integer(name, value)
             elif kind is float:
-                if not isinstance(value, float) and value not in ("inf", "-inf", "nan"):
-                    raise ValueError(f"{name} is {shown(value)}, which is no loss")
                 found[name] = float(value)
             else:
                 found[name] = tuple(require_integer(name, step) for step in value)

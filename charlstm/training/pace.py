@@ -55,10 +55,7 @@ class Plan:
 
 
 def planned(
-    settings: Settings,
-    config: TrainConfig,
-    speed: Speed | None,
-    seconds_spent: Callable[[], float],
+    settings: Settings, config: TrainConfig, speed: Speed | None, seconds_spent: Callable[[], float]
 ) -> Plan:
     """The length that was asked for, or as many steps of this speed as the time allows."""
     if speed is None:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from charlstm.model.config import ModelConfig
-from charlstm.training.config import Settings, TrainConfig
+from charlstm.options import fields_of
+from charlstm.training.config import Common, Settings, TrainConfig
 from charlstm.training.pace import (
     EPOCHS_SMALL,
     SMALL,
@@ -44,11 +45,8 @@ class Size:
     characters: float = 0.0
 
 
-SIZES_SMALL = (  # characters below which a text gets so many units in each of two layers
-    (4_000, 64),
-    (8_000, 96),
-    (SMALL, 192),
-)
+# Characters below which a text gets so many units in each of two layers.
+SIZES_SMALL = ((4_000, 64), (8_000, 96), (SMALL, 192))
 # For a text of SMALL characters or more; a larger network learns more from each character, and
 # reads fewer of them in the same time.
 SIZES = (
@@ -151,7 +149,7 @@ def _complete(
     H = settings.hidden_size or size.hidden_size
     rate = _learning_rate(H) * (FINE_TUNING_RATE if settings.init_from else 1)
     config = TrainConfig(
-        **settings.common(),
+        **fields_of(Common, vars(settings)),
         steps=most_steps(settings, n, batch_size, seq_length, text.repetition),
         eval_every=1,
         network=ModelConfig(

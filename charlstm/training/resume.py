@@ -10,7 +10,7 @@ from typing import Any
 
 from charlstm.errors import CorpusError, OptionError, TrainingError
 from charlstm.files import MODEL_FILE, STATE_FILE
-from charlstm.model.locate import CONFIG_FILE
+from charlstm.model.locate import CONFIG_FILE, METRICS_FILE
 from charlstm.model.model_file import load_model
 from charlstm.text.dataset import Dataset, load_dataset
 from charlstm.training.batches import TrainingData
@@ -23,7 +23,6 @@ from charlstm.training.run_directory import (
     RunDirectory,
     absolute,
     check_files,
-    check_recorded,
     clear,
     locked,
 )
@@ -72,7 +71,8 @@ def _resume(
     should_stop: ShouldStop,
 ) -> Iterator[Event]:
     """``resume_run``, with the settings that were ``given``, checked."""
-    check_files(directory)
+    own_files = [directory / name for name in (STATE_FILE, METRICS_FILE, MODEL_FILE)]
+    check_files(own_files, TrainingError, follow=False)
     with ExitStack() as held:
         if launched().rank == 0 and (directory / STATE_FILE).exists():  # for all processes
             held.enter_context(locked(directory))
@@ -149,7 +149,7 @@ def _same_text(directory: Path, checkpoint: Checkpoint, sources: list[str]) -> D
         raise CorpusError(fault, "text from a pipe", directory=directory)
     try:
         if not sources:
-            check_recorded(checkpoint.sources)
+            check_files(map(Path, checkpoint.sources), CorpusError, follow=True)
         dataset = load_dataset(sources or checkpoint.sources, checkpoint.text)
     except CorpusError as error:
         raise CorpusError(str(error), "text of a run", directory=directory) from error

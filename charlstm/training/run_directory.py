@@ -7,7 +7,7 @@ Free of torch. How a state is read is in ``checkpoint``, which files a run has i
 import errno
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import count
@@ -16,13 +16,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from charlstm.errors import (
-    CharLSTMError,
-    CorpusError,
-    ModelFileError,
-    OptionError,
-    TrainingError,
-)
+from charlstm.errors import CharLSTMError, ModelFileError, OptionError, TrainingError
 from charlstm.files import (
     MODEL_FILE,
     STATE_FILE,
@@ -227,34 +221,20 @@ def locked(directory: Path) -> Iterator[None]:
         lock.release()
 
 
-def check_files(directory: Path) -> None:
-    """Raise TrainingError where a file that a resumed run reads or writes is not a regular file.
+def check_files(paths: Iterable[Path], error: type[CharLSTMError], *, follow: bool) -> None:
+    """Raise ``error`` where one of these exists and is not a file, or a directory to ``follow``.
 
-    The directory may be of unknown origin, and lines are appended to the metrics: through a link
-    they would go to any file of the user.
+    A run directory may be of unknown origin. Lines are appended to its metrics, through a link to
+    any file of the user, and its state may name a pipe or a device as its text, which has no end.
     """
-    for name in (STATE_FILE, METRICS_FILE, MODEL_FILE):
+    harmless = (FileNotFoundError, IsADirectoryError if follow else NotADirectoryError)
+    for path in paths:
         try:
-            regular_size(directory / name, follow=False)
-        except (FileNotFoundError, NotADirectoryError):
+            regular_size(path, follow=follow)
+        except harmless:
             pass  # reported where it is needed
-        except OSError as error:
-            raise TrainingError(f"{directory / name}: cannot be used: {error.strerror}") from error
-
-
-def check_recorded(sources: Sequence[str]) -> None:
-    """Raise CorpusError where a state names a pipe or a device as its text.
-
-    It may have no end, or nobody may write to it, and the state may be of unknown origin.
-    """
-    for source in sources:
-        try:
-            if source != "-":
-                regular_size(Path(source), follow=True)
-        except (FileNotFoundError, IsADirectoryError):
-            pass
-        except OSError as error:
-            raise CorpusError(f"{source}: {error.strerror}") from error
+        except OSError as fault:
+            raise error(f"{path}: cannot be used: {fault.strerror}") from fault
 
 
 def clear(directory: Path) -> None:

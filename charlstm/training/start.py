@@ -32,7 +32,6 @@ def train(
     sources: Sources,
     *,
     output: str | os.PathLike[str] | None = None,
-    text: TextOptions | None = None,
     seconds_spent: float = 0.0,
     should_stop: ShouldStop = lambda: False,
     **options: Any,
@@ -52,7 +51,7 @@ def train(
     dataset made by ``charlstm.text.dataset`` is also a source. ``output`` is the run directory,
     by default ``runs/`` and the name of the corpus. ``options`` are those of ``Settings`` and of
     ``TextOptions``; what is not given, or None, is chosen to suit the text, the machine and the
-    time. ``text`` gives the text options as a record.
+    time.
 
     ``seconds_spent`` counts into the time that the run takes. ``should_stop`` is asked after each
     step; if it answers True, the run saves its state and ends early, and can be resumed.
@@ -65,7 +64,6 @@ def train(
     given = given_options(options)
     of_text = fields_of(TextOptions, given)
     settings = Settings(**{name: given[name] for name in given if name not in of_text})
-    text = replace(text or TextOptions(), **of_text)
     names = source_names(sources)
     if not names:
         raise OptionError("no corpus is given", code="no corpus")
@@ -73,7 +71,7 @@ def train(
     directory = None if output is None else Path(output)
     if directory is not None:
         check_output(directory)
-    return _train(names, text, settings, directory, started, should_stop)
+    return _train(names, TextOptions(**of_text), settings, directory, started, should_stop)
 
 
 def _train(
