@@ -7,7 +7,6 @@ StateError.
 """
 
 import errno
-import hashlib
 import json
 import os
 import random
@@ -51,7 +50,9 @@ class SavedState:
 
 def fingerprint(model: ModelFile) -> str:
     """The SHA-256 of a model's vocabulary, and of its weights with their names and shapes."""
-    digest = hashlib.sha256(json.dumps(model.vocabulary.characters).encode())
+    from hashlib import sha256
+
+    digest = sha256(json.dumps(model.vocabulary.characters).encode())
     for name, weight in sorted(model.weights.items()):
         digest.update(f"\n{name} {weight.shape}\n".encode())
         digest.update(np.ascontiguousarray(weight, "<f4").data)

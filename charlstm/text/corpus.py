@@ -4,7 +4,6 @@
 """
 
 import codecs
-import hashlib
 import io
 import sys
 import tempfile
@@ -175,8 +174,10 @@ def survey(corpus: Corpus) -> Survey:
 
     Raises CorpusError if the corpus cannot be read or is empty.
     """
+    from hashlib import sha256  # it loads OpenSSL, which generation does not need
+
     counts = np.zeros(CODE_POINTS, dtype=np.int64)
-    digest = hashlib.sha256()
+    digest = sha256()
     notes: list[str] = []
     for chunk in corpus.chunks(notes):
         data = chunk.encode()

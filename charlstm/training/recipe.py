@@ -135,8 +135,8 @@ def _reason(config: TrainConfig, n: int, plan: Plan) -> str:
     return (
         f"{network.num_layers} x {network.hidden_size} for {n:,} characters to learn from; "
         f"{config.steps:,} {steps} ({config.steps * config.characters_per_step / n:.1f} epochs), "
-        f"{plan.why}; rate {config.learning_rate:g}, dropout {network.dropout:g}, of weights "
-        f"{config.weight_dropout:g}"
+        f"{plan.why}; learning rate {config.learning_rate:g}, dropout {network.dropout:g}, weight "
+        f"dropout {config.weight_dropout:g}"
     )
 
 

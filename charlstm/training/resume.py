@@ -196,6 +196,8 @@ def _check_unfinished(checkpoint: Checkpoint, directory: Path) -> None:
     if checkpoint.finished:
         steps = checkpoint.config.steps
         early = checkpoint.steps_done < steps
-        how = "which ended early, out of patience" if early else f"all {steps:,} steps of it"
+        how = (
+            "which ended early, out of patience" if early else f"its last step, {steps:,}, is done"
+        )
         fault = f"{directory}: this run is complete, {how}"
         raise TrainingError(fault, "run complete", directory=directory)
