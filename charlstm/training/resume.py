@@ -196,8 +196,6 @@ def _check_unfinished(checkpoint: Checkpoint, directory: Path) -> None:
     if checkpoint.finished:
         steps = checkpoint.config.steps
         early = checkpoint.steps_done < steps
-        how = (
-            "which ended early, out of patience" if early else f"its last step, {steps:,}, is done"
-        )
+        how = "which ended early, out of patience" if early else f"step {steps:,} was its last"
         fault = f"{directory}: this run is complete, {how}"
         raise TrainingError(fault, "run complete", directory=directory)
