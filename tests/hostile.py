@@ -1,4 +1,4 @@
-"""What a stranger could make of a sound file: hypothesis strategies, and traps for readers.
+"""What someone else could make of a valid file: hypothesis strategies, and traps for readers.
 
 Which files are made of them, and what is done with those, is the business of ``tests.fuzzing``.
 """

@@ -277,7 +277,7 @@ def test_what_was_released_can_be_read_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["dataset.json", "ids.bin"])
 def test_a_link_in_a_dataset_is_refused(tmp_path: Path, name: str) -> None:
-    """The directory may be a stranger's, and the link lead to any file."""
+    """The directory may be of unknown origin, and the link may lead to any file."""
     write_dataset(corpus(tmp_path, "to be or not to be"), tmp_path / "data")
     (tmp_path / "data" / name).rename(tmp_path / name)
     (tmp_path / "data" / name).symlink_to(tmp_path / name)
