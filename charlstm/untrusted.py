@@ -31,8 +31,8 @@ KINDS = {
     **{bytes([0x80, version]): "a Python pickle" for version in range(2, 6)},
 }  # fmt: skip
 
-# The errors that Python raises when the values of a description have the wrong types or names.
-UNSOUND = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+# The errors that Python and torch raise for values of wrong types, names or contents.
+UNSOUND = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RuntimeError)
 
 
 @contextmanager

@@ -453,6 +453,7 @@ MALFORMED: list[tuple[Any, ...]] = [
     ("tensors", "losses", torch.full((3,), 1e30)),
     ("tensors", "rng", torch.zeros(5056)),
     ("tensors", "rng", torch.zeros(16, dtype=torch.uint8)),
+    ("tensors", "rng", torch.full((5056,), 255, dtype=torch.uint8)),
     ("tensors", "cuda_rng", torch.zeros(3)),
     ("tensors", "hidden.0", torch.zeros(1)),
     ("tensors", "hidden.0", torch.zeros(1, 8, 12, dtype=torch.bfloat16)),
