@@ -251,7 +251,7 @@ def settings_file(place: Path) -> Target:
         (place / "c.toml").write_bytes(data)
         said, piped = io.StringIO(), signal.getsignal(signal.SIGPIPE)
         with (
-            mock.patch("charlstm.text.dataset.load_dataset", side_effect=stopped),
+            mock.patch("charlstm.training.start.load_dataset", side_effect=stopped),
             redirect_stdout(said),
             redirect_stderr(said),
         ):

@@ -8,6 +8,7 @@ import pytest
 
 from charlstm.errors import CorpusError, ModelFileError, OptionError, TrainingError
 from charlstm.model.locate import find_model
+from charlstm.model.model_file import load_model
 from charlstm.training.run_directory import check_files
 
 
@@ -75,3 +76,9 @@ def test_a_text_that_a_state_names_is_a_file_or_a_directory() -> None:
     for source in ("pipe", "/dev/zero", "x" * 5000):
         with pytest.raises(CorpusError, match=source):
             check_files([Path(source)], CorpusError, follow=True)
+
+
+def test_a_name_that_is_too_long_is_left_to_the_reader() -> None:
+    """Who opens it says that it cannot be read."""
+    with pytest.raises(ModelFileError, match="cannot be read: File name too long"):
+        load_model(find_model("x" * 5000))

@@ -1,5 +1,6 @@
 """Which model file a name means, and the list of models below the working directory."""
 
+import os
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,7 +25,7 @@ def find_model(name: str | None) -> Path:
         if not name:
             raise OptionError("the model has an empty name; is a variable of the shell unset?")
         path = Path(name)
-        if not path.is_dir():
+        if not os.path.isdir(name):  # noqa: PTH112 (False for a name that is too long)
             return path
         model = path / MODEL_FILE
         if model.is_symlink():  # a directory of unknown origin may have links to any file
