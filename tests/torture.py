@@ -164,7 +164,10 @@ def torture(directory: Path, kills: int, random_seed: int) -> dict[str, Any]:
             if way == WAYS[2] and os.WEXITSTATUS(status) == 1:
                 no_room += 1  # a write that found some room ends short, and without a signal
                 continue
-            assert os.WEXITSTATUS(status) == 0, f"{words} ended with status {status >> 8}"
+            # A run that was killed after its last state is complete, and is not resumed.
+            complete = goes_on and load_checkpoint(run / "state.safetensors").finished
+            done = os.WEXITSTATUS(status) == 0 or (os.WEXITSTATUS(status) == 1 and complete)
+            assert done, f"{words} ended with status {status >> 8}"
             break
         assert summary(run) == whole, f"{run} differs from the run that nobody killed"
         left = [path.name for path in run.iterdir() if path.name.endswith(".tmp")]
