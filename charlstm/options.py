@@ -17,8 +17,8 @@ from typing import Any, get_args
 from charlstm.errors import OptionError
 
 LONGEST_VALUE = 100  # characters shown of a value in a message
-TIME = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
-BARE_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+TIME = r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?"
+BARE_NUMBER = r"\d+(?:\.\d+)?"
 
 
 class Seconds(float):
@@ -114,7 +114,8 @@ def seconds(value: object, name: str = "time") -> object:
     if not isinstance(value, str):
         return value
     written = value.strip()
-    match = TIME.fullmatch(f"{written}s" if BARE_NUMBER.fullmatch(written) else written)
+    written += "s" if re.fullmatch(BARE_NUMBER, written) else ""
+    match = re.fullmatch(TIME, written)
     if not match or not match.group():
         raise OptionError(f"is {shown(value)}; write it like 90, 30s, 3m or 1h30m", name)
     hours, minutes, rest = (float(part or 0) for part in match.groups())

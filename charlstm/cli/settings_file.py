@@ -4,7 +4,6 @@ A file has a table for each command. The keys of the table are the names of the 
 The command line and the environment outrank ``--config``, which outranks the user's own file.
 """
 
-import difflib
 import os
 import re
 from collections.abc import Iterable
@@ -21,7 +20,7 @@ from charlstm.options import OPTIONS, Seconds, shown
 NO_SETTINGS = ("config", "help", "resume")
 MOST_BYTES = 1 << 20
 # The time and the memory of tomllib grow with the square of a dotted key's length.
-DOTTED_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""")
+DOTTED_KEY = r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}"""
 BEFORE_COMMAND = "charlstm.config"  # in a context: the file that is named before the command
 
 
@@ -101,7 +100,7 @@ def _tables(path: Path, data: bytes, tree: Any) -> dict[Any, dict[str, Any]]:
 
     try:
         text = data.decode()
-        if DOTTED_KEY.search(text):
+        if re.search(DOTTED_KEY, text):
             raise ValueError("a key of more than 32 parts")
         found = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
@@ -152,5 +151,7 @@ def nearest(name: str, names: Iterable[str], suggestion: str, otherwise: str) ->
     >>> nearest("hiden", {"hidden": 1, "layers": 2}, "did you mean {}?", "remove it")
     'did you mean hidden?'
     """
-    close = difflib.get_close_matches(name, names, n=1)
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, names, n=1)
     return suggestion.format(close[0]) if close else otherwise
