@@ -68,7 +68,7 @@ class Option:
             return plain(self.name, value)
         if self.kind is int:
             return require_integer(self.name, value, least=int(self.least), most=self.most)
-        if self.kind is Seconds:
+        if self.kind is Seconds and isinstance(value, str):
             value = seconds(value, self.name)
         bounds = {"least": self.least, "most": self.most, "above": self.above, "below": self.below}
         return require_number(self.name, value, **bounds)
@@ -105,19 +105,17 @@ def is_finite(value: float) -> bool:
     return abs(value) <= sys.float_info.max
 
 
-def seconds(value: object, name: str = "time") -> object:
-    """The seconds in ``30s``, ``3m``, ``1h30m`` or ``90``; a value that is no text is unchanged.
+def seconds(text: str, name: str = "time") -> float:
+    """The seconds in ``30s``, ``3m``, ``1h30m`` or ``90``; OptionError for any other text.
 
-    >>> seconds("1h30m"), seconds("90"), seconds(90)
-    (5400.0, 90.0, 90)
+    >>> seconds("1h30m"), seconds("90")
+    (5400.0, 90.0)
     """
-    if not isinstance(value, str):
-        return value
-    written = value.strip()
+    written = text.strip()
     written += "s" if re.fullmatch(BARE_NUMBER, written) else ""
     match = re.fullmatch(TIME, written)
     if not match or not match.group():
-        raise OptionError(f"is {shown(value)}; write it like 90, 30s, 3m or 1h30m", name)
+        raise OptionError(f"is {shown(text)}; write it like 90, 30s, 3m or 1h30m", name)
     hours, minutes, rest = (float(part or 0) for part in match.groups())
     return 3600 * hours + 60 * minutes + rest
 

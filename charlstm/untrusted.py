@@ -32,7 +32,7 @@ KINDS = {
 }  # fmt: skip
 
 # The errors that Python and torch raise for values of wrong types, names or contents.
-UNSOUND = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RuntimeError)
+INVALID = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RuntimeError)
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def reading(path: Path, noun: str, error: type[CharLSTMError], code: str = "") -
         raise error(f"{path}: no such {noun}; check the name", f"no {noun}") from found
     except OSError as found:
         raise error(f"{path}: cannot be read: {found.strerror or found}") from found
-    except (SafetensorError, *UNSOUND) as found:
+    except (SafetensorError, *INVALID) as found:
         damaged = "damaged, perhaps cut short: " if isinstance(found, SafetensorError) else ""
         raise error(f"{path}: not a valid {noun}: {damaged}{reason(found)}", code) from found
 

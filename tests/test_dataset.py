@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -323,3 +324,17 @@ def test_a_description_beyond_all_bounds_is_not_read(tmp_path: Path) -> None:
         file.truncate(1 << 40)
     with pytest.raises(CorpusError, match="more than any description"):
         open_dataset(tmp_path / "data")
+
+
+def test_one_hot_needs_no_table_of_the_vocabulary(tmp_path: Path) -> None:
+    """A large vocabulary squared would not fit into memory."""
+    V = 5000
+    path = tmp_path / "text.txt"
+    path.write_text("".join(chr(0x4E00 + i) for i in range(V)) * 2)
+    corpus = open_corpus([str(path)], TextOptions())
+    tracemalloc.start()
+    shape, _ = write_npz(corpus, tmp_path / "a.npz", window=2, stride=100, one_hot=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert shape == (100, 2, V)
+    assert peak < V * V / 2

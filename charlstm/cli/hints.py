@@ -20,7 +20,7 @@ HINTS = {
     "min count": "lower --min-count",
     "window": "lower --window",
     "output exists": "remove it, or give another name with -o",
-    "unsound dataset": "make it again with charlstm dataset",
+    "invalid dataset": "make it again with charlstm dataset",
     "dataset as made": "leave out --encoding, --lowercase, --min-count and --glob, or name the "
     "text itself",
     # Models and generated texts.
@@ -28,11 +28,11 @@ HINTS = {
     "unknown character": "leave out unknown characters with --unknown skip, or replace them by "
     "similar ones with --unknown nearest",
     "end": "give a --length, or a --stop text or --lines that this model can write",
-    "lines refused": "ask for fewer lines, allow more lines (--novel, --new-lines, --unique), or "
+    "lines rejected": "ask for fewer lines, allow more lines (--novel, --new-lines, --unique), or "
     "raise --temperature",
-    "unsound model": "copy or download it again, or name another model file or run directory",
+    "invalid model": "copy or download it again, or name another model file or run directory",
     "no saved state of a text": "--save-state makes one",
-    "unsound state": "save it again",
+    "invalid state": "save it again",
     "state of another model": "name that model with --model",
     # Training.
     "no corpus": "name a text, as in charlstm train play.txt, or - for standard input",
@@ -51,7 +51,7 @@ HINTS = {
     "diverged": "lower --learning-rate (it was {rate:g} at the beginning)",
     "settled": "leave it out; --resume continues a run with the options that it began with",
     "no training state": "--resume takes the directory of a run",
-    "unsound training state": "the model beside it can still be used",
+    "invalid training state": "the model beside it can still be used",
     "run without state": "charlstm models --prune removes it when a run is finished; use the "
     "model with charlstm generate -m {directory}, or begin a new run with it: charlstm train "
     "CORPUS --init-from {directory}",

@@ -36,6 +36,7 @@ def with_options(*names: str, **changes: dict[str, Any]) -> Callable[[Function],
     replaces fields of some options, such as their help.
     """
     listed = [o for name in names for o in OPTIONS.values() if name in (o.name, o.group)]
+    assert {*names} <= {text for o in listed for text in (o.name, o.group)}
     changed = [dataclasses.replace(o, **changes.get(o.name, {})) for o in listed]
 
     def decorate(function: Function) -> Function:

@@ -23,7 +23,7 @@ from charlstm.files import regular_size, write_atomically
 from charlstm.model.lstm import LSTMState
 from charlstm.model.model_file import ModelFile
 from charlstm.options import OPTIONS, require_integer
-from charlstm.untrusted import UNSOUND, described_tensors, reading
+from charlstm.untrusted import INVALID, described_tensors, reading
 
 FORMAT = 1
 METADATA_KEY = "charlstm-state"
@@ -87,7 +87,7 @@ def save_state(state: SavedState, path: Path, model: ModelFile) -> None:
 def load_state(path: Path, model: ModelFile) -> SavedState:
     """Read what ``save_state`` wrote; raises StateError for any other file."""
     with (
-        reading(path, NOUN, StateError, "unsound state"),
+        reading(path, NOUN, StateError, "invalid state"),
         described_tensors(path, METADATA_KEY, FORMAT) as (file, description),
     ):
         if description["model"] != fingerprint(model):
@@ -115,7 +115,7 @@ def check_target(path: Path) -> None:
         pass
     except OSError as error:
         raise StateError(f"{path}: cannot be written: {error.strerror or error}") from error
-    except (SafetensorError, *UNSOUND) as error:
+    except (SafetensorError, *INVALID) as error:
         raise StateError(
             f"{path}: exists and is no saved state of a text; name another file, or remove it"
         ) from error

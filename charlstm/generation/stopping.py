@@ -86,14 +86,16 @@ class TextEnd:
 
     def feed(self, character: str, bits: float = 0.0) -> str:
         """Take the next character, with its surprisal; return what now surely is in the text."""
-        stop, kept = "", 0
+        piece, stop = character, ""
         if self._stops:
             self._tail = (self._tail + character)[-self._longest :]
             stop = next(filter(self._tail.endswith, self._stops), "")
-            kept = len(stop) or self._begun()
-        self.held += character
-        self._held_bits.append(bits)
-        piece = self._release(max(0, len(self.held) - kept))
+            self.held += character
+            self._held_bits.append(bits)
+            piece = self._release(max(0, len(self.held) - (len(stop) or self._begun())))
+        else:  # the usual case, for each character of a text
+            self._bits += bits
+            self._characters += 1
         if self._left:
             self._left -= 1
             self.reason = "length" if not self._left else None

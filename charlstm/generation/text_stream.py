@@ -27,7 +27,7 @@ LONGEST_LINE = 4000  # longer lines are filtered in pieces, so that memory does 
 class LineFilter(Protocol):
     """Rejects lines of a text. It may remember the lines that it accepted.
 
-    It is called after each character with the last ``length`` characters of the text. It returns
+    It is called after each character with at least the last ``length`` characters. It returns
     the reason why the last line is rejected, or None.
     """
 
@@ -238,7 +238,7 @@ class TextStream(Iterator[str]):
             else:
                 raise CharLSTMError(
                     f"{TRIES} lines in a row were rejected, the last because it {fault}",
-                    "lines refused",
+                    "lines rejected",
                 )
             before = text[-rejects.length :]
             yield "".join(pieces)

@@ -96,7 +96,7 @@ def load_card(path: Path) -> Card:
 def _opened(path: Path) -> Iterator[tuple[Any, Card]]:
     """The open file and its card; errors in the ``with`` block become ModelFileError."""
     with (
-        reading(path, "model file", ModelFileError, "unsound model"),
+        reading(path, "model file", ModelFileError, "invalid model"),
         described_tensors(path, METADATA_KEY, FORMAT) as (file, header),
     ):
         yield file, _card(file, header)
@@ -127,7 +127,7 @@ def _card(file: Any, header: dict[str, Any]) -> Card:
 def _check_tensors(file: Any, config: ModelConfig) -> None:
     """Raise ValueError unless the tensors have the names, shapes and types of ``config``."""
     names = list(file.keys())
-    # The count is checked first, because a damaged header may have a billion layers.
+    # No tensor may be missing, and none may be one too many.
     if len(names) != 4 * config.num_layers + 3:
         raise ValueError(f"{len(names)} tensors for {config.num_layers} layers")
     for name, shape in config.parameter_shapes().items():

@@ -98,7 +98,7 @@ def is_dataset(source: str) -> bool:
 
 def open_dataset(directory: Path) -> Dataset:
     """Map the dataset in ``directory``; raises CorpusError for one that is damaged."""
-    with reading(directory, "dataset", CorpusError, "unsound dataset"):
+    with reading(directory, "dataset", CorpusError, "invalid dataset"):
         for name in (DESCRIPTION_FILE, IDS_FILE):
             _check_file(directory / name)
         description = read_description((directory / DESCRIPTION_FILE).read_bytes())

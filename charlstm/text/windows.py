@@ -1,7 +1,9 @@
 """Windows of an encoded text as arrays in a ``.npz`` for other tools; training cuts its own."""
 
+import math
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -58,21 +60,26 @@ def write_npz(
     dataset = encode_corpus(corpus)
     X, y = windows(dataset.ids, window, stride)
     V = len(dataset.vocabulary)
-    features: np.ndarray = np.arange(V, dtype=X.dtype)  # of each id, (V, ...)
+    shape: tuple[int, ...] = X.shape
+    dtype: np.dtype[Any] = X.dtype
     if one_hot:
-        features = np.eye(V, dtype=bool)
+        shape, dtype = (*X.shape, V), np.dtype(bool)
     elif normalize:
-        features = (features / np.float32(V)).astype("<f4")[:, None]
-    shape = X.shape + features.shape[1:]
-    rows = max(1, BLOCK_BYTES // (window * features[0].nbytes))
-    header = {"descr": features.dtype.str, "fortran_order": False, "shape": shape}
+        shape, dtype = (*X.shape, 1), np.dtype("<f4")
+    rows = max(1, BLOCK_BYTES // (dtype.itemsize * math.prod(shape[1:])))
+    header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
     characters = np.array(list(dataset.vocabulary.characters))
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(path) as file, zipfile.ZipFile(file, "w") as archive:
         with archive.open("X.npy", "w", force_zip64=True) as member:
             np.lib.format.write_array_header_1_0(member, header)
             for start in range(0, len(X), rows):
-                member.write(features[X[start : start + rows]].tobytes())
+                block = X[start : start + rows]
+                if one_hot:
+                    block = block[..., None] == np.arange(V, dtype=X.dtype)
+                elif normalize:
+                    block = (block / np.float32(V)).astype("<f4")
+                member.write(block.tobytes())
         for name, array in (("y", y), ("characters", characters)):
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array)

@@ -93,7 +93,7 @@ def load_checkpoint(path: Path, *, tensors: bool = True) -> Checkpoint:
 
 def reading_state(path: Path) -> AbstractContextManager[None]:
     """Turn whatever is found wrong with a state in the block into a TrainingError."""
-    return reading(path, "training state", TrainingError, "unsound training state")
+    return reading(path, "training state", TrainingError, "invalid training state")
 
 
 def _checkpoint(values: dict[str, Any], tensors: dict[str, Array]) -> Checkpoint:
