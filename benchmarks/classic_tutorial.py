@@ -23,7 +23,8 @@ from tables import CHARLSTM, ENVIRONMENT, table
 from torch import nn
 from torch.nn import functional as F
 
-from charlstm.text.corpus import TextOptions, open_corpus
+from charlstm.text.corpus import open_corpus
+from charlstm.text.decoding import TextOptions
 from charlstm.text.windows import write_npz
 
 WINDOW, UNITS, BATCH = 50, 300, 128

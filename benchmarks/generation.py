@@ -27,7 +27,8 @@ from charlstm import LanguageModel
 from charlstm.model.config import ModelConfig
 from charlstm.model.lstm import LSTM
 from charlstm.model.model_file import ModelFile, load_model
-from charlstm.text.corpus import Fingerprint, TextOptions
+from charlstm.text.corpus import Fingerprint
+from charlstm.text.decoding import TextOptions
 from charlstm.text.vocabulary import Vocabulary
 from charlstm.training.network import CharLSTM
 

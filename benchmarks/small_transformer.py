@@ -26,8 +26,8 @@ from tables import table
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from charlstm.text.corpus import TextOptions
 from charlstm.text.dataset import load_dataset
+from charlstm.text.decoding import TextOptions
 
 LAYERS, HEADS, WIDTH, CONTEXT = 4, 4, 128, 64  # WIDTH is C below
 BATCH, PEAK_RATE, LAST_RATE, WARM_UP = 12, 1e-3, 1e-4, 100

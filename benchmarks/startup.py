@@ -15,7 +15,8 @@ from tables import CHARLSTM, median, process_seconds, table
 
 from charlstm.model.config import ModelConfig
 from charlstm.model.model_file import ModelFile, save_model
-from charlstm.text.corpus import Fingerprint, TextOptions
+from charlstm.text.corpus import Fingerprint
+from charlstm.text.decoding import TextOptions
 from charlstm.text.vocabulary import Vocabulary
 
 # The shortest program in torch that reads the same file and writes one character.

@@ -21,8 +21,8 @@ from tables import median, table
 from torch import nn
 from torch.nn import functional as F
 
-from charlstm.text.corpus import TextOptions
 from charlstm.text.dataset import load_dataset
+from charlstm.text.decoding import TextOptions
 from charlstm.text.vocabulary import Ids
 from charlstm.training.batches import TrainingData
 from charlstm.training.config import Settings, TrainConfig

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
+from charlstm.checks import require_flag, require_integer, require_text, shown
 from charlstm.errors import OptionError
 from charlstm.generation.sampling import Sampling, probabilities
 from charlstm.generation.saved_state import SavedState, check_target, load_state, save_state
@@ -27,7 +28,7 @@ from charlstm.generation.text_stream import (
 )
 from charlstm.model.locate import find_model
 from charlstm.model.model_file import ModelFile, load_model
-from charlstm.options import OPTIONS, fields_of, require_flag, require_integer, require_text, shown
+from charlstm.options import OPTIONS, fields_of
 from charlstm.text.corpus import open_corpus
 from charlstm.text.vocabulary import Unknown
 

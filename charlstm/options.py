@@ -7,18 +7,13 @@ library is imported.
 
 import dataclasses
 import math
-import re
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from numbers import Integral, Real
 from typing import Any, get_args
 
-from charlstm.errors import OptionError
+from charlstm import checks
 
-LONGEST_VALUE = 100  # characters shown of a value in a message
-TIME = r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?"
-BARE_NUMBER = r"\d+(?:\.\d+)?"
+PLAIN = {bool: checks.require_flag, str: checks.require_text, list: checks.require_texts}
 
 
 class Seconds(float):
@@ -59,19 +54,15 @@ class Option:
     def check(self, value: object) -> Any:
         """``value`` as a type of Python; raises OptionError for a value that is not possible."""
         if self.choices:
-            if value not in self.choices:
-                allowed = ", ".join(map(repr, self.choices))
-                raise OptionError(f"is {shown(value)}; it must be one of {allowed}", self.name)
-            return value
-        plain = {bool: require_flag, str: require_text, list: require_texts}.get(self.kind)
-        if plain:
-            return plain(self.name, value)
+            return checks.require_choice(self.name, value, self.choices)
+        if self.kind in PLAIN:
+            return PLAIN[self.kind](self.name, value)
         if self.kind is int:
-            return require_integer(self.name, value, least=int(self.least), most=self.most)
+            return checks.require_integer(self.name, value, least=int(self.least), most=self.most)
         if self.kind is Seconds and isinstance(value, str):
-            value = seconds(value, self.name)
+            value = checks.seconds(value, self.name)
         bounds = {"least": self.least, "most": self.most, "above": self.above, "below": self.below}
-        return require_number(self.name, value, **bounds)
+        return checks.require_number(self.name, value, **bounds)
 
 
 def check_record(record: Any) -> None:
@@ -89,95 +80,6 @@ def check_record(record: Any) -> None:
 def fields_of(record: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """Those of ``values`` whose names are fields of the record type."""
     return {f.name: values[f.name] for f in dataclasses.fields(record) if f.name in values}
-
-
-def shown(value: object) -> str:
-    """A value in a message, cut if it is long."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # for thousands of digits, and for deep nesting
-        return f"too large to show ({type(value).__name__})"
-    return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "..."
-
-
-def is_finite(value: float) -> bool:
-    """``math.isfinite``, but also for a whole number that is larger than any float."""
-    return abs(value) <= sys.float_info.max
-
-
-def seconds(text: str, name: str = "time") -> float:
-    """The seconds in ``30s``, ``3m``, ``1h30m`` or ``90``; OptionError for any other text.
-
-    >>> seconds("1h30m"), seconds("90")
-    (5400.0, 90.0)
-    """
-    written = text.strip()
-    written += "s" if re.fullmatch(BARE_NUMBER, written) else ""
-    match = re.fullmatch(TIME, written)
-    if not match or not match.group():
-        raise OptionError(f"is {shown(text)}; write it like 90, 30s, 3m or 1h30m", name)
-    hours, minutes, rest = (float(part or 0) for part in match.groups())
-    return 3600 * hours + 60 * minutes + rest
-
-
-def require_integer(name: str, value: object, *, least: int = 0, most: float = math.inf) -> int:
-    """``value`` as an int; OptionError unless it is a whole number from ``least`` to ``most``.
-
-    Whole numbers of numpy are accepted, true and false are not.
-    """
-    if isinstance(value, Integral) and not isinstance(value, bool) and least <= int(value) <= most:
-        return int(value)
-    limit = "" if most == math.inf else f" and at most {most}"
-    raise OptionError(
-        f"is {shown(value)}; it must be a whole number of at least {least}{limit}", name
-    )
-
-
-def require_number(
-    name: str,
-    value: object,
-    *,
-    least: float = -math.inf,
-    most: float = math.inf,
-    above: float = -math.inf,
-    below: float = math.inf,
-) -> float:
-    """``value`` as an int or a float; OptionError unless it is finite and within the bounds.
-
-    Numbers of numpy are accepted, true and false are not.
-    """
-    if isinstance(value, Real) and not isinstance(value, bool):
-        number = value if isinstance(value, int | float) else float(value)
-        if is_finite(number) and least <= number <= most and above < number < below:
-            return number
-    bounds = {"of at least": least, "above": above, "at most": most, "below": below}
-    limits = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if is_finite(bound))
-    raise OptionError(f"is {shown(value)}; it must be a number {limits}".rstrip(), name)
-
-
-def require_flag(name: str, value: object) -> bool:
-    """``value``; OptionError unless it is true or false."""
-    if not isinstance(value, bool):
-        raise OptionError(f"is {shown(value)}; it must be true or false", name)
-    return value
-
-
-def require_text(name: str, value: object) -> str:
-    """``value``; OptionError unless it is a text."""
-    if not isinstance(value, str):
-        raise OptionError(f"is {shown(value)}; it must be a text", name)
-    return value
-
-
-def require_texts(name: str, value: object) -> tuple[str, ...]:
-    """One or several texts as a tuple; OptionError for anything else."""
-    if isinstance(value, str):
-        return (value,)
-    if isinstance(value, Iterable) and not isinstance(value, bytes):
-        texts = tuple(value)
-        if all(isinstance(text, str) for text in texts):
-            return texts
-    raise OptionError(f"is {shown(value)}; it must be a text or a list of texts", name)
 
 
 CORPUS, SEED, LENGTH, SAMPLING = "Corpus", "Seed phrase", "Length", "Sampling"

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from charlstm.checks import shown
 from charlstm.errors import CharLSTMError
 from charlstm.files import regular_size
-from charlstm.options import shown
 
 MOST_BYTES = 16 << 20  # a vocabulary of all of Unicode takes 15 MB, as escaped JSON inside JSON
 MOST_PARTS = 1 << 18  # lists, objects and their items; a model of 1000 layers has 30,000

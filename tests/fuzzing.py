@@ -32,8 +32,9 @@ from charlstm.cli.main import main
 from charlstm.errors import CharLSTMError
 from charlstm.language_model import LanguageModel
 from charlstm.model.model_file import METADATA_KEY, load_model, save_model
-from charlstm.text.corpus import TextOptions, open_corpus
+from charlstm.text.corpus import open_corpus
 from charlstm.text.dataset import encode_corpus, load_dataset, write_dataset
+from charlstm.text.decoding import TextOptions
 from charlstm.training import Step, resume_run, train
 from charlstm.training.checkpoint import METADATA_KEY as STATE_KEY
 from charlstm.training.config import Settings
@@ -293,7 +294,7 @@ def corpus(place: Path) -> Target:
         path = place / os.fsdecode(name)
         path.write_bytes(content)
         options = TextOptions(encoding=encoding, lowercase=lowercase, min_count=min_count)
-        with mock.patch("charlstm.text.corpus.CHUNK_BYTES", chunk):
+        with mock.patch("charlstm.text.decoding.CHUNK_BYTES", chunk):
             dataset = encode_corpus(open_corpus([str(path)], options))
         assert len(dataset.vocabulary.decode(dataset.ids)) == len(dataset.ids)
         assert min_count > 1 or len(dataset.ids) == dataset.fingerprint.characters

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from charlstm.cli.hints import explained
 from charlstm.errors import CorpusError, OptionError
-from charlstm.text import corpus as corpus_module
-from charlstm.text.corpus import Corpus, Source, TextOptions, code_points, open_corpus, survey
+from charlstm.text import decoding
+from charlstm.text.corpus import Corpus, code_points, open_corpus, survey
+from charlstm.text.decoding import Source, TextOptions
 
 
 def read(*places: Path, **options: object) -> tuple[str, tuple[str, ...]]:
@@ -61,7 +62,7 @@ def test_chunks_never_change_the_text(text: str, lowercase: bool) -> None:
     expected = options.cased(expected)
     for size in (1, 2, 3, 7):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(corpus_module, "CHUNK_BYTES", size)
+            patch.setattr(decoding, "CHUNK_BYTES", size)
             assert "".join(Corpus("x", (source,), options).chunks()) == expected
 
 
@@ -136,7 +137,7 @@ def test_the_offset_counts_from_the_start_of_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Chunks before, and a character cut by a chunk, are counted in."""
-    monkeypatch.setattr(corpus_module, "CHUNK_BYTES", 4)
+    monkeypatch.setattr(decoding, "CHUNK_BYTES", 4)
     path = written(tmp_path, "aaa\u00e9\u20ac".encode() + b"\xff")
     with pytest.raises(CorpusError, match="0xff at offset 8"):
         survey(open_corpus([str(path)], TextOptions()))

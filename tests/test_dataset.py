@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from charlstm.errors import CorpusError, OptionError
-from charlstm.text.corpus import Corpus, Fingerprint, Survey, TextOptions, open_corpus, survey
+from charlstm.text.corpus import Corpus, Fingerprint, Survey, open_corpus, survey
 from charlstm.text.dataset import (
     Dataset,
     encode_corpus,
@@ -22,6 +22,7 @@ from charlstm.text.dataset import (
     release,
     write_dataset,
 )
+from charlstm.text.decoding import TextOptions
 from charlstm.text.vocabulary import Vocabulary
 from charlstm.text.windows import windows, write_npz
 

@@ -9,7 +9,8 @@ from charlstm.errors import OptionError
 from charlstm.model.config import ModelConfig
 from charlstm.model.lstm import Array
 from charlstm.model.model_file import ModelFile, load_model
-from charlstm.text.corpus import Fingerprint, TextOptions
+from charlstm.text.corpus import Fingerprint
+from charlstm.text.decoding import TextOptions
 from charlstm.text.vocabulary import Vocabulary
 from charlstm.training.config import Settings
 from charlstm.training.finetune import transferred, with_sizes_of

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from charlstm.model.model_file import ModelFile, load_model, save_model
-from charlstm.text.corpus import TextOptions
 from charlstm.text.dataset import load_dataset
+from charlstm.text.decoding import TextOptions
 from charlstm.training import (
     Evaluation,
     Event,

@@ -22,7 +22,8 @@ from charlstm.analysis.novelty import (
     read_whole,
 )
 from charlstm.errors import CorpusError, OptionError
-from charlstm.text.corpus import TextOptions, open_corpus
+from charlstm.text.corpus import open_corpus
+from charlstm.text.decoding import TextOptions
 
 from .conftest import Run
 from .test_streams import shell, terminal

@@ -20,8 +20,9 @@ from charlstm.errors import (
     TrainingError,
 )
 from charlstm.model.model_file import load_model
-from charlstm.text.corpus import TextOptions, open_corpus
+from charlstm.text.corpus import open_corpus
 from charlstm.text.dataset import write_dataset
+from charlstm.text.decoding import TextOptions
 from charlstm.training import (
     Evaluation,
     Event,

@@ -14,9 +14,10 @@ import charlstm as package
 ROOT = Path(package.__file__).parent
 HEAVY = {"torch", "rich", "tqdm", "pydantic"}
 HOMES = {"torch": "training", "typer": "cli", "rich": "cli", "tqdm": "cli"}
-# Each room may import from those before it. The first four are single modules that need no room.
+# Each room may import from those before it. The first five are single modules that need no room.
 ORDER = [
     "errors",
+    "checks",
     "options",
     "files",
     "untrusted",
@@ -31,7 +32,7 @@ ORDER = [
 ]
 ROOMS = [name for name in ORDER if (ROOT / name).is_dir()]
 # What the command line may use of the library, beside the names that the package exports.
-OFFERED = ("errors", "options", "files", "text", "analysis", "training", "cli")
+OFFERED = ("errors", "checks", "options", "files", "text", "analysis", "training", "cli")
 
 
 def module_of(path: Path, root: Path = ROOT) -> str:
@@ -180,8 +181,8 @@ def test_generate_loads_what_it_needs_and_no_more(trained: Path) -> None:
     loaded = modules_after(f"from charlstm.cli.main import main; main({words})")
     own = {name.removeprefix("charlstm.") for name in loaded if name.startswith("charlstm.")}
     assert own == {
-        *("errors", "options", "files", "untrusted", "language_model"),
-        *("text", "text.corpus", "text.sources", "text.vocabulary"),
+        *("errors", "checks", "options", "files", "untrusted", "language_model"),
+        *("text", "text.corpus", "text.decoding", "text.sources", "text.vocabulary"),
         *("model", "model.config", "model.lstm", "model.model_file", "model.locate"),
         *("generation", "generation.sampling", "generation.stopping", "generation.saved_state"),
         "generation.text_stream",

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from charlstm.errors import CorpusError, OptionError
-from charlstm.text.corpus import TextOptions, open_corpus, survey
+from charlstm.text.corpus import open_corpus, survey
+from charlstm.text.decoding import TextOptions
 
 from .conftest import VERSE, Run
 from .test_train_command import SMALL, same_weights

@@ -12,8 +12,9 @@ import pexpect
 import pytest
 
 from charlstm.model.model_file import save_model
-from charlstm.text.corpus import TextOptions, open_corpus
+from charlstm.text.corpus import open_corpus
 from charlstm.text.dataset import write_dataset
+from charlstm.text.decoding import TextOptions
 
 from .conftest import VERSE, Run
 from .writing import make_model

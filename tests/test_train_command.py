@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file
 
+from charlstm.checks import seconds
 from charlstm.errors import OptionError
-from charlstm.options import seconds
 
 from . import warm
 from .conftest import Run

@@ -13,8 +13,9 @@ from charlstm import training
 from charlstm.errors import OptionError
 from charlstm.model.config import ModelConfig
 from charlstm.options import OPTIONS
-from charlstm.text.corpus import TextOptions, open_corpus
+from charlstm.text.corpus import open_corpus
 from charlstm.text.dataset import write_dataset
+from charlstm.text.decoding import TextOptions
 from charlstm.training.config import Settings, TrainConfig, all_options, config_toml
 
 SMALL: dict[str, Any] = {

@@ -16,8 +16,8 @@ from charlstm.errors import OptionError
 from charlstm.model.config import ModelConfig
 from charlstm.model.lstm import LSTM, LSTMState
 from charlstm.model.model_file import load_model
-from charlstm.text.corpus import TextOptions
 from charlstm.text.dataset import load_dataset
+from charlstm.text.decoding import TextOptions
 from charlstm.training import validation
 from charlstm.training.batches import Batches, TrainingData
 from charlstm.training.config import Settings, TrainConfig

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import charlstm
+from charlstm.checks import require_integer, require_number
 from charlstm.errors import CharLSTMError, OptionError
 from charlstm.model.config import ModelConfig
-from charlstm.options import require_integer, require_number
 from charlstm.training.config import Settings
 
 WRONG: dict[str, list[dict[str, Any]]] = {

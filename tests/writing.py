@@ -11,7 +11,8 @@ from charlstm.generation.text_stream import Sample, TextStream
 from charlstm.language_model import LanguageModel
 from charlstm.model.config import ModelConfig
 from charlstm.model.model_file import ModelFile
-from charlstm.text.corpus import Fingerprint, TextOptions
+from charlstm.text.corpus import Fingerprint
+from charlstm.text.decoding import TextOptions
 from charlstm.text.vocabulary import Vocabulary
 
 

@@ -21,8 +21,9 @@ def dataset(corpus: Corpus, **values: Any) -> None:
 
     charlstm dataset books/ -o books.data && charlstm train books.data
     """
-    from charlstm.text.corpus import TextOptions, open_corpus
+    from charlstm.text.corpus import open_corpus
     from charlstm.text.dataset import write_dataset
+    from charlstm.text.decoding import TextOptions
     from charlstm.text.windows import write_npz
 
     output, quiet = Path(values["output"]), values["quiet"]

@@ -41,7 +41,8 @@ def novelty(
     charlstm generate -n 5000 | charlstm novelty play.txt
     """
     from charlstm.analysis.novelty import compare, read_whole
-    from charlstm.text.corpus import TextOptions, open_corpus
+    from charlstm.text.corpus import open_corpus
+    from charlstm.text.decoding import TextOptions
 
     if corpus == text == "-":
         raise OptionError(

@@ -64,7 +64,8 @@ def phrase_of(ctx: typer.Context) -> Phrase:
 
 def phrase_in(file: str) -> str:
     """The whole text of a file, or of standard input for ``-``, read as a corpus is read."""
-    from charlstm.text.corpus import TextOptions, open_corpus
+    from charlstm.text.corpus import open_corpus
+    from charlstm.text.decoding import TextOptions
 
     _check_name(file)
     try:

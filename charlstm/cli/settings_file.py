@@ -13,9 +13,10 @@ from typing import Any
 import typer
 from typer.core import TyperOption
 
+from charlstm.checks import shown
 from charlstm.cli.options import SETTINGS, Source, source
 from charlstm.errors import OptionError
-from charlstm.options import OPTIONS, Seconds, shown
+from charlstm.options import OPTIONS, Seconds
 
 NO_SETTINGS = ("config", "help", "resume")
 MOST_BYTES = 1 << 20

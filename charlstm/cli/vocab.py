@@ -16,7 +16,8 @@ def vocab(corpus: Corpus, **values: Any) -> None:
 
     charlstm vocab play.txt | sort -t "$(printf '\t')" -k5nr | head
     """
-    from charlstm.text.corpus import TextOptions, open_corpus, survey
+    from charlstm.text.corpus import open_corpus, survey
+    from charlstm.text.decoding import TextOptions
     from charlstm.text.vocabulary import describe_characters
 
     text = TextOptions(**fields_of(TextOptions, values))

@@ -8,21 +8,17 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from charlstm.options import is_finite
+from charlstm.checks import is_finite
 
 if TYPE_CHECKING:
     from charlstm import LanguageModel
 
 LONGEST_NAME = 60  # characters shown of a corpus's name in a line
 DAY = 24 * 3600
-UNITS = (
-    ("year", 365 * DAY),
-    ("month", 30 * DAY),
-    ("week", 7 * DAY),
-    ("day", DAY),
-    ("hour", 3600),
-    ("minute", 60),
-)
+UNITS = {
+    "year": 365 * DAY, "month": 30 * DAY, "week": 7 * DAY,
+    "day": DAY, "hour": 3600, "minute": 60,
+}  # fmt: skip
 PREFIXES = "kMGTPE"
 NOTHING = "-"  # shown instead of a number that is not known
 
@@ -62,7 +58,7 @@ def age(seconds: float) -> str:
     '3 hours'
     """
     seconds = max(0, int(seconds))
-    for name, length in UNITS:
+    for name, length in UNITS.items():
         if seconds >= 2 * length:
             return counted(seconds // length, name)
     return counted(seconds, "second")

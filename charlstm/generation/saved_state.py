@@ -18,11 +18,12 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import save
 
+from charlstm.checks import require_integer
 from charlstm.errors import StateError
 from charlstm.files import regular_size, write_atomically
 from charlstm.model.lstm import LSTMState
 from charlstm.model.model_file import ModelFile
-from charlstm.options import OPTIONS, require_integer
+from charlstm.options import OPTIONS
 from charlstm.untrusted import INVALID, described_tensors, reading
 
 FORMAT = 1

@@ -7,8 +7,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
+from charlstm.checks import shown
 from charlstm.errors import OptionError
-from charlstm.options import check_record, shown
+from charlstm.options import check_record
 
 DEFAULT_LENGTH = 1000
 

@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from charlstm.options import check_record, require_integer
+from charlstm.checks import require_integer
+from charlstm.options import check_record
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
+from charlstm.checks import require_text
 from charlstm.errors import ModelFileError
 from charlstm.files import write_atomically
 from charlstm.model.config import ModelConfig
 from charlstm.model.lstm import LSTM, Array
-from charlstm.options import require_text
-from charlstm.text.corpus import Fingerprint, TextOptions
+from charlstm.text.corpus import Fingerprint
+from charlstm.text.decoding import TextOptions
 from charlstm.text.vocabulary import Vocabulary
 from charlstm.untrusted import described_tensors, reading
 

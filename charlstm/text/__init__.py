@@ -1,4 +1,4 @@
 """From files to ids: what a corpus is, and its characters as numbers.
 
-In reading order: ``sources``, ``corpus``, ``vocabulary``, ``dataset``, ``windows``.
+In reading order: ``sources``, ``decoding``, ``corpus``, ``vocabulary``, ``dataset``, ``windows``.
 """

@@ -20,7 +20,8 @@ import numpy as np
 
 from charlstm.errors import CorpusError, OptionError
 from charlstm.files import atomic_file, current_umask, regular_size, sync_directory, temporary_space
-from charlstm.text.corpus import Corpus, Fingerprint, TextOptions, code_points, open_corpus, survey
+from charlstm.text.corpus import Corpus, Fingerprint, code_points, open_corpus, survey
+from charlstm.text.decoding import TextOptions
 from charlstm.text.vocabulary import Ids, Vocabulary
 from charlstm.untrusted import MOST_BYTES, check_format, read_description, reading
 

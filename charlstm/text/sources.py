@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from charlstm.checks import shown
 from charlstm.errors import OptionError
 from charlstm.files import MODEL_FILE, STATE_FILE
-from charlstm.options import shown
 
-TEXT_FILES = "*.txt"
 LONGEST_GLOB = 1000  # characters
 LISTED = 2  # how many of many files a message names
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from charlstm.checks import require_integer
 from charlstm.errors import CorpusError, OptionError
 from charlstm.files import atomic_file
-from charlstm.options import require_integer
 from charlstm.text.corpus import Corpus
 from charlstm.text.dataset import BLOCK_BYTES, Dataset, encode_corpus
 from charlstm.text.vocabulary import Ids

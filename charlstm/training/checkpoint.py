@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
+from charlstm.checks import require_integer, require_text
 from charlstm.errors import TrainingError
 from charlstm.files import write_atomically
 from charlstm.model.config import ModelConfig
 from charlstm.model.lstm import Array
-from charlstm.options import fields_of, require_integer, require_text
-from charlstm.text.corpus import Fingerprint, TextOptions
+from charlstm.options import fields_of
+from charlstm.text.corpus import Fingerprint
+from charlstm.text.decoding import TextOptions
 from charlstm.training.config import TrainConfig
 from charlstm.training.losses import RunHistory
 from charlstm.untrusted import described_tensors, reading

@@ -13,7 +13,7 @@ from typing import Any
 from charlstm.errors import OptionError
 from charlstm.model.config import ModelConfig
 from charlstm.options import OPTIONS, Seconds, check_record
-from charlstm.text.corpus import TextOptions
+from charlstm.text.decoding import TextOptions
 
 BUDGETS = ("time", "epochs", "steps")
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from charlstm.options import require_integer, require_number
+from charlstm.checks import require_integer, require_number
 from charlstm.text.dataset import release
 from charlstm.text.vocabulary import Ids
 from charlstm.training.batches import Batches

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
+from charlstm.checks import require_integer, require_number
 from charlstm.model.lstm import Array
-from charlstm.options import require_integer, require_number
 from charlstm.training.config import TrainConfig
 from charlstm.training.network import CharLSTM
 

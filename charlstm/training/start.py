@@ -15,8 +15,8 @@ from charlstm.errors import OptionError
 from charlstm.model.locate import find_model
 from charlstm.model.model_file import load_model
 from charlstm.options import fields_of
-from charlstm.text.corpus import TextOptions
 from charlstm.text.dataset import load_dataset
+from charlstm.text.decoding import TextOptions
 from charlstm.training.config import Settings
 from charlstm.training.distributed import joined, launched
 from charlstm.training.events import Event, ShouldStop, TextRead

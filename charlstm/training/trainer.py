@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
+from charlstm.checks import require_number, shown
 from charlstm.errors import OptionError
 from charlstm.model.lstm import Array
-from charlstm.options import require_number, shown
 from charlstm.text.dataset import release
 from charlstm.text.vocabulary import Ids
 from charlstm.training import optimizer
