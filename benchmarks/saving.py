@@ -14,7 +14,8 @@ from pathlib import Path
 
 from tables import median, table, trained
 
-from charlstm.training import Started, Step, TextRead, train
+from charlstm.training import train
+from charlstm.training.events import Started, Step, TextRead
 from charlstm.training.run_directory import SAVE_SECONDS, SAVE_SHARE
 
 SIZES = ((1, 128), (2, 256), (2, 512), (2, 1024), (4, 2048))

@@ -35,9 +35,10 @@ from charlstm.model.model_file import METADATA_KEY, load_model, save_model
 from charlstm.text.corpus import open_corpus
 from charlstm.text.dataset import encode_corpus, load_dataset, write_dataset
 from charlstm.text.decoding import TextOptions
-from charlstm.training import Step, resume_run, train
+from charlstm.training import resume_run, train
 from charlstm.training.checkpoint import METADATA_KEY as STATE_KEY
 from charlstm.training.config import Settings
+from charlstm.training.events import Step
 
 from .conftest import VERSE
 from .hostile import (

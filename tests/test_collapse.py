@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from charlstm.model.model_file import load_model
-from charlstm.training import Evaluation, Event, Finished, Recovered, Step, resume_run, train
+from charlstm.training import resume_run, train
 from charlstm.training.batches import Batches
+from charlstm.training.events import Evaluation, Event, Finished, Recovered, Step
 from charlstm.training.loop import Run
 from charlstm.training.losses import loss_levels
 from charlstm.training.optimizer import WARM_UP_AFTER_ROLLBACK, learning_rate

@@ -12,16 +12,9 @@ import pytest
 from charlstm.model.model_file import ModelFile, load_model, save_model
 from charlstm.text.dataset import load_dataset
 from charlstm.text.decoding import TextOptions
-from charlstm.training import (
-    Evaluation,
-    Event,
-    Finished,
-    Step,
-    resume_run,
-    run_directory,
-    train,
-)
+from charlstm.training import resume_run, run_directory, train
 from charlstm.training.checkpoint import Checkpoint, load_checkpoint
+from charlstm.training.events import Evaluation, Event, Finished, Step
 
 from .conftest import SMALL_RUN
 

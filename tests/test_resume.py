@@ -23,18 +23,9 @@ from charlstm.model.model_file import load_model
 from charlstm.text.corpus import open_corpus
 from charlstm.text.dataset import write_dataset
 from charlstm.text.decoding import TextOptions
-from charlstm.training import (
-    Evaluation,
-    Event,
-    Finished,
-    Recovered,
-    Started,
-    Step,
-    TextRead,
-    resume_run,
-    train,
-)
+from charlstm.training import resume_run, train
 from charlstm.training.checkpoint import load_checkpoint
+from charlstm.training.events import Evaluation, Event, Finished, Recovered, Started, Step, TextRead
 from charlstm.training.loop import Run
 from charlstm.training.trainer import Trainer, state_shapes
 

@@ -16,6 +16,7 @@ from charlstm.options import OPTIONS
 from charlstm.text.corpus import open_corpus
 from charlstm.text.dataset import write_dataset
 from charlstm.text.decoding import TextOptions
+from charlstm.training import events
 from charlstm.training.config import Settings, TrainConfig, all_options, config_toml
 
 SMALL: dict[str, Any] = {
@@ -27,21 +28,21 @@ SMALL: dict[str, Any] = {
 }
 
 
-def trained(sources: Any, run: Path, **options: Any) -> list[training.Event]:
+def trained(sources: Any, run: Path, **options: Any) -> list[events.Event]:
     return list(training.train(sources, output=run, **{**SMALL, **options}))
 
 
 def test_a_model_is_trained_in_a_few_lines(play: Path, tmp_path: Path) -> None:
     """Text options and settings are keywords; the model can be loaded at once."""
     read, *_, finished = trained(str(play), tmp_path / "run", lowercase=True, min_count=10)
-    assert isinstance(read, training.TextRead)
+    assert isinstance(read, events.TextRead)
     assert read.name == "verse"
     assert "characters seen fewer than 10 times left out" in read.notes[0]
-    assert isinstance(finished, training.Finished)
+    assert isinstance(finished, events.Finished)
     model = charlstm.load(finished.model)
     assert model.vocabulary == model.vocabulary.lower()
     *_, finished = training.resume_run(tmp_path / "run", steps=4)
-    assert isinstance(finished, training.Finished)
+    assert isinstance(finished, events.Finished)
     assert finished.step == 4
 
 
@@ -51,7 +52,7 @@ def test_what_a_corpus_may_be(play: Path, tmp_path: Path) -> None:
     sources = [play, [play, str(play)], play.parent, tmp_path / "data"]
     for number, source in enumerate(sources):
         read, *_ = trained(source, tmp_path / f"run{number}")
-        assert isinstance(read, training.TextRead)
+        assert isinstance(read, events.TextRead)
         assert read.characters >= len(play.read_text())
 
 
@@ -96,12 +97,13 @@ def test_the_room_is_imported_lazily(play: Path, tmp_path: Path) -> None:
     code = f"""
 import sys
 import charlstm.training as training
+import charlstm.training.events as events
 print({{"numpy", "torch"}} & set(sys.modules))
 try:
     training.train({str(play)!r}, output={str(tmp_path / "run")!r}, hidden_size=0)
 except ValueError as error:
     print(error.name, "torch" in sys.modules)
-training.prunable_runs, training.launched, training.Step, training.resume_run
+training.prunable_runs, training.launched, events.Step, training.resume_run
 print("torch" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

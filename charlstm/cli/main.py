@@ -61,16 +61,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"auto_envvar_prefix": "CHARLSTM", "help_option_names": ["-h", "--help"]},
 )
-for _function in (
-    train.train,
-    generate.generate,
-    vocab.vocab,
-    dataset.dataset,
-    inspect.inspect,
-    models.models,
-    novelty.novelty,
-):
-    app.command(cls=Command)(_function)
+app.command(cls=Command)(train.train)
+app.command(cls=Command)(generate.generate)
+app.command(cls=Command)(vocab.vocab)
+app.command(cls=Command)(dataset.dataset)
+app.command(cls=Command)(inspect.inspect)
+app.command(cls=Command)(models.models)
+app.command(cls=Command)(novelty.novelty)
 
 
 @app.callback(invoke_without_command=True)

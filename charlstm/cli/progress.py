@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator
 
 from tqdm import tqdm
 
-from charlstm import training
 from charlstm.cli import console
 from charlstm.cli.stop import Stop
 from charlstm.cli.wording import counted, nats
+from charlstm.training import events
 
 
 def watch(
-    started: training.Started, events: Iterable[training.Event], stop: Stop, *, quiet: bool
-) -> training.Finished:
+    started: events.Started, following: Iterable[events.Event], stop: Stop, *, quiet: bool
+) -> events.Finished:
     """Show the events of a run, and return the last one. Signals only set ``stop`` meanwhile."""
     config = started.config
     stop.install()
@@ -31,26 +31,26 @@ def watch(
             bar_format="{desc}{percentage:3.0f}% {bar} {rate_fmt}, {remaining} left{postfix}",
             leave=False,
         ) as bar:
-            for event in events:
+            for event in following:
                 message = _described(event, config.steps)
                 if message and not quiet:
                     bar.clear()
                     console.say(message)
-                if isinstance(event, training.Step | training.Evaluation):
+                if isinstance(event, events.Step | events.Evaluation):
                     bar.update(config.characters_per_step)
                     if event.loss is not None:
                         bar.set_description_str(f"epoch {event.epoch:.1f} ", refresh=False)
                         bar.set_postfix_str(f"loss {nats(event.loss)}", refresh=False)
     finally:
         stop.uninstall()
-    assert isinstance(event, training.Finished)
+    assert isinstance(event, events.Finished)
     result, next_command = _summary(event)
     console.say(result, quiet=quiet)
     console.say(next_command, quiet=quiet, whole=True)
     return event
 
 
-def _plan(event: training.Started) -> Iterator[str]:
+def _plan(event: events.Started) -> Iterator[str]:
     """What a run is going to do."""
     config, network = event.config, event.config.network
     yield (
@@ -65,26 +65,26 @@ def _plan(event: training.Started) -> Iterator[str]:
     yield from event.notes
 
 
-def _described(event: training.Event, steps: int) -> str | None:
+def _described(event: events.Event, steps: int) -> str | None:
     """An event of a run of so many ``steps`` in one line that fits a terminal, if it needs one."""
     match event:
-        case training.Evaluation():
+        case events.Evaluation():
             parts = [f"step {event.step}/{steps}", f"epoch {event.epoch:.1f}"]
             parts.append(f"loss {event.loss:.3f}")
             if event.val_loss is not None:
                 parts.append(f"validation {event.val_loss:.3f} nats")
             parts.append(f"{event.seconds:.0f} s")
             return "  ".join([*parts, "kept"] if event.kept else parts)
-        case training.Recovered():
+        case events.Recovered():
             return f"by step {event.step}: {_recovery(event)}"
-        case training.SaveFailed():
+        case events.SaveFailed():
             return f"by step {event.step}: not saved, will be tried again: {event.fault}"
-        case training.SavedAgain():
+        case events.SavedAgain():
             return f"by step {event.step}: all is saved again"
     return None
 
 
-def _recovery(event: training.Recovered) -> str:
+def _recovery(event: events.Recovered) -> str:
     """What went wrong, and what was done about it."""
     fault = "the loss went out of bounds"
     if event.skipped:
@@ -94,7 +94,7 @@ def _recovery(event: training.Recovered) -> str:
     return f"{fault}; weights rolled back, learning rate lowered to {event.learning_rate:.2g}"
 
 
-def _summary(event: training.Finished) -> tuple[str, str]:
+def _summary(event: events.Finished) -> tuple[str, str]:
     """The result of a run, and the command that comes next."""
     run = shlex.quote(str(event.directory))
     kept = f"best at step {event.best_step}"

@@ -15,7 +15,7 @@ from charlstm.errors import OptionError
 from charlstm.options import BEGINNING, BUDGET, CORPUS, MACHINE, NETWORK, OPTIMIZER
 
 if TYPE_CHECKING:
-    from charlstm.training import Finished
+    from charlstm.training.events import Finished
 
 
 @with_options(
@@ -56,6 +56,7 @@ def train(
         said = f"stopped before a step was done; go on with: charlstm train --resume {run}"
     with says_if_stopped(said, quiet=quiet):
         from charlstm.cli.progress import watch
+        from charlstm.training.events import Started, TextRead
 
         console.say_if_typed(corpus or (), quiet=quiet or launch.size > 1)
         if resume is not None:
@@ -77,10 +78,10 @@ def train(
                 **_one_budget(ctx, values),
             )
         first = next(events)
-        if isinstance(first, training.TextRead):
+        if isinstance(first, TextRead):
             console.say(*first.notes, quiet=quiet)
             first = next(events)
-        assert isinstance(first, training.Started)
+        assert isinstance(first, Started)
 
     finished = watch(first, events, stop, quiet=quiet)
     if leads:  # only the first process of a group writes the path and sets the exit status

@@ -1,5 +1,6 @@
 """``charlstm vocab``: the characters of a corpus."""
 
+from dataclasses import asdict
 from typing import Any
 
 from charlstm.cli import console
@@ -26,15 +27,9 @@ def vocab(corpus: Corpus, **values: Any) -> None:
     console.say(*found.notes, quiet=values["quiet"])
     characters = describe_characters(found.counts, text.min_count)
     if values["json"]:
-        console.write_json(
-            {
-                "corpus": found.fingerprint.name,
-                "sha256": found.fingerprint.sha256,
-                "characters": found.fingerprint.characters,
-                "size": len(characters),
-                "vocabulary": characters,
-            }
-        )
+        card = asdict(found.fingerprint)
+        counted = {"size": len(characters), "vocabulary": characters}
+        console.write_json({"corpus": card.pop("name"), **card, **counted})
         return
     header = ("id", "character", "code", "name", "count", "share")
     rows = []

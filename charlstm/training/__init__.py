@@ -11,7 +11,8 @@ the text is read), ``network``, ``optimizer``, ``validation``, ``trainer`` (a st
 (what a run remembers, and whether it diverged), ``events``, ``loop``, ``checkpoint``,
 ``run_directory``, ``start`` (a new run), ``resume``, ``finetune``, ``distributed`` and ``prune``.
 
-Only this room imports torch. Nothing is imported before one of the names below is asked for.
+The events of a run are in ``events``. Only this room imports torch. Nothing is imported before one
+of the names below is asked for.
 """
 
 from typing import TYPE_CHECKING
@@ -21,26 +22,13 @@ from charlstm import lazily
 if TYPE_CHECKING:
     from charlstm.training.config import Settings
     from charlstm.training.distributed import launched
-    from charlstm.training.events import (
-        Evaluation,
-        Event,
-        Finished,
-        Recovered,
-        SavedAgain,
-        SaveFailed,
-        Started,
-        Step,
-        TextRead,
-    )
     from charlstm.training.prune import PrunableRun, prunable_runs, remove_files
     from charlstm.training.resume import resume_run
     from charlstm.training.start import train
 
-__all__ = ["PrunableRun", "Settings", "launched", "prunable_runs", "remove_files"]
-__all__ += ["Evaluation", "Event", "Started", "Step", "TextRead", "resume_run", "train"]
-__all__ += ["Finished", "Recovered", "SaveFailed", "SavedAgain"]
+__all__ = ["PrunableRun", "Settings", "launched", "prunable_runs", "remove_files", "resume_run"]
+__all__ += ["train"]
 _HOMES = {
-    **dict.fromkeys(__all__, "events"),
     "PrunableRun": "prune",
     "Settings": "config",
     "launched": "distributed",

@@ -10,16 +10,8 @@ from dataclasses import dataclass, replace
 
 from charlstm.model.config import ModelConfig
 from charlstm.options import fields_of
+from charlstm.training import pace
 from charlstm.training.config import Common, Settings, TrainConfig
-from charlstm.training.pace import (
-    EPOCHS_SMALL,
-    SMALL,
-    Plan,
-    Speed,
-    enough_epochs,
-    most_steps,
-    planned,
-)
 
 LARGE = 300_000  # characters
 VAL_FRACTION = 0.1
@@ -46,17 +38,13 @@ class Size:
 
 
 # Characters below which a text gets so many units in each of two layers.
-SIZES_SMALL = ((4_000, 64), (8_000, 96), (SMALL, 192))
+SIZES_SMALL = ((4_000, 64), (8_000, 96), (pace.SMALL, 192))
 # For a text of SMALL characters or more; a larger network learns more from each character, and
 # reads fewer of them in the same time.
 SIZES = (
-    Size(1, 128, 32),
-    Size(1, 192, 48, 0.8e6),
-    Size(2, 192, 48, 2e6),
-    Size(2, 256, 64, 3.5e6),
-    Size(2, 384, 64, 7e6),
-    Size(2, 512, 64, 20e6),
-)
+    Size(1, 128, 32), Size(1, 192, 48, 0.8e6), Size(2, 192, 48, 2e6),
+    Size(2, 256, 64, 3.5e6), Size(2, 384, 64, 7e6), Size(2, 512, 64, 20e6),
+)  # fmt: skip
 MORE_WORK = 3.0  # a second, at most, that a machine does of a large network than of the smallest
 
 
@@ -81,7 +69,7 @@ def choose(
     text: Text,
     *,
     processes: int = 1,
-    measure: Callable[[TrainConfig], Speed],
+    measure: Callable[[TrainConfig], pace.Speed],
     seconds_spent: Callable[[], float],
 ) -> tuple[TrainConfig, str]:
     """A complete configuration, and in words why it is what it is.
@@ -93,11 +81,11 @@ def choose(
     n = text.characters
     timed = settings.steps is None and settings.epochs is None
 
-    def speed_of(config: TrainConfig) -> Speed | None:
+    def speed_of(config: TrainConfig) -> pace.Speed | None:
         return measure(config) if timed else None
 
-    def plan_of(config: TrainConfig, speed: Speed | None) -> Plan:
-        return planned(settings, config, speed, seconds_spent)
+    def plan_of(config: TrainConfig, speed: pace.Speed | None) -> pace.Plan:
+        return pace.planned(settings, config, speed, seconds_spent)
 
     sizes = _sizes(settings, n)
     config, shrunk = _complete(settings, sizes[0], text, processes)
@@ -129,7 +117,7 @@ def choose(
     return config, _reason(config, n, plan) + shrunk
 
 
-def _reason(config: TrainConfig, n: int, plan: Plan) -> str:
+def _reason(config: TrainConfig, n: int, plan: pace.Plan) -> str:
     """The choices in words."""
     network, steps = config.network, "step" if config.steps == 1 else "steps"
     return (
@@ -150,7 +138,7 @@ def _complete(
     rate = _learning_rate(H) * (FINE_TUNING_RATE if settings.init_from else 1)
     config = TrainConfig(
         **fields_of(Common, vars(settings)),
-        steps=most_steps(settings, n, batch_size, seq_length, text.repetition),
+        steps=pace.most_steps(settings, n, batch_size, seq_length, text.repetition),
         eval_every=1,
         network=ModelConfig(
             vocab_size=text.vocab_size,
@@ -175,7 +163,7 @@ def _regularised(settings: Settings, config: TrainConfig, text: Text, epochs: fl
 
     A text of which fewer epochs are enough is regularised as if it were read more often.
     """
-    epochs *= EPOCHS_SMALL / enough_epochs(text.repetition)
+    epochs *= pace.EPOCHS_SMALL / pace.enough_epochs(text.repetition)
     dropout, weight_dropout = next(
         ((dropout, weight) for most, dropout, weight in DROPOUTS if epochs <= most), MOST_DROPOUTS
     )
@@ -214,7 +202,7 @@ def _window_and_batch(
     smaller only if the text is shorter than a single step.
     """
     large = BATCH_SIZE_GPU if settings.device == "cuda" else BATCH_SIZE
-    usual = BATCH_SIZE_SMALL if n < SMALL else large
+    usual = BATCH_SIZE_SMALL if n < pace.SMALL else large
     T, B = settings.seq_length or size.seq_length, settings.batch_size or usual
     wanted = (T, B)
     while settings.seq_length is None and T > LEAST_SEQ_LENGTH and n < WINDOWS_LEAST * B * T:

@@ -38,7 +38,8 @@ def train(
 ) -> Iterator[Event]:
     """Train a model on a corpus, in a new run directory; yield what happens, print nothing.
 
-        from charlstm.training import Evaluation, Finished, train
+        from charlstm.training import train
+        from charlstm.training.events import Evaluation, Finished
 
         for event in train("play.txt", time="1m", hidden_size=256, lowercase=True):
             match event:
