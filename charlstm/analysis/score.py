@@ -1,14 +1,25 @@
 """How surprising a text is to a model, character by character."""
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from charlstm.analysis.segments import (
+    GROUP,
+    WARM_UP,
+    Plan,
+    Values,
+    grouped,
+    read_segments,
+    walk,
+)
 from charlstm.generation.sampling import surprisal, too_large
-from charlstm.generation.text_stream import opening
+from charlstm.model.lstm import LSTMState
 from charlstm.model.model_file import ModelFile
+from charlstm.text.vocabulary import Ids
 
 
 @dataclass(frozen=True)
@@ -40,15 +51,59 @@ class Score:
 def score(model: ModelFile, text: str) -> Score:
     """The surprisal of each character of ``text``, given the characters before it.
 
-    The text is read as the beginning of a line (``text_stream.opening``). Raises
-    UnknownCharacterError, and ModelFileError if the weights are too large to compute with.
+    The text is read as the beginning of a line (``before_line``). Raises UnknownCharacterError,
+    and ModelFileError if the weights are too large to compute with.
     """
-    lstm = opening(model, text)
-    bits = np.empty(len(text))
-    with np.errstate(all="ignore"):
-        for position, i in enumerate(model.vocabulary.encode(text).tolist()):
-            bits[position] = surprisal(lstm.logits(), i)
-            lstm.read(i)
-    if not np.isfinite(bits).all():
-        raise too_large()
-    return Score(text, bits)
+    blocks = [model.vocabulary.encode(text)]
+    parts = [np.empty(0), *(v[:, 0] for v in surprisals(model, blocks, before_line(model, text)))]
+    return Score(text, np.concatenate(parts))
+
+
+def before_line(model: ModelFile, text: str) -> Ids:
+    """What the network reads before ``text``, the beginning of a line: a line end, (1,).
+
+    That is nothing, (0,), if the text begins with a line end itself, or if the model knows none.
+    """
+    starts_line = "\n" in model.vocabulary and not text.startswith("\n")
+    return model.vocabulary.encode("\n" if starts_line else "")
+
+
+def surprisals(
+    model: ModelFile,
+    blocks: Iterable[Ids],
+    before: Ids,
+    *,
+    window: int | None = None,
+    exact: bool = False,
+) -> Iterator[Values]:
+    """Surprisal in bits, and rank, of each character of a text that comes in ``blocks``: (N, 2).
+
+    The rank is the number of characters that were more probable. The text is read in groups, each
+    in segments (``Plan.fast``); with ``exact`` in one walk from its beginning to its end; and with
+    a ``window`` in segments of this length that know nothing but the one character before them.
+    ``before`` is what the network reads before the text. Memory does not grow with the text.
+    Raises ModelFileError if the weights are too large to compute with.
+    """
+    state = LSTMState(model.lstm)
+    if exact:
+        for i in before:
+            state.read(i)
+    for ids in grouped(blocks, GROUP // window * window if window else GROUP):
+        if exact:
+            values = walk(state, ids, surprising)
+        else:
+            plan = Plan(window, 1) if window else Plan.fast(len(ids))
+            values = read_segments(model.lstm, before, ids, surprising, plan)
+            before = np.concatenate((before, ids))[-WARM_UP:]
+        if not np.isfinite(values).all():
+            raise too_large()
+        yield values
+
+
+def surprising(state: LSTMState, ids: npt.NDArray[np.integer]) -> Values:
+    """Surprisal in bits, and rank, of the next characters, (..., 2), which the state reads then."""
+    logits = state.logits()  # (..., V)
+    chosen = np.take_along_axis(logits, np.asarray(ids)[..., None], axis=-1)
+    values = np.stack((surprisal(logits, ids), (logits > chosen).sum(axis=-1)), axis=-1)
+    state.read(ids)
+    return values

@@ -3,6 +3,6 @@
 The module of a command imports the rest of the program inside functions, so that ``--help`` is
 fast. In reading order: ``main`` (the tree of commands, and the one place where errors become
 messages), ``options``, ``settings_file``, ``variables``, ``console``, ``wording``, ``hints``,
-``stop``; the commands ``train`` (with ``progress``), ``generate`` (with ``reading``, ``escapes``
-and ``writing``), ``vocab``, ``dataset``, ``inspect``, ``models``, ``novelty``.
+``loading``, ``stop``; the commands ``train`` (with ``progress``), ``generate`` (with ``reading``,
+``escapes`` and ``writing``), ``vocab``, ``dataset``, ``inspect``, ``models``, ``novelty``.
 """

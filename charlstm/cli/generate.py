@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlstm.cli import console, reading, wording, writing
+from charlstm.cli.loading import compute_with_one_thread
 from charlstm.cli.options import is_given, with_options
 from charlstm.cli.stop import Stop, end_by
 from charlstm.errors import CorpusError, EncodingError, OptionError
@@ -59,7 +60,7 @@ def generate(
     values["each_line"] = given.each_line
     _check(values, given)
     text = _read_texts(values, given)
-    _compute_with_one_thread()
+    compute_with_one_thread()
     from charlstm import load
 
     model = load(values["model"])
@@ -115,20 +116,6 @@ def _read_texts(values: dict[str, Any], given: reading.Phrase) -> str:
     if values["separator"] is not None:
         values["separator"] = text(values["separator"], "--separator")
     return text(given.text, given.name)
-
-
-def _compute_with_one_thread() -> None:
-    """Set up numpy before it is imported.
-
-    For one character at a time a second thread only costs time, and the way in which threads share
-    a product changes its rounding. Weights that are too large are noticed when a character is
-    drawn, so numpy need not warn about them.
-    """
-    for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
-        os.environ[variable] = "1"
-    import numpy as np
-
-    np.seterr(all="ignore")
 
 
 def _how(model: "LanguageModel", values: dict[str, Any]) -> dict[str, Any]:

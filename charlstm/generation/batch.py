@@ -36,7 +36,7 @@ def write_batch(
 
     start = read(model, seed, config, numbers=random_numbers(random_seed))
     tiles = -(-count // TILE)
-    workers = min(tiles, _cores())
+    workers = min(tiles, cores())
     size = min(MOST_ROWS, TILE * -(-tiles // workers))
     _ = model.lstm.blocks  # computed once, before several threads use them
     abandoned = Event()
@@ -103,7 +103,7 @@ def _group(
     ]
 
 
-def _cores() -> int:
+def cores() -> int:
     """How many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

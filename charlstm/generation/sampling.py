@@ -155,7 +155,7 @@ def probabilities(logits: Logits, sampling: Sampling, recent: Recent | None = No
     return shares
 
 
-def surprisal(logits: Logits, ids: int | Ids) -> Weights:
+def surprisal(logits: Logits, ids: int | npt.NDArray[np.integer]) -> Weights:
     """-log2 of the probability of ``ids``, (...), at temperature 1; logits (..., V).
 
     >>> float(surprisal(np.log([0.25, 0.75]), 0))

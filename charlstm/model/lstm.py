@@ -190,6 +190,12 @@ class LSTMState:
         self._product(*self._scoring)
         return self._scores
 
+    def clear(self, rows: npt.NDArray[np.integer]) -> None:
+        """Let these texts of a batch begin anew."""
+        if rows.size:
+            for values in (*self.hidden, *self.cell, self.features):
+                values[rows] = 0
+
     def copy(self) -> "LSTMState":
         """A copy of the state of one text."""
         return LSTMState(self._lstm).load(self.hidden, self.cell, self.features)

@@ -1,0 +1,124 @@
+"""A known text read by the network, for speed in segments side by side on all cores.
+
+What is computed at each character is up to the caller: surprisal, or the values of cells.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from charlstm.generation.batch import cores
+from charlstm.model.lstm import LSTM, TILE, LSTMState
+from charlstm.text.vocabulary import Ids
+
+GROUP = 1 << 20  # characters read together; a longer text is read group by group
+WARM_UP = 512  # characters that a segment reads before its first one
+SEGMENT = 1024  # characters of a segment, at least; a shorter one would mostly warm up
+SEGMENTS = 64  # in a group, at most; more rows are no faster, and so are twice as many warm-ups
+ROWS = 32  # segments that a core computes together, the fastest number for 256 units
+
+Values = npt.NDArray[Any]
+Step = Callable[[LSTMState, npt.NDArray[np.integer]], Values]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a group is cut: segments of ``length`` characters, each after ``warm_up`` others.
+
+    A segment knows nothing but its warm-up: the network begins it with an empty state.
+    """
+
+    length: int
+    warm_up: int
+
+    @classmethod
+    def fast(cls, characters: int) -> "Plan":
+        """Segments for a group of this size; it depends on nothing else, so results do not."""
+        segments = min(SEGMENTS, max(1, characters // SEGMENT))
+        return cls(-(-characters // segments), WARM_UP)
+
+
+def grouped(blocks: Iterable[Ids], size: int = GROUP) -> Iterator[Ids]:
+    """The ids of all blocks, in groups of exactly ``size``; only the last one may be smaller."""
+    waiting: list[Ids] = []
+    count = 0
+    for block in blocks:
+        while len(block):
+            part, block = block[: size - count], block[size - count :]
+            waiting.append(part)
+            count += len(part)
+            if count == size:
+                yield np.concatenate(waiting)
+                waiting, count = [], 0
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def walk(state: LSTMState, ids: Ids, step: Step) -> Values:
+    """``step`` at each of ``ids``, one after the other, from this state on: (N, K)."""
+    with np.errstate(all="ignore"):  # weights that are too large are the caller's to find
+        return np.array([step(state, i) for i in ids])
+
+
+def read_segments(lstm: LSTM, before: Ids, ids: Ids, step: Step, plan: Plan) -> Values:
+    """``step`` at each of ``ids``, (N, K), computed in segments on all cores.
+
+    ``step`` gets the state of several texts and the next id of each, (B,); it computes its values,
+    (B, K), and lets the state read the ids. ``before`` is what comes before the first of ``ids``:
+    of it at most the length of the warm-up is read. Anything that ends the call, also a
+    KeyboardInterrupt, ends the threads after a step.
+    """
+    before = before[max(0, len(before) - plan.warm_up) :]
+    text = np.concatenate((before, ids))
+    first = len(before) + np.arange(0, len(ids), plan.length)  # position of each segment
+    if len(first) == 1:  # a batch would compute TILE texts for this one
+        state = LSTMState(lstm)
+        walk(state, before, _read)
+        return walk(state, ids, step)
+    workers = cores()
+    rows = min(ROWS, TILE * -(-len(first) // (TILE * workers)))
+    chunks = [first[i : i + rows] for i in range(0, len(first), rows)]
+    _ = lstm.blocks  # computed once, before several threads use them
+    abandoned = Event()
+    pool = ThreadPoolExecutor(min(workers, len(chunks)))
+    try:
+        waiting = [pool.submit(_chunk, lstm, text, c, step, plan, abandoned) for c in chunks]
+        parts = [part.result() for part in waiting]
+    finally:
+        abandoned.set()
+        pool.shutdown(cancel_futures=True)
+    return np.concatenate(parts)[: len(ids)]
+
+
+def _read(state: LSTMState, i: npt.NDArray[np.integer]) -> Values:
+    state.read(i)
+    return np.empty(0)
+
+
+def _chunk(
+    lstm: LSTM, text: Ids, first: npt.NDArray[np.intp], step: Step, plan: Plan, abandoned: Event
+) -> Values:
+    """The values of some segments, one after the other; ``first`` are their positions in text."""
+    B = TILE * -(-len(first) // TILE)
+    starts = np.pad(first, (0, B - len(first)), mode="edge")  # rows to spare repeat the last one
+    state = LSTMState(lstm, B)
+    values: list[Values] = []
+    with np.errstate(all="ignore"):
+        for t in range(-plan.warm_up, plan.length):
+            if abandoned.is_set():
+                return np.empty(0)
+            # Before its beginning a text has nothing: what is read there is forgotten again. After
+            # its end any character will do.
+            positions = starts + t
+            if t < 0:
+                state.read(text[positions.clip(0, len(text) - 1)])
+                state.clear(np.flatnonzero(positions < 0))
+            else:
+                values.append(step(state, text[positions.clip(0, len(text) - 1)]))
+    together = np.stack(values, axis=1)[: len(first)]  # (segments, length, K)
+    return together.reshape(-1, together.shape[-1])
