@@ -94,8 +94,9 @@ class LanguageModel:
 
     @property
     def card(self) -> dict[str, Any]:
-        """The model file without its weights: sizes, vocabulary, corpus, text, training."""
-        return {**self._model.describe(), "parameters": self._model.config.parameters}
+        """The model file without its weights: sizes, layers, vocabulary, corpus, text, training."""
+        config = self._model.config
+        return {**self._model.describe(), "parameters": config.parameters, "layers": config.layers}
 
     @property
     def vocabulary(self) -> str:

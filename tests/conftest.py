@@ -1,6 +1,7 @@
 """What the tests share: real processes, a small trained model, texts."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import hypothesis
 import pytest
 
 from . import warm
+from .examples import NAMES, PLAY
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
@@ -119,6 +121,22 @@ def trained(tmp_path_factory: pytest.TempPathFactory, charlstm: Run, play: Path)
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
     return directory
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory, charlstm: Run) -> Path:
+    """A directory with a play, a model of it as the newest run, and ``charlstm`` on the path."""
+    desk = tmp_path_factory.mktemp("desk")
+    shutil.copy(PLAY, desk / "play.txt")
+    (desk / "names.txt").write_text(NAMES * 20)
+    words = ["--steps", 150, "--hidden-size", 32, "--embedding-size", 8, "-o", "runs/play"]
+    done = charlstm("train", "play.txt", *words, "-q", cwd=desk)
+    assert done.returncode == 0, done.stderr
+    (desk / "bin").mkdir()
+    program = desk / "bin" / "charlstm"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m charlstm "$@"\n')
+    program.chmod(0o755)
+    return desk
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """``charlstm inspect``: which model it shows, and what it says of it first."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from charlstm.cli.inspect import _lines
+from charlstm.language_model import LanguageModel
 from charlstm.model.model_file import save_model
 
 from .conftest import Run
@@ -22,7 +24,7 @@ def properties(output: bytes) -> list[tuple[str, str]]:
 def card(**training: Any) -> dict[str, Any]:
     """The card of a model with this summary of its training."""
     model = replace(make_model("ab\n"), training=training)
-    return {**model.describe(), "parameters": model.config.parameters}
+    return LanguageModel(model).card
 
 
 def test_the_model_is_an_argument_or_an_option(charlstm: Run, trained: Path) -> None:
@@ -56,6 +58,20 @@ def test_what_matters_comes_first(charlstm: Run, trained: Path) -> None:
     assert " nats (" in values["validation loss"]
     assert values["trained"].startswith("60 steps, ")
     assert {"model embedding size", "corpus sha256", "training learning rate"} <= values.keys()
+
+
+def test_the_parameters_of_the_layers_add_up(charlstm: Run, trained: Path) -> None:
+    """The card lists the layers from the first to the last, each with its parameters."""
+    card = json.loads(charlstm("inspect", trained, "--json").stdout)
+    assert [layer["name"] for layer in card["layers"]] == [
+        "embedding",
+        "lstm 1",
+        "lstm 2",
+        "output",
+    ]
+    assert sum(layer["parameters"] for layer in card["layers"]) == card["parameters"]
+    shown = dict(properties(charlstm("inspect", trained).stdout))
+    assert shown["layer lstm 1"] == f"24 values, {4 * 24 * (8 + 24 + 2):,} parameters"
 
 
 @pytest.mark.parametrize(

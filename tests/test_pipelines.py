@@ -3,43 +3,17 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .conftest import Run
-
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "man" / "charlstm-generate.1"
-PLAY = ROOT / "corpora" / "a-bell-for-cold-hythe.txt"
-NAMES = "Anna\nBerta\nClara\nDora\nEmma\nFrieda\nGreta\nHanna\nIda\nJohanna\nKlara\nLina\n"
-ESCAPES = {r"\-": "-", r"\(aq": "'", r"\e": "\\", r"\&": ""}
+from .examples import NAMES, ROOT, blocks_of, run
 
 
 def examples() -> list[str]:
     """The literal blocks of the section EXAMPLES, as a reader sees them."""
-    section = PAGE.read_text(encoding="utf-8").split("\n.Sh EXAMPLES\n")[1].split("\n.Sh ")[0]
-    blocks = re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", section, re.DOTALL | re.MULTILINE)
-    return [re.sub(r"\\(?:-|\(aq|e|&)", lambda m: ESCAPES[m[0]], block) for block in blocks]
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory, charlstm: Run) -> Path:
-    """A directory with a play, a model of it as the newest run, and ``charlstm`` on the path."""
-    desk = tmp_path_factory.mktemp("desk")
-    shutil.copy(PLAY, desk / "play.txt")
-    (desk / "names.txt").write_text(NAMES * 20)
-    words = ["--steps", 150, "--hidden-size", 32, "--embedding-size", 8, "-o", "runs/play"]
-    done = charlstm("train", "play.txt", *words, "-q", cwd=desk)
-    assert done.returncode == 0, done.stderr
-    (desk / "bin").mkdir()
-    program = desk / "bin" / "charlstm"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m charlstm "$@"\n')
-    program.chmod(0o755)
-    return desk
+    return blocks_of(ROOT / "man" / "charlstm-generate.1")
 
 
 def lines_of(text: str) -> list[str]:
@@ -144,30 +118,6 @@ CHECKS: dict[str, Callable[[str, Path], None]] = {
     "--novel 20": nothing_copied,
     "comm -23 - known": made_up_words,
 }
-
-
-def run(example: str, environment: dict[str, str], desk: Path) -> str:
-    """What an example writes, once it did so without an error; skips where a program is missing."""
-    if "jq " in example and not shutil.which("jq"):
-        pytest.skip("jq is not installed")
-    done = subprocess.run(
-        ["bash", "-c", example],
-        cwd=desk,
-        env={
-            **environment,
-            "PATH": f"{desk / 'bin'}:{environment['PATH']}",
-            "LC_ALL": "C",
-            "CHARLSTM_TRAIN_STEPS": "30",
-            "CHARLSTM_TRAIN_HIDDEN_SIZE": "24",
-            "CHARLSTM_TRAIN_QUIET": "1",
-        },
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    said = done.stderr.decode()
-    assert "error" not in said, said
-    return done.stdout.decode()
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda text: text.split("\n")[0][:40])

@@ -67,6 +67,9 @@ def _lines(card: dict[str, Any]) -> list[tuple[str, str]]:
         ("validation loss", NOTHING if loss is None else nats(loss)),
         ("trained", _trained(training)),
     ]
+    for layer in card["layers"]:
+        values, parameters = f"{layer['values']:,} values", f"{layer['parameters']:,} parameters"
+        lines.append((f"layer {layer['name']}", f"{values}, {parameters}"))
     for part in ("model", "corpus", "text", "training"):
         lines += [
             (_shown(f"{part} {name}".replace("_", " ")), _shown(value))

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from charlstm.checks import require_integer
 from charlstm.options import check_record
@@ -44,3 +45,24 @@ class ModelConfig:
     def parameters(self) -> int:
         """How many numbers the network has learned."""
         return sum(math.prod(shape) for shape in self.parameter_shapes().values())
+
+    @property
+    def layers(self) -> list[dict[str, Any]]:
+        """Each layer from the first to the last: its name, and how many values and parameters.
+
+        >>> config = ModelConfig(vocab_size=10, embedding_size=4, hidden_size=8, num_layers=1)
+        >>> [(layer["name"], layer["values"], layer["parameters"]) for layer in config.layers]
+        [('embedding', 4, 40), ('lstm 1', 8, 448), ('output', 10, 90)]
+        """
+        names = ["embedding", *(f"layers.{i}" for i in range(self.num_layers)), "output"]
+        sizes = [self.embedding_size, *[self.hidden_size] * self.num_layers, self.vocab_size]
+        shapes = self.parameter_shapes().items()
+        counts = [
+            sum(math.prod(shape) for key, shape in shapes if key.startswith(f"{name}."))
+            for name in names
+        ]
+        shown = ["embedding", *(f"lstm {i}" for i in range(1, self.num_layers + 1)), "output"]
+        return [
+            {"name": name, "values": size, "parameters": count}
+            for name, size, count in zip(shown, sizes, counts, strict=True)
+        ]
