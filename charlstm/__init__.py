@@ -14,22 +14,27 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from charlstm.analysis.cells import FoundCell
     from charlstm.analysis.score import Score
+    from charlstm.analysis.trace import Trace
     from charlstm.errors import CharLSTMError
     from charlstm.generation.text_stream import Sample, TextStream
     from charlstm.language_model import LanguageModel, load
     from charlstm.model.locate import ListedModel, list_models
 
 __all__ = ["CharLSTMError", "LanguageModel", "ListedModel", "Sample", "Score", "TextStream"]
+__all__ += ["FoundCell", "Trace"]
 __all__ += ["__version__", "list_models", "load"]
 __version__ = "0.1.0"
 _HOMES = {
     "CharLSTMError": "errors",
+    "FoundCell": "analysis.cells",
     "LanguageModel": "language_model",
     "ListedModel": "model.locate",
     "Sample": "generation.text_stream",
     "Score": "analysis.score",
     "TextStream": "generation.text_stream",
+    "Trace": "analysis.trace",
     "list_models": "model.locate",
     "load": "language_model",
 }

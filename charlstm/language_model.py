@@ -33,8 +33,10 @@ from charlstm.text.corpus import open_corpus
 from charlstm.text.vocabulary import Unknown
 
 if TYPE_CHECKING:
+    from charlstm.analysis.cells import FoundCell
     from charlstm.analysis.novelty import NewLines
     from charlstm.analysis.score import Score
+    from charlstm.analysis.trace import Trace
 
 
 class GenerationSettings(TypedDict, total=False):
@@ -224,6 +226,48 @@ class LanguageModel:
             shares = probabilities(lstm.logits(), Sampling()).tolist()
         ranked = sorted(zip(self.vocabulary, shares, strict=True), key=lambda pair: -pair[1])
         return ranked[:top]
+
+    def trace(self, text: str, *, unknown: Unknown = "error") -> "Trace":
+        """The values inside the network at each character of ``text``: cells, gates, surprisal.
+
+            model.trace("To be, or not to be").cell[:, 0, 6]  # of unit 7 of the first layer
+
+        The text is read as the beginning of a line. ``traces`` is for a long text.
+        """
+        from charlstm.analysis.trace import trace
+
+        known = self._known("text", text, unknown)[0]
+        return trace(self._model, known, opening(self._model, known))
+
+    def traces(self, pieces: Iterable[str], *, unknown: Unknown = "error") -> Iterator["Trace"]:
+        """The traces of a text that comes in ``pieces``, one after the other.
+
+        Memory does not grow with the text. A piece with an unknown character raises
+        UnknownCharacterError in its turn.
+        """
+        from charlstm.analysis.trace import traces
+
+        return traces(self._model, (self._known("text", one, unknown)[0] for one in pieces))
+
+    def find_cells(
+        self,
+        text: str,
+        *,
+        patterns: Sequence[str] = (),
+        unknown: Unknown = "error",
+        notes: list[str] | None = None,
+    ) -> "list[FoundCell]":
+        """For each property of a text the cell that tells it best, such as "inside brackets".
+
+        Each of ``patterns`` is a regular expression, whose matches are one more property. A line
+        for each property that is left out goes to ``notes``. Raises OptionError for a wrong
+        pattern, and CorpusError for a text that is too short.
+        """
+        from charlstm.analysis.cells import find_cells
+        from charlstm.analysis.properties import PROPERTIES, matching
+
+        properties = [*PROPERTIES, *map(matching, OPTIONS["pattern"].check(patterns))]
+        return find_cells(self._model, self._known("text", text, unknown)[0], properties, notes)
 
     def save_state(self, text: TextStream, path: str | os.PathLike[str]) -> None:
         """Write the state of a text of this model to a file, for ``load_state``."""

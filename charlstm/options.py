@@ -87,6 +87,7 @@ NEW_LINES, MANY, STATE, OUTPUT = "New lines", "Many texts", "State", "Output"
 BUDGET, NETWORK, OPTIMIZER = "Length of the run", "Network", "Optimizer"
 BEGINNING, MACHINE, FILES = "Where to begin", "Machine", "Windows in a .npz file"
 MODEL, PASSAGES, REMOVAL = "Model", "Passages", "Removal"
+SHOWN = "What is shown"
 
 MOST_STEPS = 10**12  # more than any machine can do
 
@@ -221,6 +222,19 @@ _TABLE = (
     Option("top", int, PASSAGES, default=10, least=0, help="Number of longest passages to list."),
     Option("min_length", int, PASSAGES, default=8, least=1,
            help="Leave out passages of fewer than N characters."),
+    # What the network does with a text.
+    Option("text_file", str, SHOWN, metavar="FILE",
+           help="Show the text in FILE; - is standard input."),
+    Option("cell", str, SHOWN, metavar="LAYER:UNIT",
+           help="Show tanh of the value of this cell, such as 2:45; both numbers are from 1."),
+    Option("gate", str, SHOWN, choices=("forget", "input", "output"),
+           help="Show how far this gate is open: that of --cell, or the mean of all."),
+    Option("guesses", int, SHOWN, default=0, least=0, most=5,
+           help="Show the N characters that the model thought most probable at each position."),
+    Option("find", bool, SHOWN, default=False,
+           help="Find cells that tell properties of a text, such as inside brackets."),
+    Option("pattern", list, SHOWN, default=(), metavar="REGEX",
+           help="Find a cell that tells the matches of a regular expression. May be repeated."),
     Option("prune", bool, REMOVAL, default=False,
            help="Delete the saved states of finished runs. Models are kept."),
     Option("yes", bool, REMOVAL, default=False, help="Delete without asking."),

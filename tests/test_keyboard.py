@@ -24,6 +24,7 @@ COMMANDS = [
     "generate -m {new}/model - -n 5",
     "generate -m {new}/model --each-line",
     "generate -m {new}/model --each-line --seed-file - --json",
+    "visualize -m {new}/model -",
     "generate -m {new}/model --novel 60 --corpus - -n 5",
 ]
 

@@ -32,6 +32,7 @@ READERS = {
     "dataset": ["{}", "-o", "out"],
     "novelty": ["{}", "text"],
     "generate": ["-m", "MODEL", "--seed-file", "{}"],
+    "visualize": ["-m", "MODEL", "--text-file", "{}"],
 }
 CASES: list[tuple[str, list[str]]] = [
     *((name, [w.format(file) for w in words]) for name, words in READERS.items() for file in FILES),

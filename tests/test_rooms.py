@@ -197,7 +197,7 @@ def test_generate_loads_what_it_needs_and_no_more(trained: Path) -> None:
         ),
         *("cli.stop", "cli.variables", "cli.wording", "cli.writing"),
         *("cli.dataset", "cli.generate", "cli.inspect", "cli.models", "cli.novelty"),
-        *("cli.train", "cli.vocab"),
+        *("cli.train", "cli.visualize", "cli.vocab"),
     }
     assert "numpy" in loaded
     assert not ({"pydivsufsort"} | HEAVY) & loaded
@@ -213,7 +213,8 @@ def test_novelty_loads_neither_torch_nor_rich(play: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "generate", "vocab", "dataset", "inspect", "models", "novelty"]
+    "command",
+    ["train", "generate", "vocab", "dataset", "inspect", "models", "novelty", "visualize"],
 )
 def test_help_loads_neither_numpy_nor_torch(command: str) -> None:
     """A command's help waits for nothing."""

@@ -4,5 +4,6 @@ The module of a command imports the rest of the program inside functions, so tha
 fast. In reading order: ``main`` (the tree of commands, and the one place where errors become
 messages), ``options``, ``settings_file``, ``variables``, ``console``, ``wording``, ``hints``,
 ``loading``, ``stop``; the commands ``train`` (with ``progress``), ``generate`` (with ``reading``,
-``escapes`` and ``writing``), ``vocab``, ``dataset``, ``inspect``, ``models``, ``novelty``.
+``escapes`` and ``writing``), ``vocab``, ``dataset``, ``inspect``, ``models``, ``novelty``,
+``visualize`` (with ``heatmap`` and ``found_cells``).
 """

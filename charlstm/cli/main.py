@@ -15,7 +15,17 @@ from typer.core import TyperCommand
 from typer.exceptions import TyperException
 
 import charlstm
-from charlstm.cli import console, dataset, generate, inspect, models, novelty, train, vocab
+from charlstm.cli import (
+    console,
+    dataset,
+    generate,
+    inspect,
+    models,
+    novelty,
+    train,
+    visualize,
+    vocab,
+)
 from charlstm.cli.settings_file import add_config_option
 from charlstm.cli.stop import Stop, end_by
 from charlstm.cli.variables import misspelt
@@ -68,6 +78,7 @@ app.command(cls=Command)(dataset.dataset)
 app.command(cls=Command)(inspect.inspect)
 app.command(cls=Command)(models.models)
 app.command(cls=Command)(novelty.novelty)
+app.command(cls=Command)(visualize.visualize)
 
 
 @app.callback(invoke_without_command=True)

@@ -63,6 +63,8 @@ class LSTMCell:
         self._terms = np.empty((*batch, 2 * H), np.float32)
         self._written, self._kept = self._terms[..., :H], self._terms[..., H:]
         self._tanh_c = np.empty(shape, np.float32)
+        self.gates = self._gates.reshape(*batch, 3, H)  # output, input, forget, for reading alone
+        self.gates.flags.writeable = False
 
     def update(self, h: Array) -> None:
         """Write the new hidden values to ``h`` and the new memory to c, and overwrite z.
@@ -130,7 +132,9 @@ class LSTM:
 class LSTMState:
     """What a network knows of a text, or of several texts in a batch; it changes in place.
 
-    ``features``, (..., H), is the output of the last layer, which predicts the next character.
+    ``hidden`` and ``cell`` have the values of each layer, (..., H). ``features``, (..., H), is the
+    output of the last layer, which predicts the next character. ``gates`` has the output, input
+    and forget gate of each layer in the last step, (..., 3, H).
     """
 
     def __init__(self, lstm: LSTM, batch: int | None = None) -> None:
@@ -150,6 +154,7 @@ class LSTMState:
         self.hidden = [outputs[0], *(both[..., H : 2 * H] for both in read)]
         self._later = list(zip(self._cells[1:], xs, self.hidden[1:], outputs[1:], strict=True))
         self.cell = [cell.c for cell in self._cells]
+        self.gates = [cell.gates for cell in self._cells]
         for values in (*self.hidden, *outputs):
             values[...] = 0
         # Inputs, weights and results of the products, for each layer and for the output. dot has
