@@ -87,7 +87,7 @@ NEW_LINES, MANY, STATE, OUTPUT = "New lines", "Many texts", "State", "Output"
 BUDGET, NETWORK, OPTIMIZER = "Length of the run", "Network", "Optimizer"
 BEGINNING, MACHINE, FILES = "Where to begin", "Machine", "Windows in a .npz file"
 MODEL, PASSAGES, REMOVAL = "Model", "Passages", "Removal"
-SHOWN = "What is shown"
+SHOWN, CHART = "What is shown", "Chart"
 
 MOST_STEPS = 10**12  # more than any machine can do
 
@@ -238,6 +238,13 @@ _TABLE = (
     Option("prune", bool, REMOVAL, default=False,
            help="Delete the saved states of finished runs. Models are kept."),
     Option("yes", bool, REMOVAL, default=False, help="Delete without asking."),
+    # The losses of runs.
+    Option("by", str, CHART, default="steps", choices=("steps", "seconds", "epochs"),
+           help="What the horizontal axis of the chart shows."),
+    Option("follow", bool, CHART, default=False,
+           help="Go on while the runs are trained, and end when they do."),
+    Option("plot", str, CHART, metavar="FILE",
+           help="Write the chart to FILE.svg or FILE.png instead."),
     # What most commands share.
     Option("model", str, MODEL, metavar="MODEL", short="m",
            help="Model file or run directory.  [default: the newest run]"),

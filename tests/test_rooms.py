@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 import charlstm as package
+from charlstm.cli.main import command as command_tree
 
 ROOT = Path(package.__file__).parent
-HEAVY = {"torch", "rich", "tqdm", "pydantic"}
+HEAVY = {"torch", "rich", "tqdm", "pydantic", "plotext", "matplotlib"}
 HOMES = {"torch": "training", "typer": "cli", "rich": "cli", "tqdm": "cli"}
+HOMES |= {"plotext": "cli", "matplotlib": "cli"}
 # Each room may import from those before it. The first five are single modules that need no room.
 ORDER = [
     "errors",
@@ -106,6 +108,8 @@ def test_every_import_runs_one_way() -> None:
         ("charlstm.training.trainer", "import tqdm", "belongs to cli"),
         ("charlstm.text.dataset", "from rich.table import Table", "belongs to cli"),
         ("charlstm.options", "import typer", "belongs to cli"),
+        ("charlstm.analysis.curves", "import plotext", "belongs to cli"),
+        ("charlstm.analysis.curves", "from matplotlib.figure import Figure", "belongs to cli"),
         ("charlstm.cli.generate", "from charlstm.generation import batch", "not offered"),
         ("charlstm.model", "import charlstm.errors", "docstring alone"),
     ],
@@ -196,7 +200,7 @@ def test_generate_loads_what_it_needs_and_no_more(trained: Path) -> None:
             "cli.settings_file",
         ),
         *("cli.stop", "cli.variables", "cli.wording", "cli.writing"),
-        *("cli.dataset", "cli.generate", "cli.inspect", "cli.models", "cli.novelty"),
+        *("cli.dataset", "cli.generate", "cli.history", "cli.inspect", "cli.models", "cli.novelty"),
         *("cli.train", "cli.visualize", "cli.vocab"),
     }
     assert "numpy" in loaded
@@ -212,10 +216,7 @@ def test_novelty_loads_neither_torch_nor_rich(play: Path) -> None:
     assert not HEAVY & loaded
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["train", "generate", "vocab", "dataset", "inspect", "models", "novelty", "visualize"],
-)
+@pytest.mark.parametrize("command", sorted(command_tree().commands))
 def test_help_loads_neither_numpy_nor_torch(command: str) -> None:
     """A command's help waits for nothing."""
     loaded = modules_after(f"from charlstm.cli.main import main; main([{command!r}, '--help'])")

@@ -1,4 +1,5 @@
-"""Numbers about texts: how surprising a text is to a model, and what it copies from a corpus.
+"""Numbers about texts and runs: how surprising a text is to a model, what it copies, and losses.
 
-In reading order: ``segments``, ``score``, ``trace``, ``properties``, ``cells``, ``novelty``.
+In reading order: ``segments``, ``score``, ``trace``, ``properties``, ``cells``, ``novelty``,
+``curves``.
 """

@@ -1,9 +1,10 @@
 """The command line: one thin module a command. The only room that imports typer, rich and tqdm.
 
-The module of a command imports the rest of the program inside functions, so that ``--help`` is
-fast. In reading order: ``main`` (the tree of commands, and the one place where errors become
-messages), ``options``, ``settings_file``, ``variables``, ``console``, ``wording``, ``hints``,
-``loading``, ``stop``; the commands ``train`` (with ``progress``), ``generate`` (with ``reading``,
-``escapes`` and ``writing``), ``vocab``, ``dataset``, ``inspect``, ``models``, ``novelty``,
-``visualize`` (with ``heatmap`` and ``found_cells``).
+It alone imports plotext and matplotlib too. The module of a command imports the rest of the program
+inside functions, so that ``--help`` is fast. In reading order: ``main`` (the tree of commands, and
+the one place where errors become messages), ``options``, ``settings_file``, ``variables``,
+``console``, ``wording``, ``hints``, ``loading``, ``stop``; the commands ``train`` (with
+``progress``), ``generate`` (with ``reading``, ``escapes`` and ``writing``), ``vocab``, ``dataset``,
+``inspect``, ``models``, ``novelty``, ``visualize`` (with ``heatmap`` and ``found_cells``),
+``history`` (with ``chart`` and ``picture``).
 """

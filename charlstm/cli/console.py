@@ -158,6 +158,11 @@ def write_line(text: str) -> None:
     sys.stdout.write((on_one_line(text) if sys.stdout.isatty() else text) + "\n")
 
 
+def write_row(row: Iterable[str]) -> None:
+    """Write one tab-separated line to stdout, with what is not printable escaped."""
+    sys.stdout.write("\t".join(map(printable, row)) + "\n")
+
+
 def write_rows(
     header: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, cut_last: bool = False
 ) -> None:
@@ -168,7 +173,7 @@ def write_rows(
     """
     if not is_terminal(sys.stdout):
         for row in (header, *rows):
-            sys.stdout.write("\t".join(map(printable, row)) + "\n")
+            write_row(row)
         return
     from rich import box
     from rich.console import Console

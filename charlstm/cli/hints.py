@@ -35,6 +35,7 @@ HINTS = {
     "invalid state": "save it again",
     "state of another model": "name that model with --model",
     # Training.
+    "no run": "make one with charlstm train CORPUS, or name one",
     "no corpus": "name a text, as in charlstm train play.txt, or - for standard input",
     "file name": "rename the file, or pipe it: - < FILE",
     "shared stdin": "make a dataset of the text first",

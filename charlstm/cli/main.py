@@ -19,6 +19,7 @@ from charlstm.cli import (
     console,
     dataset,
     generate,
+    history,
     inspect,
     models,
     novelty,
@@ -77,6 +78,7 @@ app.command(cls=Command)(vocab.vocab)
 app.command(cls=Command)(dataset.dataset)
 app.command(cls=Command)(inspect.inspect)
 app.command(cls=Command)(models.models)
+app.command(cls=Command)(history.history)
 app.command(cls=Command)(novelty.novelty)
 app.command(cls=Command)(visualize.visualize)
 

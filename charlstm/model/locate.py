@@ -1,14 +1,14 @@
-"""Which model file a name means, and the list of models below the working directory."""
+"""Which model or run a name means, and the list of models below the working directory."""
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from charlstm.errors import ModelFileError, OptionError
-from charlstm.files import MODEL_FILE
+from charlstm.errors import CharLSTMError, ModelFileError, OptionError
+from charlstm.files import MODEL_FILE, STATE_FILE
 from charlstm.model.model_file import Card, load_card
 
 RUNS = Path("runs")
@@ -33,21 +33,44 @@ def find_model(name: str | None) -> Path:
         if model.is_file():
             return model
         raise ModelFileError(f"{name}: no {MODEL_FILE} in this directory; name a run or a file")
-    found = _model_files()
+    found = _newest([MODEL_FILE])
     if not found:
         raise ModelFileError(f"no model under {RUNS}/", "no model")
     return found[-1]
 
 
-def _model_files() -> list[Path]:
-    """The model files of all runs below the working directory, the newest last."""
+def _newest(names: Sequence[str]) -> list[Path]:
+    """The files of these names in all runs below the working directory, the newest last."""
     found = []
-    for path in RUNS.glob(f"*/{MODEL_FILE}"):
+    for path in (path for name in names for path in RUNS.glob(f"*/{name}")):
         with suppress(OSError):  # the run may not be readable, or was just removed
             status = path.lstat()
             if stat.S_ISREG(status.st_mode):
                 found.append((status.st_mtime_ns, path))
     return [path for _, path in sorted(found)]
+
+
+def find_metrics(name: str | None) -> Path:
+    """The metrics of the run that ``name`` means: a run directory, or the file itself.
+
+    None means the newest run. A run that has just begun has no such file yet. Raises CharLSTMError
+    if there is no such run.
+    """
+    if name is None:
+        found = _newest((METRICS_FILE, STATE_FILE))
+        if not found:
+            raise CharLSTMError(f"no run under {RUNS}/", "no run")
+        return found[-1].parent / METRICS_FILE
+    if not name:
+        raise OptionError("the run has an empty name; is a variable of the shell unset?")
+    path = Path(name)
+    if not os.path.lexists(name):
+        raise CharLSTMError(f"{name}: no such run", "no run")
+    if not path.is_dir():
+        return path
+    if any(os.path.lexists(path / file) for file in (METRICS_FILE, STATE_FILE)):
+        return path / METRICS_FILE
+    raise CharLSTMError(f"{name}: no {METRICS_FILE} in this directory; name a run")
 
 
 @dataclass(frozen=True)
@@ -66,7 +89,7 @@ def list_models() -> Iterator[ListedModel]:
 
     Weights are not read. A model that is removed in the meantime is left out.
     """
-    for path in _model_files():
+    for path in _newest([MODEL_FILE]):
         with suppress(OSError):
             card, fault = None, None
             try:

@@ -24,13 +24,15 @@ if TYPE_CHECKING:
     from charlstm.training.distributed import launched
     from charlstm.training.prune import PrunableRun, prunable_runs, remove_files
     from charlstm.training.resume import resume_run
+    from charlstm.training.run_directory import is_at_work
     from charlstm.training.start import train
 
 __all__ = ["PrunableRun", "Settings", "launched", "prunable_runs", "remove_files", "resume_run"]
-__all__ += ["train"]
+__all__ += ["is_at_work", "train"]
 _HOMES = {
     "PrunableRun": "prune",
     "Settings": "config",
+    "is_at_work": "run_directory",
     "launched": "distributed",
     "prunable_runs": "prune",
     "remove_files": "prune",

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from charlstm.analysis.curves import overfits
 from charlstm.checks import require_integer, require_number
 from charlstm.text.dataset import release
 from charlstm.text.vocabulary import Ids
 from charlstm.training.batches import Batches
 
-OVERFITTING = 1.003  # times the best validation loss; a smaller rise is chance
 EXPLODED = 2.0  # nats above both the lowest loss and a uniform guess: no step of learning does that
 COLLAPSED = 0.75  # of the way from the lowest loss back to that of character frequencies
 LEAST_LEARNED = 0.5  # nats below the frequencies; a network that learned less cannot lose much
@@ -203,5 +203,5 @@ class RunHistory:
     @property
     def overfitting(self) -> bool:
         """Whether the training loss went on falling after the validation loss was at its best."""
-        rises = self.val_loss > OVERFITTING * self.best_loss
-        return rises and self.train_loss < self.best_train_loss
+        best = self.best_loss, self.best_train_loss
+        return overfits(best, (self.val_loss, self.train_loss))

@@ -5,6 +5,7 @@ Free of torch. How a state is read is in ``checkpoint``, which files a run has i
 """
 
 import errno
+import fcntl
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,6 +35,7 @@ from charlstm.training.config import TrainConfig, config_toml, repeating_command
 from charlstm.training.losses import KeptModel
 
 LOCK_FILE = ".lock"
+LOCK_SECONDS = 0.1  # that a lock is waited for: ``is_at_work`` holds one for a moment
 LONGEST_NAME = 100
 FILES = (MODEL_FILE, STATE_FILE, METRICS_FILE, CONFIG_FILE)
 FIRST_SAVE_SECONDS = 5.0  # to the first state of a process,
@@ -205,9 +207,9 @@ def locked(directory: Path) -> Iterator[None]:
 
     Raises TrainingError where another one has it, and CharLSTMError where none can be had.
     """
-    lock = FileLock(directory / LOCK_FILE, blocking=False)
+    lock = FileLock(directory / LOCK_FILE, timeout=LOCK_SECONDS)
     try:
-        lock.acquire()
+        lock.acquire(poll_interval=LOCK_SECONDS / 10)
     except Timeout as error:
         raise TrainingError(f"{directory}: another training is at work here", "locked") from error
     except OSError as error:
@@ -219,6 +221,23 @@ def locked(directory: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_at_work(directory: Path) -> bool:
+    """Whether a training holds the lock of ``directory``; nothing is written for this."""
+    try:
+        lock = os.open(directory / LOCK_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # closing the file ends it
+    except BlockingIOError:
+        return True
+    except OSError:  # of a file system without locks
+        return False
+    finally:
+        os.close(lock)
+    return False
 
 
 def check_files(paths: Iterable[Path], error: type[CharLSTMError], *, follow: bool) -> None:
