@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from charlstm.analysis.cells import FoundCell
+    from charlstm.analysis.evaluate import Evaluation
     from charlstm.analysis.score import Score
     from charlstm.analysis.trace import Trace
     from charlstm.errors import CharLSTMError
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
     from charlstm.model.locate import ListedModel, list_models
 
 __all__ = ["CharLSTMError", "LanguageModel", "ListedModel", "Sample", "Score", "TextStream"]
-__all__ += ["FoundCell", "Trace"]
+__all__ += ["Evaluation", "FoundCell", "Trace"]
 __all__ += ["__version__", "list_models", "load"]
 __version__ = "0.1.0"
 _HOMES = {
     "CharLSTMError": "errors",
+    "Evaluation": "analysis.evaluate",
     "FoundCell": "analysis.cells",
     "LanguageModel": "language_model",
     "ListedModel": "model.locate",

@@ -30,11 +30,13 @@ from charlstm.model.locate import find_model
 from charlstm.model.model_file import ModelFile, load_model
 from charlstm.options import OPTIONS, fields_of
 from charlstm.text.corpus import open_corpus
+from charlstm.text.sources import listed
 from charlstm.text.vocabulary import Unknown
 
 if TYPE_CHECKING:
     from charlstm.analysis.cells import FoundCell
     from charlstm.analysis.novelty import NewLines
+    from charlstm.analysis.evaluate import Evaluation, Split
     from charlstm.analysis.score import Score
     from charlstm.analysis.trace import Trace
 
@@ -207,6 +209,54 @@ class LanguageModel:
         from charlstm.analysis.score import score
 
         return score(self._model, self._known("text", text, unknown)[0])
+
+    def evaluate(
+        self,
+        sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+        *,
+        split: "Split | None" = None,
+        window: int | None = None,
+        exact: bool = False,
+        baselines: bool = False,
+        unknown: Unknown = "error",
+        encoding: str | None = None,
+        glob: str | None = None,
+        notes: list[str] | None = None,
+    ) -> "Evaluation":
+        """How well the model predicts a text: loss, perplexity and accuracy.
+
+            model.evaluate("play.txt").perplexity
+
+        ``sources`` are files and directories that make one text, "-" for standard input, or a
+        dataset. It is read as the model's own text was, with that ``encoding`` and ``glob`` if none
+        are given. ``split`` is the part to read: "train", "val" or "all". By default that is what
+        the model has not learned from: the validation part of its own text, all of another text.
+
+        With a ``window`` the network forgets all before, every so many characters. Without
+        ``exact`` the text is read in segments side by side, which changes the loss by less than
+        0.001. ``baselines`` measures simpler predictors on the same characters. A line for each
+        kind of change to the text goes to ``notes``. Raises OptionError, CorpusError, and
+        ModelFileError for a model that does not say how its text was split.
+        """
+        from charlstm.analysis.evaluate import Reading, evaluate
+        from charlstm.text.dataset import encode_for_model
+
+        reading = Reading(split, window, exact, baselines)
+        OPTIONS["unknown"].check(unknown)
+        several = [sources] if isinstance(sources, str | os.PathLike) else sources
+        names = [os.fspath(source) for source in several]
+        own = self._model.text
+        text = dataclasses.replace(
+            own,
+            encoding=own.encoding if encoding is None else encoding,
+            glob=own.glob if glob is None else glob,
+        )
+        dataset = encode_for_model(
+            names, text, self._model.vocabulary, self._model.fingerprint, unknown
+        )
+        if notes is not None:
+            notes += dataset.notes
+        return evaluate(self._model, dataset, listed(names), reading)
 
     def predict(
         self, seed: str = "", *, top: int | None = None, unknown: Unknown = "error"

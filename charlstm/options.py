@@ -88,6 +88,7 @@ BUDGET, NETWORK, OPTIMIZER = "Length of the run", "Network", "Optimizer"
 BEGINNING, MACHINE, FILES = "Where to begin", "Machine", "Windows in a .npz file"
 MODEL, PASSAGES, REMOVAL = "Model", "Passages", "Removal"
 SHOWN, CHART = "What is shown", "Chart"
+EVALUATION = "Evaluation"
 
 MOST_STEPS = 10**12  # more than any machine can do
 
@@ -218,6 +219,14 @@ _TABLE = (
     Option("one_hot", bool, FILES, default=False, help="Write X as one-hot vectors of booleans."),
     Option("normalize", bool, FILES, default=False,
            help="Write X as ids divided by the vocabulary size."),
+    # How a text is evaluated.
+    Option("split", str, EVALUATION, choices=("train", "val", "all"),
+           help="Part of the text: what training learned from, what it kept for validation, or "
+                "all.  [default: val of the model's own text, all of another]"),
+    Option("exact", bool, EVALUATION, default=False,
+           help="Read the text in one walk, not in segments side by side. Slower."),
+    Option("baselines", bool, EVALUATION, default=False,
+           help="Compare with an n-gram, character frequencies, xz and bzip2."),
     # Copied passages.
     Option("top", int, PASSAGES, default=10, least=0, help="Number of longest passages to list."),
     Option("min_length", int, PASSAGES, default=8, least=1,

@@ -78,9 +78,10 @@ def surprisals(
 ) -> Iterator[Values]:
     """Surprisal in bits, and rank, of each character of a text that comes in ``blocks``: (N, 2).
 
-    The rank is the number of characters that were more probable. The text is read in groups, each
-    in segments (``Plan.fast``); with ``exact`` in one walk from its beginning to its end; and with
-    a ``window`` in segments of this length that know nothing but the one character before them.
+    The rank is the number of characters that were more probable, or equally, with a lower id. The
+    text is read in groups, each in segments (``Plan.fast``); with ``exact`` in one walk from its
+    beginning to its end; and with a ``window`` of at most GROUP characters in segments of this
+    length that know nothing but the one character before them.
     ``before`` is what the network reads before the text. Memory does not grow with the text.
     Raises ModelFileError if the weights are too large to compute with.
     """
@@ -103,7 +104,10 @@ def surprisals(
 def surprising(state: LSTMState, ids: npt.NDArray[np.integer]) -> Values:
     """Surprisal in bits, and rank, of the next characters, (..., 2), which the state reads then."""
     logits = state.logits()  # (..., V)
-    chosen = np.take_along_axis(logits, np.asarray(ids)[..., None], axis=-1)
-    values = np.stack((surprisal(logits, ids), (logits > chosen).sum(axis=-1)), axis=-1)
+    own = np.asarray(ids)[..., None]
+    chosen = np.take_along_axis(logits, own, axis=-1)
+    # Of equally probable characters greedy generation takes the one with the lowest id.
+    ahead = (logits > chosen) | (logits == chosen) & (np.arange(logits.shape[-1]) < own)
+    values = np.stack((surprisal(logits, ids), ahead.sum(axis=-1)), axis=-1)
     state.read(ids)
     return values

@@ -15,8 +15,8 @@ HINTS = {
     "corpus encoding": "--corpus must have the encoding of the model's own corpus: convert it, for "
     "example with iconv -t {encoding}",
     "seed encoding": "a seed phrase must be UTF-8: convert it, for example with iconv -t UTF-8",
-    "no files": "name the files, or give another --glob (only train reads datasets, and a dataset "
-    "must be its only source)",
+    "no files": "name the files, or give another --glob (only train and evaluate read "
+    "datasets, and a dataset must be the only source)",
     "min count": "lower --min-count",
     "window": "lower --window",
     "output exists": "remove it, or give another name with -o",
@@ -34,6 +34,11 @@ HINTS = {
     "no saved state of a text": "--save-state makes one",
     "invalid state": "save it again",
     "state of another model": "name that model with --model",
+    # Evaluation.
+    "no split": "evaluate the whole text with --split all",
+    "no validation part": "evaluate the whole text with --split all, without --baselines",
+    "short part": "evaluate the whole text with --split all",
+    "split with baselines": "use --split val, or leave out --baselines",
     # Training.
     "no run": "make one with charlstm train CORPUS, or name one",
     "no corpus": "name a text, as in charlstm train play.txt, or - for standard input",

@@ -18,6 +18,7 @@ import charlstm
 from charlstm.cli import (
     console,
     dataset,
+    evaluate,
     generate,
     history,
     inspect,
@@ -74,6 +75,7 @@ app = typer.Typer(
 )
 app.command(cls=Command)(train.train)
 app.command(cls=Command)(generate.generate)
+app.command(cls=Command)(evaluate.evaluate)
 app.command(cls=Command)(vocab.vocab)
 app.command(cls=Command)(dataset.dataset)
 app.command(cls=Command)(inspect.inspect)

@@ -133,7 +133,7 @@ def survey(corpus: Corpus) -> Survey:
         counts[: seen.size] += seen
     characters = int(counts.sum())
     if not characters:
-        raise CorpusError(f"{corpus.label}: empty; give a text to learn from")
+        raise CorpusError(f"{corpus.label}: empty; give a text with characters")
     return Survey(
         {chr(point): int(counts[point]) for point in np.flatnonzero(counts)},
         Fingerprint(name=corpus.name, sha256=digest.hexdigest(), characters=characters),

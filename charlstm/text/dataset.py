@@ -10,25 +10,33 @@ import math
 import mmap
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, BinaryIO
 
 import numpy as np
 
-from charlstm.errors import CorpusError, OptionError
+from charlstm.errors import CorpusError, OptionError, UnknownCharacterError, listed
 from charlstm.files import atomic_file, current_umask, regular_size, sync_directory, temporary_space
-from charlstm.text.corpus import Corpus, Fingerprint, code_points, open_corpus, survey
-from charlstm.text.decoding import TextOptions
-from charlstm.text.vocabulary import Ids, Vocabulary
+from charlstm.text.corpus import (
+    SPOOL_BYTES,
+    Corpus,
+    Fingerprint,
+    code_points,
+    open_corpus,
+    survey,
+)
+from charlstm.text.decoding import Source, TextOptions
+from charlstm.text.vocabulary import Ids, Unknown, Vocabulary, whole_clusters
 from charlstm.untrusted import MOST_BYTES, check_format, read_description, reading
 
 FORMAT = 1
 IDS_FILE = "ids.bin"
 DESCRIPTION_FILE = "dataset.json"
 BLOCK_BYTES = 8 << 20  # how much of a large array is in memory at a time
+BLOCK_IDS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -151,12 +159,20 @@ def release(ids: Ids) -> None:
         mapped.madvise(mmap.MADV_DONTNEED)
 
 
+def in_blocks(ids: Ids) -> Iterator[Ids]:
+    """The ids in blocks, each a copy, so that no page of a memory map stays in memory."""
+    for start in range(0, len(ids), BLOCK_IDS):
+        block = np.array(ids[start : start + BLOCK_IDS])
+        release(ids)
+        yield block
+
+
 def load_dataset(sources: Sequence[str], options: TextOptions) -> Dataset:
     """The dataset in ``sources``: one made by ``write_dataset``, or a corpus that is encoded now.
 
     Raises CorpusError, and OptionError for ``options`` other than those of a finished dataset.
     """
-    if len(sources) != 1 or not is_dataset(sources[0]):
+    if not _are_dataset(sources):
         return encode_corpus(open_corpus(sources, options))
     dataset = open_dataset(Path(sources[0]))
     if options not in (TextOptions(), dataset.text):
@@ -164,32 +180,121 @@ def load_dataset(sources: Sequence[str], options: TextOptions) -> Dataset:
     return dataset
 
 
+def _are_dataset(sources: Sequence[str]) -> bool:
+    return len(sources) == 1 and is_dataset(sources[0])
+
+
+def encode_for_model(
+    sources: Sequence[str],
+    options: TextOptions,
+    vocabulary: Vocabulary,
+    learned: Fingerprint,
+    unknown: Unknown = "error",
+) -> Dataset:
+    """A text in the ids of a model's vocabulary, in a temporary file, as ``encode_corpus`` makes.
+
+    ``sources`` are those of ``load_dataset``; the ids of a finished dataset are translated.
+    ``learned`` is the text that the model learned from: if it is this one, characters without an id
+    are left out, as they were then. For any other text ``unknown`` says what is done with them, as
+    in ``Vocabulary.known``. Raises CorpusError and UnknownCharacterError.
+    """
+    made = open_dataset(Path(sources[0])) if _are_dataset(sources) else None
+    corpus = open_corpus(sources, options) if made is None else _decoded(made, sources[0], options)
+    found = survey(corpus)
+    fingerprint = found.fingerprint
+    # A dataset without its rare characters is the text itself to a model that has none of them.
+    if (
+        made
+        and made.fingerprint.sha256 == learned.sha256
+        and not made.vocabulary.unknown(vocabulary.characters)
+    ):
+        fingerprint = made.fingerprint
+    notes = list(found.notes)
+    chunks = _read_again(corpus, found.fingerprint)
+    missing = vocabulary.unknown("".join(found.counts))
+    if missing and fingerprint.sha256 == learned.sha256:
+        notes += _rare(found.counts, vocabulary, options.min_count)
+    elif missing and unknown == "error":
+        raise UnknownCharacterError(missing)
+    elif missing and unknown == "skip":
+        lost = sum(found.counts[c] for c in missing)
+        notes.append(f"{corpus.label}: {listed(missing)} left out ({lost:,} in all)")
+    elif missing:
+        chunks = _nearest(chunks, vocabulary, notes)
+    with temporary_space(), tempfile.TemporaryFile() as file:
+        ids = _map_ids(chunks, vocabulary, file)
+    return Dataset(ids, vocabulary, fingerprint, options, tuple(notes))
+
+
+def _decoded(dataset: Dataset, name: str, options: TextOptions) -> Corpus:
+    """The text of a dataset as a corpus, which can be read with other options."""
+    points = code_points(dataset.vocabulary.characters)
+    copy = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 (returned open)
+    with temporary_space():
+        for ids in in_blocks(dataset.ids):
+            copy.write(points[ids].tobytes().decode("utf-32-le").encode())
+    source = Source(Path(name), copy)
+    return Corpus(dataset.fingerprint.name, (source,), replace(options, encoding="utf-8"))
+
+
+def _nearest(chunks: Iterable[str], vocabulary: Vocabulary, notes: list[str]) -> Iterator[str]:
+    """A text in the most similar known characters; a line for the others goes to ``notes``."""
+    left_out: dict[str, None] = {}
+    for text in whole_clusters(chunks):
+        known, lost = vocabulary.known(text, "nearest")
+        left_out |= dict.fromkeys(lost)
+        yield known
+    if left_out:
+        notes.append(f"the model knows nothing similar to {listed(''.join(left_out))}; left out")
+
+
 def _encode(corpus: Corpus, file: BinaryIO | IO[bytes]) -> Dataset:
     """Survey the corpus, write its ids to ``file`` and map them."""
     found = survey(corpus)
     vocabulary = Vocabulary.from_counts(found.counts, corpus.options.min_count)
-    dropped = set(found.counts) - set(vocabulary.characters)
-    table = vocabulary.id_of_code_point
-    # For ASCII text and ids of one byte, bytes.translate is five times as fast.
-    byte_table = table[np.minimum(np.arange(256), len(table) - 1)].astype(np.uint8).tobytes()
+    ids = _map_ids(_read_again(corpus, found.fingerprint), vocabulary, file)
+    notes = found.notes + _rare(found.counts, vocabulary, corpus.options.min_count)
+    return Dataset(ids, vocabulary, found.fingerprint, corpus.options, notes)
+
+
+def _rare(counts: dict[str, int], vocabulary: Vocabulary, min_count: int) -> tuple[str, ...]:
+    """The message for characters that are left out because they are rare."""
+    dropped = set(counts) - set(vocabulary.characters)
+    if not dropped:
+        return ()
+    lost = sum(counts[c] for c in dropped)
+    rare = f"{len(dropped)} characters seen fewer than {min_count} times"
+    return (f"{rare} left out ({lost:,} in all)",)
+
+
+def _read_again(corpus: Corpus, before: Fingerprint) -> Iterator[str]:
+    """The chunks of a corpus; CorpusError at their end if they are not the text of ``before``."""
     digest = hashlib.sha256()
     for chunk in corpus.chunks():
-        data = chunk.encode()
-        digest.update(data)
-        if vocabulary.dtype.itemsize == 1 and not dropped and chunk.isascii():
-            file.write(data.translate(byte_table))
-            continue
-        ids = table[np.minimum(code_points(chunk), len(table) - 1)]
-        if dropped:
-            ids = ids[ids >= 0]
-        file.write(ids.astype(vocabulary.dtype).tobytes())
-    file.flush()
-    if digest.hexdigest() != found.fingerprint.sha256:
+        digest.update(chunk.encode())
+        yield chunk
+    if digest.hexdigest() != before.sha256:
         raise CorpusError(f"{corpus.name}: the text changed while it was read; try again")
-    notes = found.notes
-    if dropped:
-        lost = sum(found.counts[c] for c in dropped)
-        rare = f"{len(dropped)} characters seen fewer than {corpus.options.min_count} times"
-        notes += (f"{rare} left out ({lost:,} in all)",)
+
+
+def _map_ids(chunks: Iterable[str], vocabulary: Vocabulary, file: BinaryIO | IO[bytes]) -> Ids:
+    """Write the ids of a text to ``file`` and map them; unknown characters are left out."""
+    table = vocabulary.id_of_code_point
+    # For ASCII text and ids of one byte, bytes.translate is five times as fast.
+    of_byte = table[np.minimum(np.arange(256), len(table) - 1)]
+    byte_table = of_byte.astype(np.uint8).tobytes()
+    left_out = bytes(i for i in range(128) if of_byte[i] < 0)
+    count = 0
+    for chunk in chunks:
+        if vocabulary.dtype.itemsize == 1 and chunk.isascii():
+            data = chunk.encode().translate(byte_table, left_out)
+        else:
+            ids = table[np.minimum(code_points(chunk), len(table) - 1)]
+            data = ids[ids >= 0].astype(vocabulary.dtype).tobytes()
+        file.write(data)
+        count += len(data)
+    file.flush()
+    if not count:  # an empty file cannot be mapped
+        return np.empty(0, vocabulary.dtype)
     mapped: Ids = np.memmap(file, dtype=vocabulary.dtype, mode="r")
-    return Dataset(mapped, vocabulary, found.fingerprint, corpus.options, notes)
+    return mapped

@@ -18,6 +18,8 @@ from charlstm.options import OPTIONS
 Unknown = Literal["error", "skip", "nearest"]
 Ids = npt.NDArray[np.unsignedinteger]
 
+LONGEST_CLUSTER = 100  # characters; that many accents on a letter are no text
+
 # Marks that can replace each other. The first of each kind is the one in plain texts.
 SINGLE_QUOTES = "'\u2019\u2018\u201b\u201a\u2032\u02bc\u2039\u203a\u00b4`"
 DOUBLE_QUOTES = '"\u201c\u201d\u201f\u201e\u2033\u00ab\u00bb'
@@ -184,6 +186,21 @@ def _clusters(text: str) -> Iterator[str]:
             start = position
     if text:
         yield text[start:]
+
+
+def whole_clusters(chunks: Iterable[str]) -> Iterator[str]:
+    """The same text in pieces that do not end between a character and its accents."""
+    held = ""
+    for chunk in chunks:
+        text = held + chunk
+        end = len(text) - 1
+        while end > max(0, len(text) - LONGEST_CLUSTER) and _is_mark(text[end]):
+            end -= 1
+        if end > 0:
+            yield text[:end]
+        held = text[max(0, end) :]
+    if held:
+        yield held
 
 
 def _is_mark(character: str) -> bool:
