@@ -35,8 +35,8 @@ from charlstm.text.vocabulary import Unknown
 
 if TYPE_CHECKING:
     from charlstm.analysis.cells import FoundCell
-    from charlstm.analysis.novelty import NewLines
     from charlstm.analysis.evaluate import Evaluation, Split
+    from charlstm.analysis.novelty import NewLines
     from charlstm.analysis.score import Score
     from charlstm.analysis.trace import Trace
 

@@ -31,6 +31,7 @@ READERS = {
     "vocab": ["{}"],
     "dataset": ["{}", "-o", "out"],
     "novelty": ["{}", "text"],
+    "evaluate": ["{}", "-m", "MODEL"],
     "generate": ["-m", "MODEL", "--seed-file", "{}"],
     "visualize": ["-m", "MODEL", "--text-file", "{}"],
 }

@@ -200,8 +200,8 @@ def test_generate_loads_what_it_needs_and_no_more(trained: Path) -> None:
             "cli.settings_file",
         ),
         *("cli.stop", "cli.variables", "cli.wording", "cli.writing"),
-        *("cli.dataset", "cli.generate", "cli.history", "cli.inspect", "cli.models", "cli.novelty"),
-        *("cli.train", "cli.visualize", "cli.vocab"),
+        *("cli.dataset", "cli.evaluate", "cli.generate", "cli.history", "cli.inspect"),
+        *("cli.models", "cli.novelty", "cli.train", "cli.visualize", "cli.vocab"),
     }
     assert "numpy" in loaded
     assert not ({"pydivsufsort"} | HEAVY) & loaded

@@ -90,20 +90,17 @@ def evaluate(model: ModelFile, dataset: Dataset, name: str, reading: Reading) ->
     """
     own = dataset.fingerprint.sha256 == model.fingerprint.sha256
     split = reading.split or _usual_split(model, own=own, baselines=reading.baselines)
-    train, val = dataset.split(0.0 if split == "all" else val_fraction(model))
-    if split == "val" and not len(val):
+    fraction = 0.0 if split == "all" else val_fraction(model)
+    train, val = dataset.split(fraction)
+    if split == "val" and not fraction:
         raise OptionError(
             "the model was trained without a validation part, so a text has none",
             code="no validation part",
         )
     ids = {"train": train, "val": val, "all": dataset.ids}[split]
     if len(ids) < 2:
-        part = {"train": "the training part of ", "val": "the validation part of ", "all": ""}
-        raise CorpusError(
-            f"{name}: {part[split]}this text has {_characters(len(ids))}, too few to evaluate; the "
-            f"second is the first that can be predicted",
-            "" if split == "all" else "short part",
-        )
+        left = f"{len(ids)} character{'' if len(ids) == 1 else 's'}"
+        raise CorpusError(f"{name}: {left} to evaluate, but it takes two or more", "few characters")
     bits = right = among_5 = 0.0
     rest = in_blocks(ids[1:])
     for values in surprisals(model, rest, ids[:1], window=reading.window, exact=reading.exact):
@@ -157,7 +154,3 @@ def _learned(model: ModelFile, dataset: Dataset, split: Split) -> int:
     except ModelFileError:
         train = dataset.ids
     return 0 if split == "val" else max(0, len(train) - 1)
-
-
-def _characters(count: int) -> str:
-    return f"{count} character{'' if count == 1 else 's'}"

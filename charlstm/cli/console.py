@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from charlstm.cli.wording import NOTHING
+
 # What a terminal shows for C0 and C1 control characters, except tab and line feed, and for the
 # characters that change the direction of writing.
 CONTROLS = {code: f"^{chr(code ^ 0x40)}" for code in (*range(0x20), 0x7F) if code not in (9, 10)}
@@ -182,7 +184,8 @@ def write_rows(
 
     table = Table(box=box.SIMPLE, header_style="bold", pad_edge=False)
     for name, *cells in zip(header, *rows, strict=True):
-        numeric = all(map(_is_number, cells))
+        numbers = [_is_number(cell) for cell in cells if cell != NOTHING]
+        numeric = bool(numbers) and all(numbers)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         *first, last = (Text(printable(cell)) for cell in row)

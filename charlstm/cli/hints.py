@@ -37,7 +37,7 @@ HINTS = {
     # Evaluation.
     "no split": "evaluate the whole text with --split all",
     "no validation part": "evaluate the whole text with --split all, without --baselines",
-    "short part": "evaluate the whole text with --split all",
+    "few characters": "give a longer text, or evaluate all of it with --split all",
     "split with baselines": "use --split val, or leave out --baselines",
     # Training.
     "no run": "make one with charlstm train CORPUS, or name one",
