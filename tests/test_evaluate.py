@@ -324,7 +324,7 @@ def test_memory_does_not_grow_with_the_text(write: Write, monkeypatch: pytest.Mo
 def test_a_model_with_weights_too_large(write: Write) -> None:
     """It is an error in words; no number that is none is shown."""
     model = make_model("abcd\n")
-    model = replace(model, weights={n: w * np.float32(1e37) for n, w in model.weights.items()})
+    model = replace(model, weights={n: np.full_like(w, 3e38) for n, w in model.weights.items()})
     with pytest.raises(ModelFileError, match="too large"):
         LanguageModel(model).evaluate(write("abcd\n" * 9))
 

@@ -4,7 +4,7 @@ It alone imports plotext and matplotlib too. The module of a command imports the
 inside functions, so that ``--help`` is fast. In reading order: ``main`` (the tree of commands, and
 the one place where errors become messages), ``options``, ``settings_file``, ``variables``,
 ``console``, ``wording``, ``hints``, ``loading``, ``stop``; the commands ``train`` (with
-``progress``), ``generate`` (with ``reading``, ``escapes`` and ``writing``), ``evaluate``, ``vocab``,
-``dataset``, ``inspect``, ``models``, ``novelty``, ``visualize`` (with ``heatmap`` and
+``progress``), ``generate`` (with ``reading``, ``escapes`` and ``writing``), ``evaluate``,
+``vocab``, ``dataset``, ``inspect``, ``models``, ``novelty``, ``visualize`` (with ``heatmap`` and
 ``found_cells``), ``history`` (with ``chart`` and ``picture``).
 """
