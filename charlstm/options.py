@@ -154,6 +154,10 @@ _TABLE = (
            help="Time between two saved states.  [default: 1m, or longer if saving is slow]"),
     Option("eval_every", int, OUTPUT, least=1, most=MOST_STEPS,
            help="Number of steps between two validations."),
+    Option("sample", bool, OUTPUT, default=True,
+           help="Show with each validation what the network writes."),
+    Option("sample_prompt", str, OUTPUT, default="", metavar="TEXT",
+           help="Text that these samples begin with.  [default: the beginning of a line]"),
     # The seed phrase of a text.
     Option("seed", str, SEED, default="", metavar="TEXT",
            help="Seed phrase, the same as PROMPT. See also --random-seed."),

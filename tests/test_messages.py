@@ -134,7 +134,8 @@ def test_a_hint_goes_on_with_the_sentence(code: str) -> None:
     hint = HINTS[code]
     assert not hint[0].isupper()
     assert not hint.endswith(".")
-    known = {flag for node in TREE.commands.values() for p in node.params for flag in p.opts}
+    options = [p for node in TREE.commands.values() for p in node.params]
+    known = {flag for p in options for flag in (*p.opts, *p.secondary_opts)}
     assert named(hint) - known - {"--nproc-per-node"} == set()  # an option of torchrun
 
 

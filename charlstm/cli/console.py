@@ -19,6 +19,7 @@ DIRECTIONS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x2
 CONTROLS |= {code: f"<U+{code:04X}>" for code in (*range(0x80, 0xA0), *DIRECTIONS, 0xFEFF)}
 IN_A_LINE = {**CONTROLS, 10: "^J"}  # where a line end could forge a message of its own
 LONGEST_MESSAGE = 10_000
+INDENT = 4 * " "  # before a text that is quoted
 USUAL_WIDTH = 80  # columns of a terminal that does not say how many it has
 
 
@@ -74,6 +75,18 @@ def say(*messages: str, quiet: bool = False, whole: bool = False) -> None:
         if not whole and is_terminal(sys.stderr):
             line = wrapped(line, _width(sys.stderr))
         _to_stderr(line + "\n")
+
+
+def quote(text: str) -> None:
+    """Write a text of the network to stderr: each line indented, and dimmed on a terminal."""
+    for line in text.split("\n"):
+        shown = on_one_line(line)
+        if not is_terminal(sys.stderr):
+            _to_stderr(INDENT + shown + "\n")
+            continue
+        dim, plain = ("", "") if os.environ.get("NO_COLOR") else ("\x1b[2m", "\x1b[0m")
+        for part in wrapped(shown, _width(sys.stderr) - len(INDENT)).split("\n"):
+            _to_stderr(f"{INDENT}{dim}{part}{plain}\n")
 
 
 def say_if_typed(sources: Iterable[str | None], *, quiet: bool) -> None:

@@ -55,6 +55,7 @@ HINTS = {
     "not saved": "remove the cause, then continue from step {step}: charlstm train --resume "
     "{directory}",
     "diverged": "lower --learning-rate (it was {rate:g} at the beginning)",
+    "sample prompt": "leave them out, or write no samples: --no-sample",
     "settled": "leave it out; --resume continues a run with the options that it began with",
     "no training state": "--resume takes the directory of a run",
     "invalid training state": "the model beside it can still be used",

@@ -36,6 +36,8 @@ def watch(
                 if message and not quiet:
                     bar.clear()
                     console.say(message)
+                    if isinstance(event, events.Evaluation) and event.sample is not None:
+                        console.quote(event.sample)
                 if isinstance(event, events.Step | events.Evaluation):
                     bar.update(config.characters_per_step)
                     if event.loss is not None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @with_options(
     *(CORPUS, BUDGET, NETWORK, OPTIMIZER, BEGINNING, MACHINE),
-    *("random_seed", "output", "save_every", "eval_every", "quiet"),
+    *("random_seed", "output", "save_every", "eval_every", "sample", "sample_prompt", "quiet"),
     random_seed={"group": MACHINE, "default": 0, "help": "Seed of the random number generators."},
 )
 def train(

@@ -16,6 +16,8 @@ from charlstm.options import OPTIONS, Seconds, check_record
 from charlstm.text.decoding import TextOptions
 
 BUDGETS = ("time", "epochs", "steps")
+SHOWN = ("sample", "sample_prompt")  # options that do not change the model
+LONGEST_PROMPT = 1000  # characters, which are read for each sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,8 @@ class Common:
     averaging: float = 0.1  # share of the steps done so far over which weights are averaged
     patience: int = 0  # evaluations without improvement that end the run; 0: it is not ended
     save_every: float | None = None  # seconds between two saved states; None: as often as is cheap
+    sample: bool = True  # whether the network writes a sample with each evaluation,
+    sample_prompt: str = ""  # and what that begins with
     init_from: str | None = None  # a model file or a run directory
     device: str = "auto"
     precision: str = "auto"
@@ -34,6 +38,9 @@ class Common:
 
     def __post_init__(self) -> None:
         check_record(self)
+        if len(self.sample_prompt) > LONGEST_PROMPT:
+            fault = f"has {len(self.sample_prompt):,} characters, of {LONGEST_PROMPT:,} at most"
+            raise OptionError(fault, "sample_prompt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +127,8 @@ def repeating_command(config: TrainConfig, text: TextOptions, sources: Sequence[
     words = [f"./{s}" if s.startswith("-") and s != "-" else s for s in sources]
     for name, value in all_options(config, text).items():
         option = OPTIONS[name]
+        if name in SHOWN:
+            continue
         if option.kind is not bool:
             words += [option.flag, str(value)]
         elif value:

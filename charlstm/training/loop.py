@@ -9,10 +9,12 @@ from dataclasses import replace
 from charlstm.errors import TrainingError
 from charlstm.training import events
 from charlstm.training.checkpoint import Checkpoint
+from charlstm.training.config import SHOWN
 from charlstm.training.device import environment, memory_for
 from charlstm.training.events import Event, ShouldStop
 from charlstm.training.losses import KeptModel, RunHistory, StepLosses, loss_levels
 from charlstm.training.run_directory import RunDirectory
+from charlstm.training.samples import sample_of
 from charlstm.training.trainer import Trainer
 
 LOG_POINTS = 200  # lines of metrics in a run, about
@@ -163,7 +165,8 @@ class Run:
         kept = model.better_than(self.kept)
         if kept:
             self._keep(model, self.history.train_loss)
-        self._append_line(loss=losses.mean, rate=rate, val_loss=val_loss)
+        sample = self._sample()
+        self._append_line(loss=losses.mean, rate=rate, val_loss=val_loss, sample=sample)
         yield from self._write()
         yield events.Evaluation(
             step=self.trainer.steps_done,
@@ -173,7 +176,15 @@ class Run:
             best=best,
             kept=kept,
             seconds=self._seconds(),
+            sample=sample,
         )
+
+    def _sample(self) -> str | None:
+        """What the averaged weights write, if that is wanted; in a group the leader alone asks."""
+        if not (self.config.sample and self.group.leads):
+            return None
+        weights = self.trainer.optimizer.weights()
+        return sample_of(weights, self.directory.dataset, self.config, self.trainer.steps_done)
 
     def _validate(self) -> float | None:
         """The loss of the averaged weights on the validation text, None where there is none."""
@@ -202,11 +213,13 @@ class Run:
             learning_rate=self.config.learning_rate * self.trainer.optimizer.rate_scale,
         )
 
-    def _append_line(self, *, loss: float, rate: float, val_loss: float | None = None) -> None:
+    def _append_line(
+        self, *, loss: float, rate: float, val_loss: float | None = None, sample: str | None = None
+    ) -> None:
         """Append one object to the metrics; a run without validation has no val_loss."""
         if not self.group.leads:
             return
-        line = {
+        line: dict[str, float | str | None] = {
             "step": self.trainer.steps_done,
             "epoch": round(self._epoch(), 4),
             "loss": _finite(loss),
@@ -216,6 +229,8 @@ class Run:
         }
         if val_loss is not None:
             line["val_loss"] = _finite(val_loss)
+        if sample is not None:
+            line["sample"] = sample
         self.directory.append(json.dumps(line))
 
     def _keep(self, model: KeptModel, train_loss: float) -> None:
@@ -223,7 +238,7 @@ class Run:
         self.kept = model
         if not self.group.leads:
             return
-        options = self.config.options()
+        options = {n: value for n, value in self.config.options().items() if n not in SHOWN}
         summary = {
             "planned_steps": options.pop("steps"),
             "steps": model.step,

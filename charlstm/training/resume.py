@@ -15,7 +15,7 @@ from charlstm.model.model_file import load_model
 from charlstm.text.dataset import Dataset, load_dataset
 from charlstm.training.batches import TrainingData
 from charlstm.training.checkpoint import Checkpoint, load_checkpoint, reading_state
-from charlstm.training.config import BUDGETS, Settings, TrainConfig
+from charlstm.training.config import BUDGETS, SHOWN, Settings, TrainConfig
 from charlstm.training.distributed import joined, launched
 from charlstm.training.events import Event, ShouldStop
 from charlstm.training.pace import lengthened, measured
@@ -26,10 +26,11 @@ from charlstm.training.run_directory import (
     clear,
     locked,
 )
+from charlstm.training.samples import prompt_in
 from charlstm.training.start import Sources, given_options, source_names
 
 # What may be asked for anew; everything else was settled when the run began.
-CHANGEABLE = (*BUDGETS, "patience", "save_every", "device", "precision", "threads")
+CHANGEABLE = (*BUDGETS, "patience", "save_every", "device", "precision", "threads", *SHOWN)
 MOST_THREADS = 4  # for each core; a state may be from a larger machine, or of unknown origin
 
 
@@ -81,6 +82,7 @@ def _resume(
         recorded, done = checkpoint.config, checkpoint.steps_done
         config = _on_this_machine(recorded, given)
         dataset = _same_text(directory, checkpoint, sources)
+        prompt_in(dataset, config)
         from charlstm.training.device import differences, prepare_data
         from charlstm.training.loop import Run
         from charlstm.training.trainer import Trainer
@@ -134,7 +136,8 @@ def _on_this_machine(config: TrainConfig, given: dict[str, Any]) -> TrainConfig:
     """The configuration with what was asked for, on a device that this machine has."""
     from charlstm.training.device import choose_device, is_available
 
-    changes = {n: value for n, value in given.items() if n not in BUDGETS and value != "auto"}
+    chosen = [name for name in ("device", "precision") if given.get(name) == "auto"]
+    changes = {n: value for n, value in given.items() if n not in (*BUDGETS, *chosen)}
     asked = changes.get("device", "auto")
     if asked != "auto" or not is_available(config.device):
         changes["device"] = choose_device(asked)

@@ -24,6 +24,7 @@ from charlstm.training.finetune import transferred, with_sizes_of
 from charlstm.training.pace import measured, repetition
 from charlstm.training.recipe import Text, choose, val_fraction
 from charlstm.training.run_directory import RunDirectory, absolute, check_output, new_run
+from charlstm.training.samples import prompt_in
 
 Sources = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -96,6 +97,7 @@ def _train(
     from charlstm.training.trainer import Trainer
 
     settings = for_this_machine(settings)
+    prompt_in(dataset, settings)  # an error now, and not when the first sample is written
     share = val_fraction(settings, len(dataset.ids))
     settings = replace(settings, val_fraction=share)
     with joined(settings.device) as group, ExitStack() as held:
