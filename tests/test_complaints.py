@@ -17,6 +17,7 @@ from charlstm.generation.sampling import Sampling, probabilities, sample
 from charlstm.generation.text_stream import random_numbers
 
 from .conftest import Run
+from .test_cells import bracketed
 from .test_rooms import HEAVY, modules_after
 from .writing import generate, make_model
 
@@ -153,3 +154,19 @@ def test_samples_do_not_depend_on_how_many(charlstm: Run, trained: Path) -> None
     words = ["generate", "-m", trained, "--random-seed", 1, "-n", 40, "--separator", "\t"]
     few, many = (charlstm(*words, "--samples", n).stdout.split(b"\t") for n in (3, 6))
     assert many[:3] == few[:3]
+
+
+def test_what_a_single_neuron_does(charlstm: Run, tmp_path: Path) -> None:
+    """char-rnn-tensorflow 105: a cell that knows something is found by name, and can be seen."""
+    (tmp_path / "t.txt").write_text(bracketed(1))
+    words = ["-o", "run", "--steps", 120, "--hidden-size", 16, "--num-layers", 1, "-q"]
+    assert charlstm("train", "t.txt", *words, cwd=tmp_path).returncode == 0
+    look = ["visualize", "-m", "run", "-q"]
+    done = charlstm(*look, "--find", "--text-file", "t.txt", cwd=tmp_path)
+    found = dict(line.split("\t")[:2] for line in done.stdout.decode().splitlines())
+    cell = found["inside brackets"]
+    text = "a bc (xy b) ca (a xyz) bb"
+    lines = charlstm(*look, "--cell", cell, text, cwd=tmp_path).stdout.decode().splitlines()[1:]
+    values = np.array([float(line.split("\t")[3]) for line in lines])
+    inside = np.array([text[:n].count("(") > text[:n].count(")") for n in range(1, len(text) + 1)])
+    assert abs(values[inside].mean() - values[~inside].mean()) > 0.3

@@ -85,8 +85,8 @@ def find_cells(
     """
     if len(text) < LEAST_CHARACTERS:
         raise CorpusError(
-            f"the text has {len(text):,} characters; to find cells takes {LEAST_CHARACTERS:,} or "
-            f"more, because in a shorter text chance finds them too"
+            f"the length of the text is {len(text):,}; to find cells takes {LEAST_CHARACTERS:,} "
+            f"characters or more, because in a shorter text chance finds them too"
         )
     ids, half = model.vocabulary.encode(text), len(text) // 2
     kept, known = _varying(properties, text, half, [] if notes is None else notes)

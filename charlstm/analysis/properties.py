@@ -5,6 +5,7 @@ So an opening quotation mark is inside, and the closing one is outside.
 """
 
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,8 +24,8 @@ CLOSING |= {"\u00bb": "\u00ab"}
 QUOTATION_TOKEN = re.compile(
     r'\\.|"""|["\u201c\u201d\u201e\u00ab\u00bb]|\n[^\S\n]*(?=\n)', re.DOTALL
 )
-BRACKET_TOKEN = re.compile(r"[(\[{]|[)\]}]|\n[^\S\n]*(?=\n)")
-WORD_BEGINNING = re.compile(r"\b[^\W\d_]")
+BRACKET_TOKEN = re.compile(r"[()\[\]{}]|\n[^\S\n]*(?=\n)")
+WORD_BEGINNING = re.compile(r"(?<!\w)(?<!\w['\u2019])[^\W\d_]")
 NUMBER = re.compile(r"(?<![^\W\d])\d(?:[\d.,]*\d)?")
 INDENTATION = re.compile(r"^[^\S\n]+", re.MULTILINE)
 # In plays. A name in capitals ends with a full stop or a colon, at the end of its line or before
@@ -55,8 +56,9 @@ def in_quotation(text: str) -> Values:
     start = 0
     for token in QUOTATION_TOKEN.finditer(text):
         mark = token[0]
-        if closing and (mark == closing or (mark[0] == "\n" and closing != '"""')):
-            inside[start : token.end() - 1] = 1
+        empty_line = mark[0] == "\n"
+        if closing and (mark == closing or (empty_line and closing != '"""')):
+            inside[start : token.end() - (not empty_line)] = 1
             closing = ""
         elif not closing and mark in CLOSING:
             start, closing = token.end() - 1, CLOSING[mark]
@@ -74,12 +76,12 @@ def in_brackets(text: str) -> Values:
     inside, depth = np.zeros(len(text)), 0
     start = 0
     for token in BRACKET_TOKEN.finditer(text):
-        before = depth
-        depth = depth + 1 if token[0] in "([{" else 0 if token[0][0] == "\n" else max(0, depth - 1)
+        before, empty_line = depth, token[0][0] == "\n"
+        depth = 0 if empty_line else depth + 1 if token[0] in "([{" else max(0, depth - 1)
         if depth and not before:
             start = token.start()
         elif before and not depth:
-            inside[start : token.end() - 1] = 1
+            inside[start : token.end() - (not empty_line)] = 1
     if depth:
         inside[start:] = 1
     return inside
@@ -182,8 +184,10 @@ def matching(pattern: str) -> Property:
     ``^`` and ``$`` match at the ends of each line.
     """
     try:
-        compiled = re.compile(pattern, re.MULTILINE)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what a later Python may read in another way
+            compiled = re.compile(pattern, re.MULTILINE)
     except (re.error, OverflowError, RecursionError) as error:
         fault = f"is {shown(pattern)}, which is no regular expression: {error}"
         raise OptionError(fault, "pattern") from error
-    return Property(f"within {pattern}", lambda text: within(compiled, text))
+    return Property(f"within /{pattern}/", lambda text: within(compiled, text))

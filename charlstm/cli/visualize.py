@@ -100,15 +100,16 @@ def visualize(
     model = loaded(values)
     chosen = _chosen(model, values)
     if text is not None:
-        pieces: Iterable[str] = [_argument(text)]
+        pieces: Iterable[str] = [os.fsencode(text).decode("utf-8", "surrogateescape")]
     elif file is not None:
         pieces = _pieces(file, values)
     else:
-        pieces = [_written(model, values, find=find)]
+        pieces = (_samples if find else _written)(model, values)
+    pieces = _known(model, pieces, values)
     if find:
         from charlstm.cli import found_cells
 
-        found_cells.write(model, _beginning(_known(model, pieces, values), values), values)
+        found_cells.write(model, _beginning(pieces, values), values)
     else:
         _show(model, pieces, chosen, values)
 
@@ -135,16 +136,12 @@ def _given(
     for name in typed(*ONLY_SHOWN) if find else ():
         both = f"{OPTIONS[name].flag} and {OPTIONS['find'].flag} or {OPTIONS['pattern'].flag}"
         raise OptionError(f"{both} do not go together; leave one out")
+    OPTIONS["guesses"].check(values["guesses"])
     if text == "" or file == "":
         raise OptionError(f"{'TEXT' if text == '' else '--text-file'} is empty; give a text")
     if file not in (None, "-") and Path(str(file)).is_dir():
         raise OptionError(f"{file}: a directory; name one file, or - for standard input")
     return text, file
-
-
-def _argument(text: str) -> str:
-    """An argument, whose bytes are UTF-8, whatever the locale made of them."""
-    return os.fsencode(text).decode("utf-8", "surrogateescape")
 
 
 def _pieces(file: str, values: dict[str, Any]) -> Iterator[str]:
@@ -161,27 +158,41 @@ def _pieces(file: str, values: dict[str, Any]) -> Iterator[str]:
         yield piece
     console.say(*notes, quiet=values["quiet"])
     if empty:
-        raise CorpusError(f"{corpus.label}: empty; there is nothing to show")
+        raise CorpusError(f"{corpus.label}: empty; give a text")
 
 
-def _written(model: "LanguageModel", values: dict[str, Any], *, find: bool) -> str:
-    """A text that the model writes, many samples side by side if it is to be long."""
-    length = values["length"] or (WRITTEN_TO_FIND if find else WRITTEN)
+def _written(model: "LanguageModel", values: dict[str, Any]) -> Iterator[str]:
+    """A text that the model writes, piece by piece."""
+    length = WRITTEN if values["length"] is None else values["length"]
+    text = model.generate(length=length, **_how(values))
+    piece = ""
+    for characters in text:
+        piece += characters
+        if piece.endswith("\n") or len(piece) >= SAMPLE:
+            yield piece
+            piece = ""
+    yield piece
+
+
+def _samples(model: "LanguageModel", values: dict[str, Any]) -> Iterator[str]:
+    """Texts that the model writes side by side, to find cells in."""
+    length = WRITTEN_TO_FIND if values["length"] is None else values["length"]
+    if not 0 < length <= LONGEST_TO_FIND:
+        raise OptionError(f"is {length}; to find cells it is 1 to {LONGEST_TO_FIND}", "length")
+    samples = -(-length // SAMPLE)
+    between = "\n" if "\n" in model.vocabulary else ""
+    for sample in model.generate_many(samples=samples, length=SAMPLE, **_how(values)):
+        yield sample.text + between
+
+
+def _how(values: dict[str, Any]) -> dict[str, Any]:
+    """How the model writes; a random seed that is chosen here is said."""
     how = {name: values[name] for name in ("temperature", "random_seed")}
     if how["random_seed"] is None:
         how["random_seed"] = int.from_bytes(os.urandom(4), "big")
-    texts = model.generate_many(
-        samples=-(-length // SAMPLE) if find else 1,
-        length=min(length, SAMPLE) if find else length,
-        **how,
-    )
-    text = "\n".join(sample.text for sample in texts)
-    console.say(
-        f"the text is one that the model wrote, {len(text):,} characters with random seed "
-        f"{how['random_seed']}",
-        quiet=values["quiet"],
-    )
-    return text
+    message = f"the model writes the text, with random seed {how['random_seed']}"
+    console.say(message, quiet=values["quiet"])
+    return how
 
 
 def _known(model: "LanguageModel", pieces: Iterable[str], values: dict[str, Any]) -> Iterator[str]:
@@ -232,17 +243,18 @@ def _show(
     if sys.stdout.isatty() and not values["json"]:
         _draw(model, traces, chosen, guesses)
         return
-    if not values["json"]:
-        columns = ["position", "character", "bits"]
-        columns += [] if chosen.surprisal else [chosen.name]
-        for n in range(1, guesses + 1):
-            columns += [f"guess {n}", f"probability {n}"]
-        sys.stdout.write("\t".join(columns) + "\n")
+    columns = ["position", "character", "bits", *([] if chosen.surprisal else [chosen.name])]
+    for n in range(1, guesses + 1):
+        columns += [f"guess {n}", f"probability {n}"]
     position = 0
     for trace in traces:
+        if position == 0 and not values["json"]:
+            sys.stdout.write("\t".join(columns) + "\n")
         for place, bits in zip(_places(model, trace, chosen, guesses), trace.bits, strict=True):
             position += 1
             _write_place(position, place, float(bits), chosen, as_json=values["json"])
+    if position == 0:
+        raise _nothing()
 
 
 def _write_place(
@@ -290,6 +302,8 @@ def _draw(model: "LanguageModel", traces: "Iterator[Trace]", chosen: Chosen, gue
             yield from _places(model, trace, chosen, guesses)
 
     picture.write(places())
+    if not bits:
+        raise _nothing()
     picture.note("")
     picture.legend(scale)
     if guesses and picture.coloured:
@@ -297,3 +311,7 @@ def _draw(model: "LanguageModel", traces: "Iterator[Trace]", chosen: Chosen, gue
     elif guesses:
         picture.note("guesses: below, the most probable first")
     picture.note(f"{len(bits):,} characters, {math.fsum(bits) / len(bits):.2f} bits per character")
+
+
+def _nothing() -> CorpusError:
+    return CorpusError("the model knows no character of the text; there is nothing to show")
