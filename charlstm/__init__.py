@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from charlstm.analysis.cells import FoundCell
     from charlstm.analysis.evaluate import Evaluation
+    from charlstm.analysis.predict import Prediction
     from charlstm.analysis.score import Score
     from charlstm.analysis.trace import Trace
     from charlstm.errors import CharLSTMError
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
     from charlstm.language_model import LanguageModel, load
     from charlstm.model.locate import ListedModel, list_models
 
-__all__ = ["CharLSTMError", "LanguageModel", "ListedModel", "Sample", "Score", "TextStream"]
-__all__ += ["Evaluation", "FoundCell", "Trace"]
-__all__ += ["__version__", "list_models", "load"]
+__all__ = ["CharLSTMError", "Evaluation", "FoundCell", "LanguageModel", "ListedModel", "Prediction"]
+__all__ += ["Sample", "Score", "TextStream", "Trace", "__version__", "list_models", "load"]
 __version__ = "0.1.0"
 _HOMES = {
     "CharLSTMError": "errors",
@@ -33,6 +33,7 @@ _HOMES = {
     "FoundCell": "analysis.cells",
     "LanguageModel": "language_model",
     "ListedModel": "model.locate",
+    "Prediction": "analysis.predict",
     "Sample": "generation.text_stream",
     "Score": "analysis.score",
     "TextStream": "generation.text_stream",

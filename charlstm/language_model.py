@@ -5,15 +5,13 @@ Its names are stable; the modules below may change. Torch is never imported.
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-import numpy as np
-
 from charlstm.checks import require_flag, require_integer, require_text, shown
 from charlstm.errors import OptionError
-from charlstm.generation.sampling import Sampling, probabilities
+from charlstm.generation.sampling import Sampling
 from charlstm.generation.saved_state import SavedState, check_target, load_state, save_state
 from charlstm.generation.stopping import StopRule
 from charlstm.generation.text_stream import (
@@ -37,16 +35,14 @@ if TYPE_CHECKING:
     from charlstm.analysis.cells import FoundCell
     from charlstm.analysis.evaluate import Evaluation, Split
     from charlstm.analysis.novelty import NewLines
+    from charlstm.analysis.predict import Prediction
     from charlstm.analysis.score import Score
     from charlstm.analysis.trace import Trace
 
 
-class GenerationSettings(TypedDict, total=False):
-    """How a text is written; the table in ``charlstm.options`` has defaults and meanings."""
+class SamplingSettings(TypedDict, total=False):
+    """How a character is chosen; the table in ``charlstm.options`` has defaults and meanings."""
 
-    length: int | None
-    lines: int | None
-    stop: str | Sequence[str]
     temperature: float
     top_k: int
     top_p: float
@@ -54,6 +50,14 @@ class GenerationSettings(TypedDict, total=False):
     repetition_penalty: float
     repetition_window: int
     ban: str
+
+
+class GenerationSettings(SamplingSettings, total=False):
+    """How a text is written."""
+
+    length: int | None
+    lines: int | None
+    stop: str | Sequence[str]
     random_seed: int | None
     measure: bool  # the surprisal of the text, too
     line_filter: LineFilter | None  # lines that it rejects are drawn again
@@ -258,24 +262,58 @@ class LanguageModel:
             notes += dataset.notes
         return evaluate(self._model, dataset, listed(names), reading)
 
-    def predict(
-        self, seed: str = "", *, top: int | None = None, unknown: Unknown = "error"
-    ) -> list[tuple[str, float]]:
-        """Each character with the probability that it comes next, the most probable first.
+    def score_many(self, texts: Iterable[str], *, unknown: Unknown = "error") -> "Iterator[Score]":
+        """The score of each text, as ``score`` gives it, computed side by side on all cores.
 
-        Only the first ``top`` of them are returned. The probabilities are the model's own, at
-        temperature 1. The phrase is read as ``generate`` reads it.
+            for score in model.score_many(["To be, or not to be", "that is the question"]):
+                print(score.bits_per_char, score.text)
+
+        Scores come in order, and memory does not grow with the number of texts. A text with an
+        unknown character raises its error when it is read.
         """
+        from charlstm.analysis.score import score_many
+
+        return score_many(self._model, (self._known("text", t, unknown)[0] for t in texts))
+
+    def score_pieces(
+        self, pieces: Iterable[str], *, unknown: Unknown = "error"
+    ) -> "Iterator[Score]":
+        """The score of one text that comes in ``pieces``, for texts larger than memory.
+
+        It comes in parts, one after the other; where they are cut has nothing to do with the
+        pieces. A piece with an unknown character raises its error when it is read.
+        """
+        from charlstm.analysis.score import score_pieces
+
+        return score_pieces(self._model, (self._known("text", p, unknown)[0] for p in pieces))
+
+    def predict(
+        self,
+        seed: str = "",
+        *,
+        top: int | None = None,
+        unknown: Unknown = "error",
+        **settings: Unpack[SamplingSettings],
+    ) -> "list[Prediction]":
+        """The characters that may come next, the most probable first.
+
+            for character, probability, _ in model.predict("To b", top=3):
+                print(repr(character), probability)
+
+        Without settings the probabilities are the model's own, at temperature 1, and
+        ``model_probability`` has these in any case. The phrase is read as ``generate`` reads it,
+        and its characters are those that a repetition penalty knows.
+
+        With ``top`` only the first of them are returned, and also those of the model's own first
+        that the settings make impossible: their probability is 0.
+        """
+        from charlstm.analysis.predict import predict
+
         if top is not None:
             top = require_integer("top", top, least=1)
+        _check_names(settings, SamplingSettings)
         phrase, _ = self._known("seed", seed, unknown)
-        lstm = opening(self._model, phrase)
-        with np.errstate(all="ignore"):
-            for i in self._model.vocabulary.encode(phrase).tolist():
-                lstm.read(i)
-            shares = probabilities(lstm.logits(), Sampling()).tolist()
-        ranked = sorted(zip(self.vocabulary, shares, strict=True), key=lambda pair: -pair[1])
-        return ranked[:top]
+        return predict(self._model, phrase, self._sampling(settings), top)
 
     def trace(self, text: str, *, unknown: Unknown = "error") -> "Trace":
         """The values inside the network at each character of ``text``: cells, gates, surprisal.
@@ -361,24 +399,30 @@ class LanguageModel:
 
     def _config(self, settings: GenerationSettings, *, whole: bool | None) -> GenerationConfig:
         """The settings as records; raises OptionError, and TypeError for an unknown name."""
-        known = GenerationSettings.__optional_keys__
-        if other := sorted(settings.keys() - known):
-            raise TypeError(f"got an unexpected keyword argument {other[0]!r}")
-        cased = self._model.text.cased
-        values = {"temperature": OPTIONS["temperature"].default, **settings}
-        values["stop"] = tuple(map(cased, OPTIONS["stop"].check(settings.get("stop", ()))))
-        ban = cased(OPTIONS["ban"].check(settings.get("ban", "")))
-        sampling = Sampling(**fields_of(Sampling, values)).banning(ban, self.vocabulary)
-        rule = StopRule(**fields_of(StopRule, values))
+        _check_names(settings, GenerationSettings)
+        stop = tuple(map(self._model.text.cased, OPTIONS["stop"].check(settings.get("stop", ()))))
+        sampling = self._sampling({"temperature": OPTIONS["temperature"].default, **settings})
+        rule = StopRule(**fields_of(StopRule, {**settings, "stop": stop}))
         if whole is None:
             whole = bool(rule.stop) or rule.lines is not None
-        rule.check_end(set(self.vocabulary) - set(ban), whole=require_flag("whole", whole))
+        banned = {self.vocabulary[i] for i in sampling.banned}
+        rule.check_end(set(self.vocabulary) - banned, whole=require_flag("whole", whole))
         return GenerationConfig(
             sampling=sampling,
             stop_rule=rule,
             line_filter=settings.get("line_filter"),
             measure=require_flag("measure", settings.get("measure", False)),
         )
+
+    def _sampling(self, settings: Mapping[str, Any]) -> Sampling:
+        ban = self._model.text.cased(OPTIONS["ban"].check(settings.get("ban", "")))
+        return Sampling(**fields_of(Sampling, settings)).banning(ban, self.vocabulary)
+
+
+def _check_names(settings: Mapping[str, Any], known: type) -> None:
+    """Raise TypeError for a name that the keywords in ``known``, a TypedDict, do not have."""
+    if other := sorted(settings.keys() - known.__annotations__):
+        raise TypeError(f"got an unexpected keyword argument {other[0]!r}")
 
 
 def _random_seed(given: int | None) -> int:

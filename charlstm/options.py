@@ -89,6 +89,7 @@ BEGINNING, MACHINE, FILES = "Where to begin", "Machine", "Windows in a .npz file
 MODEL, PASSAGES, REMOVAL = "Model", "Passages", "Removal"
 SHOWN, CHART = "What is shown", "Chart"
 EVALUATION = "Evaluation"
+TEXT, ROWS = "Text", "Rows"
 
 MOST_STEPS = 10**12  # more than any machine can do
 
@@ -258,6 +259,8 @@ _TABLE = (
            help="Go on while the runs are trained, and end when they do."),
     Option("plot", str, CHART, metavar="FILE",
            help="Write the chart to FILE.svg or FILE.png instead."),
+    # What a score has rows for; ``lines`` is another one.
+    Option("chars", bool, ROWS, default=False, help="Print a row for each character."),
     # What most commands share.
     Option("model", str, MODEL, metavar="MODEL", short="m",
            help="Model file or run directory.  [default: the newest run]"),

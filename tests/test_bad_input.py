@@ -225,7 +225,7 @@ def test_generate_with_values_that_make_no_sense(
 @pytest.mark.parametrize(
     ("words", "data", "status", "said"),
     [
-        (["--each-line"], b"\xff\n", 1, ["standard input: line 1: byte 0xff"]),
+        (["--each-line"], b"\xff\n", 1, ["line 1: standard input: byte 0xff"]),
         (["--each-line", "--seed-file", "-", "-n", -1], b"", 2, ["length is -1"]),
         (["--seed-file", "-"], b"a\xff", 1, ["standard input", "0xff"]),
         (["--seed-file", "-"], b"a\0", 1, ["standard input", "NUL"]),

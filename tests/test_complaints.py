@@ -4,6 +4,7 @@ The threads are those of char-rnn, torch-rnn, nanoGPT, textgenrnn and their kin.
 """
 
 import itertools
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,6 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-import charlstm as package
 from charlstm.generation.sampling import Sampling, probabilities, sample
 from charlstm.generation.text_stream import random_numbers
 
@@ -112,13 +112,22 @@ def test_generation_needs_no_torch_and_no_gpu(trained: Path) -> None:
     assert not ({"pydivsufsort"} | HEAVY) & loaded
 
 
-def test_a_text_can_be_scored(trained: Path) -> None:
-    """char-rnn 59, 149, torch-rnn 68: how likely a text is to a model."""
-    model = package.load(trained)
-    like, unlike = (model.score(text) for text in ("The tide came in", "ht editec ma Teni"))
-    assert like.bits_per_char is not None
-    assert unlike.bits_per_char is not None
-    assert like.bits_per_char < unlike.bits_per_char
+def test_a_text_can_be_scored(charlstm: Run, trained: Path) -> None:
+    """char-rnn 59, 149, torch-rnn 68: how likely a text is to a model; many of them in one call."""
+    lines = "ht editec ma Teni\nThe tide came in\nThe tide came ni\n"
+    done = charlstm("score", "-m", trained, "--lines", input=lines.encode())
+    ranked = sorted(done.stdout.decode().splitlines(), key=lambda row: float(row.split("\t")[0]))
+    order = [row.split("\t")[2] for row in ranked]
+    assert order == ["The tide came in", "The tide came ni", "ht editec ma Teni"]
+
+
+def test_the_next_character_has_a_probability(charlstm: Run, trained: Path) -> None:
+    """char-rnn 59: the whole distribution, for other programs."""
+    done = charlstm("predict", "-m", trained, "--top", 0, "The tid", "--json")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    probabilities = [row["probability"] for row in rows]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert sum(probabilities) == pytest.approx(1)
 
 
 def test_it_does_not_copy_my_text(charlstm: Run, trained: Path, play: Path) -> None:

@@ -97,8 +97,8 @@ def test_a_text_scores_what_its_characters_surprised(model: charlstm.LanguageMod
 def test_predictions_are_probabilities(model: charlstm.LanguageModel) -> None:
     """Of every character, in falling order, and those that score uses."""
     ranked = model.predict("The tid")
-    shares = [share for _, share in ranked]
-    assert sorted(character for character, _ in ranked) == sorted(model.vocabulary)
+    shares = [share for _, share, _ in ranked]
+    assert sorted(p.character for p in ranked) == sorted(model.vocabulary)
     assert shares == sorted(shares, reverse=True)
     assert sum(shares) == pytest.approx(1)
     assert model.predict("The tid", top=3) == ranked[:3]
@@ -110,7 +110,7 @@ def test_score_and_predict_agree(model: charlstm.LanguageModel, text: str) -> No
     bits = model.score(text).bits
     for i, character in enumerate(text):
         if text[:i] or character != "\n":  # from nothing, predict begins a line and reads no text
-            share = dict(model.predict(text[:i]))[character]
+            share = {p[0]: p[1] for p in model.predict(text[:i])}[character]
             assert 2 ** -bits[i] == pytest.approx(share, rel=1e-4)
 
 
@@ -176,12 +176,13 @@ def test_examples_in_the_docs_run(
     (tmp_path / "runs" / "play").symlink_to(trained)
     monkeypatch.chdir(tmp_path)
     model = charlstm.load("runs/play")
-    for place in (charlstm, charlstm.LanguageModel.generate, charlstm.LanguageModel.score):
+    face = charlstm.LanguageModel
+    for place in (charlstm, face.generate, face.score, face.score_many, face.predict):
         found = re.findall(r"^(?: {4}.*\n|\n)+", f"{inspect.getdoc(place)}\n", re.MULTILINE)
         blocks = [textwrap.dedent(block) for block in found if block.strip()]
         assert blocks
         for block in blocks:
-            code = re.sub(r'"(Once upon|To be|Is this)[^"]*"', '"The tide"', block)
+            code = re.sub(r'"(Once upon|To b|Is this|that is)[^"]*"', '"The tide"', block)
             exec(code.replace("length=0", "length=9"), {"model": model, "charlstm": charlstm})
     assert capsys.readouterr().out
 

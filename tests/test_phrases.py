@@ -163,7 +163,7 @@ def test_what_has_nothing_near_is_left_out_and_said(write: Any) -> None:
     """On stderr, with the characters; what has something near is not remarked."""
     expected, _ = write("--seed", "The tide", "-n", 20)
     words = ["--unknown", "nearest", "-n", 20, "--seed", "Th\u00e9 \u4e2dtide"]
-    said = "the model knows nothing similar to '\u4e2d' (U+4E2D); left out of the seed phrase\n"
+    said = "the model knows nothing similar to '\u4e2d' (U+4E2D); left out\n"
     assert write(*words) == (expected, said)
     assert write(*words, "-q") == (expected, "")
 

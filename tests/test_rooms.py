@@ -201,7 +201,8 @@ def test_generate_loads_what_it_needs_and_no_more(trained: Path) -> None:
         ),
         *("cli.stop", "cli.variables", "cli.wording", "cli.writing"),
         *("cli.dataset", "cli.evaluate", "cli.generate", "cli.history", "cli.inspect"),
-        *("cli.models", "cli.novelty", "cli.train", "cli.visualize", "cli.vocab"),
+        *("cli.models", "cli.novelty", "cli.predict", "cli.score", "cli.train", "cli.visualize"),
+        "cli.vocab",
     }
     assert "numpy" in loaded
     assert not ({"pydivsufsort"} | HEAVY) & loaded

@@ -9,10 +9,13 @@ import numpy.typing as npt
 
 from charlstm.analysis.segments import (
     GROUP,
+    SEGMENT,
     WARM_UP,
+    Parts,
     Plan,
     Values,
     grouped,
+    read_parts,
     read_segments,
     walk,
 )
@@ -20,6 +23,9 @@ from charlstm.generation.sampling import surprisal, too_large
 from charlstm.model.lstm import LSTMState
 from charlstm.model.model_file import ModelFile
 from charlstm.text.vocabulary import Ids
+
+BLOCK = 1 << 16  # characters of texts that are read side by side
+LONG = 2 * SEGMENT  # a text of so many characters is read in segments
 
 
 @dataclass(frozen=True)
@@ -54,9 +60,66 @@ def score(model: ModelFile, text: str) -> Score:
     The text is read as the beginning of a line (``before_line``). Raises UnknownCharacterError,
     and ModelFileError if the weights are too large to compute with.
     """
-    blocks = [model.vocabulary.encode(text)]
-    parts = [np.empty(0), *(v[:, 0] for v in surprisals(model, blocks, before_line(model, text)))]
-    return Score(text, np.concatenate(parts))
+    bits = [part.bits for part in score_pieces(model, [text])]
+    return Score(text, np.concatenate([np.empty(0), *bits]))
+
+
+def score_pieces(model: ModelFile, pieces: Iterable[str]) -> Iterator[Score]:
+    """The score of a text that comes in ``pieces``, in parts of its own; memory does not grow."""
+    pieces = filter(None, pieces)
+    begins = next(pieces, "")
+    waiting = [begins]  # what was read, but not scored yet
+
+    def blocks() -> Iterator[Ids]:
+        yield model.vocabulary.encode(begins)
+        for piece in pieces:
+            waiting.append(piece)
+            yield model.vocabulary.encode(piece)
+
+    for values in surprisals(model, blocks(), before_line(model, begins)):
+        read = "".join(waiting)
+        waiting[:] = [read[len(values) :]]
+        yield Score(read[: len(values)], values[:, 0])
+
+
+def score_many(model: ModelFile, texts: Iterable[str]) -> Iterator[Score]:
+    """The score of each text, in order, computed side by side on all cores.
+
+    The texts are independent, and a score does not depend on the other texts. Texts of together
+    BLOCK characters or more are read at a time. Raises UnknownCharacterError in its turn.
+    """
+    block: list[str] = []
+    count = 0
+    for text in texts:
+        block.append(text)
+        count += len(text) + 1
+        if count >= BLOCK:
+            yield from _side_by_side(model, block)
+            block, count = [], 0
+    yield from _side_by_side(model, block)
+
+
+def _side_by_side(model: ModelFile, texts: list[str]) -> list[Score]:
+    """The scores of texts that are read together; long ones are read alone, in segments."""
+    scores = [Score("", np.empty(0))] * len(texts)
+    # The longest first: so a text stands beside others of about its length.
+    order = sorted((i for i, text in enumerate(texts) if text), key=lambda i: -len(texts[i]))
+    several = [i for i in order if len(texts[i]) < LONG]
+    for i in order[: len(order) - len(several)]:
+        scores[i] = score(model, texts[i])
+    if several:
+        line_end = "\n" if "\n" in model.vocabulary else ""
+        joined = "".join(line_end + texts[i] for i in several)
+        lengths = np.array([len(texts[i]) for i in several])
+        ends = (lengths + len(line_end)).cumsum()
+        # The line end before a text is read first, unless the text begins with one itself.
+        before = [len(before_line(model, texts[i])) for i in several]
+        first = ends - lengths
+        parts = Parts(first - before, first, ends)
+        ids = model.vocabulary.encode(joined)
+        for i, values in zip(several, read_parts(model.lstm, ids, parts, surprising), strict=True):
+            scores[i] = Score(texts[i], finite(values)[:, 0].copy())
+    return scores
 
 
 def before_line(model: ModelFile, text: str) -> Ids:
@@ -96,9 +159,14 @@ def surprisals(
             plan = Plan(window, 1) if window else Plan.fast(len(ids))
             values = read_segments(model.lstm, before, ids, surprising, plan)
             before = np.concatenate((before, ids))[-WARM_UP:]
-        if not np.isfinite(values).all():
-            raise too_large()
-        yield values
+        yield finite(values)
+
+
+def finite(values: Values) -> Values:
+    """``values``; raises ModelFileError unless all are finite."""
+    if not np.isfinite(values).all():
+        raise too_large()
+    return values
 
 
 def surprising(state: LSTMState, ids: npt.NDArray[np.integer]) -> Values:

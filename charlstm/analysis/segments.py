@@ -23,6 +23,7 @@ SEGMENTS = 64  # in a group, at most; more rows are no faster, and so are twice 
 ROWS = 32  # segments that a core computes together, the fastest number for 256 units
 
 Values = npt.NDArray[Any]
+Positions = npt.NDArray[np.intp]
 Step = Callable[[LSTMState, npt.NDArray[np.integer]], Values]
 
 
@@ -70,8 +71,7 @@ def read_segments(lstm: LSTM, before: Ids, ids: Ids, step: Step, plan: Plan) -> 
 
     ``step`` gets the state of several texts and the next id of each, (B,); it computes its values,
     (B, K), and lets the state read the ids. ``before`` is what comes before the first of ``ids``:
-    of it at most the length of the warm-up is read. Anything that ends the call, also a
-    KeyboardInterrupt, ends the threads after a step.
+    of it at most the length of the warm-up is read.
     """
     before = before[max(0, len(before) - plan.warm_up) :]
     text = np.concatenate((before, ids))
@@ -80,19 +80,47 @@ def read_segments(lstm: LSTM, before: Ids, ids: Ids, step: Step, plan: Plan) -> 
         state = LSTMState(lstm)
         walk(state, before, _read)
         return walk(state, ids, step)
+    starts, ends = np.maximum(0, first - plan.warm_up), np.minimum(first + plan.length, len(text))
+    return np.concatenate(read_parts(lstm, text, Parts(starts, first, ends), step))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Parts of a text that are read side by side, each from an empty state: (N,) positions.
+
+    A part is read from ``starts`` to ``ends``, and has values from ``first`` on.
+    """
+
+    starts: Positions
+    first: Positions
+    ends: Positions
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __getitem__(self, some: slice) -> "Parts":
+        return Parts(self.starts[some], self.first[some], self.ends[some])
+
+
+def read_parts(lstm: LSTM, text: Ids, parts: Parts, step: Step) -> list[Values]:
+    """``step`` at each id of each part, (length, K) for each, on all cores.
+
+    Those that stand side by side are computed together until the longest of them ends. The
+    others do not change the values of a part (``charlstm.generation.batch``). Anything that ends
+    the call, also a KeyboardInterrupt, ends the threads after a step.
+    """
     workers = cores()
-    rows = min(ROWS, TILE * -(-len(first) // (TILE * workers)))
-    chunks = [first[i : i + rows] for i in range(0, len(first), rows)]
+    rows = min(ROWS, TILE * -(-len(parts) // (TILE * workers)))
+    chunks = [parts[i : i + rows] for i in range(0, len(parts), rows)]
     _ = lstm.blocks  # computed once, before several threads use them
     abandoned = Event()
-    pool = ThreadPoolExecutor(min(workers, len(chunks)))
+    pool = ThreadPoolExecutor(max(1, min(workers, len(chunks))))
     try:
-        waiting = [pool.submit(_chunk, lstm, text, c, step, plan, abandoned) for c in chunks]
-        parts = [part.result() for part in waiting]
+        waiting = [pool.submit(_chunk, lstm, text, c, step, abandoned) for c in chunks]
+        return [values for chunk in waiting for values in chunk.result()]
     finally:
         abandoned.set()
         pool.shutdown(cancel_futures=True)
-    return np.concatenate(parts)[: len(ids)]
 
 
 def _read(state: LSTMState, i: npt.NDArray[np.integer]) -> Values:
@@ -100,25 +128,29 @@ def _read(state: LSTMState, i: npt.NDArray[np.integer]) -> Values:
     return np.empty(0)
 
 
-def _chunk(
-    lstm: LSTM, text: Ids, first: npt.NDArray[np.intp], step: Step, plan: Plan, abandoned: Event
-) -> Values:
-    """The values of some segments, one after the other; ``first`` are their positions in text."""
-    B = TILE * -(-len(first) // TILE)
-    starts = np.pad(first, (0, B - len(first)), mode="edge")  # rows to spare repeat the last one
+def _chunk(lstm: LSTM, text: Ids, parts: Parts, step: Step, abandoned: Event) -> list[Values]:
+    """The values of some parts, computed together."""
+    B = TILE * -(-len(parts) // TILE)
+    spare = (0, B - len(parts))  # rows to spare repeat the last part
+    starts, first = (
+        np.pad(parts.starts, spare, mode="edge"),
+        np.pad(parts.first, spare, mode="edge"),
+    )
+    lengths = parts.ends - parts.first
     state = LSTMState(lstm, B)
     values: list[Values] = []
     with np.errstate(all="ignore"):
-        for t in range(-plan.warm_up, plan.length):
+        for t in range(-int((first - starts).max()), int(lengths.max())):
             if abandoned.is_set():
-                return np.empty(0)
-            # Before its beginning a text has nothing: what is read there is forgotten again. After
-            # its end any character will do.
-            positions = starts + t
+                return []
+            # Before its start a part has nothing: what is read there is forgotten again. After its
+            # end any character will do.
+            positions = first + t
+            ids = text[positions.clip(0, len(text) - 1)]
             if t < 0:
-                state.read(text[positions.clip(0, len(text) - 1)])
-                state.clear(np.flatnonzero(positions < 0))
+                state.read(ids)
+                state.clear(np.flatnonzero(positions < starts))
             else:
-                values.append(step(state, text[positions.clip(0, len(text) - 1)]))
-    together = np.stack(values, axis=1)[: len(first)]  # (segments, length, K)
-    return together.reshape(-1, together.shape[-1])
+                values.append(step(state, ids))
+    together = np.stack(values, axis=1)  # (B, longest, K)
+    return [row[:length] for row, length in zip(together, lengths, strict=False)]

@@ -5,6 +5,6 @@ inside functions, so that ``--help`` is fast. In reading order: ``main`` (the tr
 the one place where errors become messages), ``options``, ``settings_file``, ``variables``,
 ``console``, ``wording``, ``hints``, ``loading``, ``stop``; the commands ``train`` (with
 ``progress``), ``generate`` (with ``reading``, ``escapes`` and ``writing``), ``evaluate``,
-``vocab``, ``dataset``, ``inspect``, ``models``, ``novelty``, ``visualize`` (with ``heatmap`` and
-``found_cells``), ``history`` (with ``chart`` and ``picture``).
+``score``, ``predict``, ``vocab``, ``dataset``, ``inspect``, ``models``, ``novelty``, ``visualize``
+(with ``heatmap`` and ``found_cells``), ``history`` (with ``chart`` and ``picture``).
 """

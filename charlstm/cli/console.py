@@ -20,6 +20,7 @@ CONTROLS |= {code: f"<U+{code:04X}>" for code in (*range(0x80, 0xA0), *DIRECTION
 IN_A_LINE = {**CONTROLS, 10: "^J"}  # where a line end could forge a message of its own
 LONGEST_MESSAGE = 10_000
 INDENT = 4 * " "  # before a text that is quoted
+LEAST_WIDTH = 8  # of a column of numbers
 USUAL_WIDTH = 80  # columns of a terminal that does not say how many it has
 
 
@@ -165,12 +166,12 @@ def is_terminal(stream: TextIO) -> bool:
 
 def write_json(value: Any) -> None:
     """Write an object to stdout, on one line."""
-    write_line(json.dumps(value, ensure_ascii=False))
+    sys.stdout.write(_json_line(value))
 
 
 def write_line(text: str) -> None:
     """Write a line such as a path to stdout: unchanged, or in visible form on a terminal."""
-    sys.stdout.write((on_one_line(text) if sys.stdout.isatty() else text) + "\n")
+    sys.stdout.write(_line(text))
 
 
 def write_row(row: Iterable[str]) -> None:
@@ -208,10 +209,55 @@ def write_rows(
     Console(file=sys.stdout, highlight=False).print(table)
 
 
+class Rows:
+    """Rows on stdout, written as they come: for people, for programs, or as JSON objects.
+
+    A row is an object with a value for each of ``columns``. As JSON it is written whole. Other
+    programs get the columns separated by tabs, without a header; a terminal gets them aligned, with
+    a header. None is shown as ``-``.
+    """
+
+    def __init__(self, columns: Sequence[str], *, json: bool) -> None:
+        terminal = is_terminal(sys.stdout)
+        self._columns, self._json = columns, json
+        self._widths = [max(LEAST_WIDTH, len(name)) if terminal else 0 for name in columns]
+        self._widths[-1] = 0
+        self._separator = "  " if terminal else "\t"
+        if terminal and not json:
+            sys.stdout.write(self._joined([name.replace("_", " ") for name in columns]))
+
+    def write(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Write some rows, in one call."""
+        if self._json:
+            lines = [_json_line(row) for row in rows]
+        else:
+            lines = [self._joined([row[name] for name in self._columns]) for row in rows]
+        sys.stdout.write("".join(lines))
+
+    def _joined(self, values: Sequence[str | float | None]) -> str:
+        """A line of these values: texts escaped, numbers with at most four decimal places."""
+        cells = []
+        for value, width in zip(values, self._widths, strict=True):
+            if isinstance(value, str):
+                cells.append(printable(value).ljust(width))
+            else:
+                number = f"{value:.4f}" if isinstance(value, float) else value
+                cells.append(str("-" if number is None else number).rjust(width))
+        return self._separator.join(cells) + "\n"
+
+
 def abandon_stdout() -> None:
     """Drop what could not be written, so that the interpreter does not try again when it ends."""
     with Path(os.devnull).open("wb") as nothing:
         os.dup2(nothing.fileno(), sys.stdout.fileno())
+
+
+def _json_line(value: Any) -> str:
+    return _line(json.dumps(value, ensure_ascii=False))
+
+
+def _line(text: str) -> str:
+    return (on_one_line(text) if sys.stdout.isatty() else text) + "\n"
 
 
 def _is_number(cell: str) -> bool:

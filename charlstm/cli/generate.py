@@ -103,13 +103,7 @@ def _read_texts(values: dict[str, Any], given: reading.Phrase) -> str:
     """The seed phrase; it and the texts among ``values`` without escape sequences."""
 
     def text(value: str, option: str) -> str:
-        # The bytes of an argument are UTF-8 here, whatever the locale made of them.
-        value = os.fsencode(value).decode("utf-8", "surrogateescape")
-        if not values["escapes"]:
-            return value
-        from charlstm.cli.escapes import unescaped
-
-        return unescaped(value, option)
+        return reading.typed(value, option, escapes=values["escapes"])
 
     values["ban"] = text(values["ban"], "--ban")
     values["stop"] = [text(value, "--stop") for value in values["stop"]]
@@ -178,8 +172,8 @@ def _complete_lines(
 ) -> None:
     """Write each line of a file with the text that completes it."""
     unreadable: list[int] = []  # numbers of lines
-    phrases = reading.phrases(
-        model, reading.lines_in(file), values["unknown"], unreadable, quiet=values["quiet"]
+    phrases = reading.known_lines(
+        model, reading.phrases_in(file), values["unknown"], unreadable, quiet=values["quiet"]
     )
     completed = model.complete_lines(phrases, **how)
     _announce(model, how, values)

@@ -24,6 +24,8 @@ from charlstm.cli import (
     inspect,
     models,
     novelty,
+    predict,
+    score,
     train,
     visualize,
     vocab,
@@ -76,6 +78,8 @@ app = typer.Typer(
 app.command(cls=Command)(train.train)
 app.command(cls=Command)(generate.generate)
 app.command(cls=Command)(evaluate.evaluate)
+app.command(cls=Command)(score.score)
+app.command(cls=Command)(predict.predict)
 app.command(cls=Command)(vocab.vocab)
 app.command(cls=Command)(dataset.dataset)
 app.command(cls=Command)(inspect.inspect)

@@ -33,7 +33,8 @@ def with_options(*names: str, **changes: dict[str, Any]) -> Callable[[Function],
     """Give a command these options of the table; it gets their values as keyword arguments.
 
     A name may also be the name of a group, which stands for all options of the group. ``changes``
-    replaces fields of some options, such as their help.
+    replaces fields of some options, such as their help. The attribute ``options`` of the command
+    has all its options by name.
     """
     listed = [o for name in names for o in OPTIONS.values() if name in (o.name, o.group)]
     assert {*names} <= {text for o in listed for text in (o.name, o.group)}
@@ -46,6 +47,7 @@ def with_options(*names: str, **changes: dict[str, Any]) -> Callable[[Function],
         function.__signature__ = signature.replace(  # type: ignore[attr-defined]
             parameters=[p.replace(kind=p.KEYWORD_ONLY) for p in parameters]
         )
+        function.options = {option.name: option for option in changed}  # type: ignore[attr-defined]
         return function
 
     return decorate

@@ -1,8 +1,12 @@
-"""Seed phrases: which one a call means, and how files and standard input are read for them."""
+"""Seed phrases: which one a call means; and texts and lines from files and standard input."""
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
+from stat import S_ISDIR
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 import typer
@@ -12,11 +16,13 @@ from charlstm.errors import CorpusError, EncodingError, OptionError, UnknownChar
 
 if TYPE_CHECKING:
     from charlstm import LanguageModel
+    from charlstm.text.decoding import TextOptions
     from charlstm.text.vocabulary import Unknown
 
 # The parameters that hold a seed phrase, and their names on the command line.
 TEXTS = {"phrase": "PROMPT", "seed": "--seed", "prompt": "--prompt"}
 NAMES = {**TEXTS, "seed_file": "--seed-file"}
+BLOCK_BYTES = 1 << 17  # read at once; lines of so many characters keep all cores busy
 
 
 class Phrase(NamedTuple):
@@ -35,8 +41,8 @@ def phrase_of(ctx: typer.Context) -> Phrase:
     """The seed phrase that a call means; the text ``-`` means standard input.
 
     If the command line, the environment and settings files give several, the strongest source is
-    used. ``--load-state`` or ``--each-line`` from a stronger source replaces a seed phrase. Raises
-    OptionError if one source gives two seed phrases.
+    used. ``--load-state`` or ``--each-line``, if the command has them, from a stronger source
+    replaces a seed phrase. Raises OptionError if one source gives two seed phrases.
     """
     named = options.strongest(ctx, tuple(NAMES))
     if len(named) > 1:
@@ -44,8 +50,8 @@ def phrase_of(ctx: typer.Context) -> Phrase:
         raise OptionError(f"{both} both give the seed phrase; leave one out")
     name = named[0] if named else "seed"
     value, given = ctx.params[name], options.source(ctx, name)
-    each_line = bool(ctx.params["each_line"])
-    if options.source(ctx, "load_state") > given:
+    each_line = bool(ctx.params.get("each_line"))
+    if "load_state" in ctx.params and options.source(ctx, "load_state") > given:
         value = None
     if name not in TEXTS or value == "-":
         return Phrase(file=value, each_line=each_line)
@@ -62,88 +68,148 @@ def phrase_of(ctx: typer.Context) -> Phrase:
     return Phrase(text=value or "", name=TEXTS[name])
 
 
+def typed(text: str, option: str, *, escapes: bool) -> str:
+    """A text of the command line, with ``escapes`` without its escape sequences.
+
+    Its bytes are UTF-8 here, whatever the locale made of them. ``option`` is its name in errors.
+    """
+    text = os.fsencode(text).decode("utf-8", "surrogateescape")
+    if not escapes:
+        return text
+    from charlstm.cli.escapes import unescaped
+
+    return unescaped(text, option)
+
+
 def phrase_in(file: str) -> str:
     """The whole text of a file, or of standard input for ``-``, read as a corpus is read."""
     from charlstm.text.corpus import open_corpus
     from charlstm.text.decoding import TextOptions
 
-    _check_name(file)
-    try:
+    check_name(file)
+    with _seed_errors():
         return "".join(open_corpus([file], TextOptions()).chunks())
-    except EncodingError as error:
-        raise CorpusError(error.message, "seed encoding") from error
 
 
-def lines_in(file: str) -> Iterator[tuple[int, str]]:
-    """The lines of a file, with numbers from 1 and without line ends, each as soon as it is there.
+def phrases_in(file: str) -> Iterator[tuple[int, str]]:
+    """The lines of a file, with their numbers; see ``lines_in``."""
+    from charlstm.text.decoding import TextOptions
 
-    A line ends with LF, CRLF or CR. Raises CorpusError: at once for a file that cannot be opened,
-    later for a line that is not UTF-8.
+    blocks = lines_in(file, TextOptions())
+
+    def lines() -> Iterator[tuple[int, str]]:
+        with _seed_errors():
+            yield from chain.from_iterable(blocks)
+
+    return lines()
+
+
+def check_name(file: str) -> None:
+    """Raise CorpusError for a file that does not exist, and OptionError for a directory."""
+    if not file:
+        raise OptionError("a file has an empty name; is a variable of the shell unset?")
+    with _file_errors(file):
+        if file != "-" and S_ISDIR(Path(file).stat().st_mode):
+            raise OptionError(f"{file}: a directory; name a file, or - for standard input")
+
+
+def text_in(file: str, options: "TextOptions") -> Iterator[str]:
+    """The normalised text of a file, or of standard input for ``-``, in pieces as they come.
+
+    Raises CorpusError at once if the file cannot be opened, and later if it cannot be read, or
+    EncodingError if it does not decode.
     """
-    _check_name(file)
+    from charlstm.text.decoding import normalised_blocks
+
+    check_name(file)
     if file == "-":
-        return _lines(sys.stdin.buffer, "standard input")
-    try:
-        return _lines(Path(file).open("rb"), file)
-    except FileNotFoundError as error:
-        raise CorpusError(f"{file}: no such file; check the name") from error
-    except OSError as error:
-        raise CorpusError(f"{file}: cannot be read: {error.strerror}") from error
+        return normalised_blocks(_blocks(sys.stdin.buffer), "standard input", options, {})
+    with _file_errors(file):
+        return normalised_blocks(_blocks(Path(file).open("rb")), file, options, {})
 
 
-def phrases(
+def lines_in(file: str, options: "TextOptions") -> Iterator[list[tuple[int, str]]]:
+    """The lines of a file, with numbers from 1 and without line ends, as soon as they are there.
+
+    A list has the lines that a piece of the text completes. A line ends with LF, CRLF or CR. Raises
+    the errors of ``text_in``, after the lines before the fault.
+    """
+    return _numbered(text_in(file, options))
+
+
+def known_lines(
     model: "LanguageModel",
     lines: Iterable[tuple[int, str]],
     unknown: "Unknown",
     unreadable: list[int],
     *,
+    label: str = "",
     quiet: bool,
 ) -> Iterator[str | None]:
     """The lines as the model reads them.
 
     For a line that the model cannot read, yields None and adds its number to ``unreadable``.
+    Messages begin with ``label`` and the number of the line.
     """
     for number, line in lines:
         try:
-            phrase, left_out = model.known(line, unknown=unknown)
+            known, left_out = model.known(line, unknown=unknown)
         except UnknownCharacterError as error:
             from charlstm.cli.hints import explained
 
-            console.error(f"line {number}: {explained(error)}")
+            console.error(f"{label}line {number}: {explained(error)}")
             unreadable.append(number)
             yield None
         else:
             if left_out:
-                console.say(f"line {number}: {note(left_out)}", quiet=quiet)
-            yield phrase
+                console.say(f"{label}line {number}: {note(left_out)}", quiet=quiet)
+            yield known
 
 
 def note(left_out: str) -> str:
     """The message for characters that are similar to none that the model knows."""
-    return f"the model knows nothing similar to {listed(left_out)}; left out of the seed phrase"
+    return f"the model knows nothing similar to {listed(left_out)}; left out"
 
 
-def _lines(file: IO[bytes], label: str) -> Iterator[tuple[int, str]]:
-    number = 0
-    terminal = file.isatty()
+def _numbered(pieces: Iterable[str]) -> Iterator[list[tuple[int, str]]]:
+    begun: list[str] = []  # the pieces of a line whose end was not read yet
+    number = 1
     try:
-        for data in file:
-            for line in data.removesuffix(b"\n").removesuffix(b"\r").split(b"\r"):
-                number += 1
-                yield number, line.decode().replace("\ufeff", "")
-            if terminal and not data.endswith(b"\n"):
-                break  # Ctrl-D ended the input; to read again would ask for a second Ctrl-D
-    except UnicodeDecodeError as error:
-        raise CorpusError(
-            f"{label}: line {number}: byte 0x{error.object[error.start]:02x} is not UTF-8; "
-            f"convert it, for example with iconv -t UTF-8"
-        ) from error
+        for piece in pieces:
+            complete, end, begins = piece.rpartition("\n")
+            if end:
+                lines = "".join((*begun, complete)).split("\n")
+                yield [*enumerate(lines, number)]
+                begun, number = [], number + len(lines)
+            begun.append(begins)
+    except EncodingError as error:
+        message = f"line {number}: {error.message}"
+        raise EncodingError(message, error.code, **error.values) from error
+    if last := "".join(begun):
+        yield [(number, last)]
+
+
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    """The bytes of a file; of a pipe or a terminal what is there, without waiting for more."""
+    while data := os.read(file.fileno(), BLOCK_BYTES):
+        yield data
+
+
+@contextmanager
+def _seed_errors() -> Iterator[None]:
+    """Say of text that does not decode that a seed phrase must be UTF-8."""
+    try:
+        yield
+    except EncodingError as error:
+        raise CorpusError(error.message, "seed encoding") from error
+
+
+@contextmanager
+def _file_errors(file: str) -> Iterator[None]:
+    """Turn the errors of the operating system into those of a text."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise CorpusError(f"{file}: no such file; check the name") from error
     except OSError as error:
-        raise CorpusError(f"{label}: cannot be read: {error.strerror}") from error
-
-
-def _check_name(file: str) -> None:
-    if not file:
-        raise OptionError("the seed file has an empty name; is a variable of the shell unset?")
-    if file != "-" and Path(file).is_dir():
-        raise OptionError(f"{file}: a directory; a seed file is one file, or - for standard input")
+        raise CorpusError(f"{file}: cannot be read: {error.strerror}") from error

@@ -123,11 +123,14 @@ def _tables(path: Path, data: bytes, tree: Any) -> dict[Any, dict[str, Any]]:
 
 def _settings(label: str, table: dict[str, Any], command: Any) -> dict[str, Any]:
     """The checked settings of one command, as typer takes them."""
+    options = {**OPTIONS, **command.callback.options}  # with what means something else here
     # Of the arguments only a corpus of several sources can be a setting.
     names = [
         p.name
         for p in command.params
-        if p.name not in NO_SETTINGS and (p.param_type_name == "option" or p.nargs == -1)
+        if p.name not in NO_SETTINGS
+        and p.name in options
+        and (p.param_type_name == "option" or p.nargs == -1)
     ]
     settings = {}
     for key, value in table.items():
@@ -135,14 +138,14 @@ def _settings(label: str, table: dict[str, Any], command: Any) -> dict[str, Any]
             advice = nearest(key, names, "did you mean {}?", "remove it")
             raise OptionError(f"{label} {key} is not a setting of {command.name}; {advice}")
         try:
-            checked = OPTIONS[key].check(value)
+            checked = options[key].check(value)
         except OptionError as error:
             raise OptionError(f"{label} {key} {error.fault}") from error
         texts = checked if isinstance(checked, tuple) else (checked,)
         if any(isinstance(text, str) and "\0" in text for text in texts):
             raise OptionError(f"{label} {key} is {shown(value)}; remove the NUL character")
         # Typer takes a time as a text.
-        settings[key] = f"{checked:f}" if OPTIONS[key].kind is Seconds else checked
+        settings[key] = f"{checked:f}" if options[key].kind is Seconds else checked
     return settings
 
 

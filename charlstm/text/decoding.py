@@ -2,9 +2,10 @@
 
 import codecs
 import io
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -73,10 +74,25 @@ class Source:
 def normalised(
     source: Source, options: TextOptions, changed: dict[str, list[str]]
 ) -> Iterator[str]:
-    """The normalised text of one source, never an empty string; ``changed`` gets what changed."""
+    """The normalised text of one source, never an empty string; ``changed`` gets what changed.
+
+    Raises EncodingError for bytes that do not decode and for NUL characters, and CorpusError for a
+    file that cannot be read.
+    """
+    yield from normalised_blocks(_blocks(source), source.label, options, changed)
+
+
+def normalised_blocks(
+    blocks: Iterable[bytes], label: str, options: TextOptions, changed: dict[str, list[str]]
+) -> Iterator[str]:
+    """The normalised text of the bytes in ``blocks``: what is decoded of each, as it comes.
+
+    ``label`` is the name of the source. What comes before bytes that do not decode is given out
+    before EncodingError is raised.
+    """
     newlines = io.IncrementalNewlineDecoder(None, translate=True)
     marked = False
-    for text, final in _decoded(source, options.encoding):
+    for text, final in _decoded(blocks, label, options.encoding):
         if BYTE_ORDER_MARK in text:
             text = text.replace(BYTE_ORDER_MARK, "")
             marked = True
@@ -84,58 +100,72 @@ def normalised(
         if text:
             yield text
     if marked:
-        changed.setdefault("byte-order mark left out", []).append(source.label)
+        changed.setdefault("byte-order mark left out", []).append(label)
     kinds = newlines.newlines  # None, one line end or a tuple of several
     ends = {kinds} if isinstance(kinds, str) else set(kinds or ())
     if ends - {"\n"}:
         names = " and ".join(n for end, n in (("\r\n", "CRLF"), ("\r", "CR")) if end in ends)
-        changed.setdefault(f"{names} line ends read as LF", []).append(source.label)
+        changed.setdefault(f"{names} line ends read as LF", []).append(label)
 
 
-def _decoded(source: Source, encoding: str) -> Iterator[tuple[str, bool]]:
-    """The text of a source chunk by chunk, and whether a chunk is the last; it may be empty."""
+def _blocks(source: Source) -> Iterator[bytes]:
+    with source.opened() as file:
+        while data := file.read(CHUNK_BYTES):
+            yield data
+
+
+def _decoded(blocks: Iterable[bytes], label: str, encoding: str) -> Iterator[tuple[str, bool]]:
+    """The text of each block, which may be empty, and whether it is the last one before the end.
+
+    Before an error is raised, what comes before the fault is given out as the last one.
+    """
     decoder = codecs.getincrementaldecoder(encoding)()
-    offset = 0  # of the chunk's first byte
-    final = False
+    offset = 0  # of the block's first byte
     try:
-        with source.opened() as file:
-            while not final:
-                data = file.read(CHUNK_BYTES)
-                final = not data
-                pending = len(decoder.getstate()[0])  # bytes of a character cut by the chunk
-                try:
-                    text = decoder.decode(data, final)
-                    text.encode()  # raises for lone surrogates, which some codecs let through
-                except UnicodeError as error:
-                    raise _undecodable(source, error, offset - pending, encoding) from error
-                if "\0" in text:
-                    inside = offset + max(data.find(b"\0"), 0)
-                    raise EncodingError(
-                        f"{source.label}: NUL byte at offset {inside}, which plain text never has",
-                        "utf-16",
-                        encoding="utf-16-le" if inside % 2 else "utf-16-be",
-                    )
-                yield text, final
-                offset += len(data)
+        for data in chain(blocks, [b""]):
+            state = decoder.getstate()
+            pending = len(state[0])  # bytes of a character cut by the block
+            try:
+                text = decoder.decode(data, not data)
+                text.encode()  # raises for lone surrogates, which some codecs let through
+            except UnicodeDecodeError as error:
+                with suppress(UnicodeError):  # some codecs cannot go back
+                    decoder.setstate(state)
+                    sound = decoder.decode(data[: max(0, error.start - pending)])
+                    sound.encode()
+                    yield sound, True
+                raise _undecodable(label, error, offset - pending, encoding) from error
+            except UnicodeError as error:
+                raise _undecodable(label, error, offset - pending, encoding) from error
+            if "\0" in text:
+                inside = offset + max(data.find(b"\0"), 0)
+                yield text.partition("\0")[0], True
+                raise EncodingError(
+                    f"{label}: NUL byte at offset {inside}, which plain text never has",
+                    "utf-16",
+                    encoding="utf-16-le" if inside % 2 else "utf-16-be",
+                )
+            yield text, not data
+            offset += len(data)
     except OSError as error:
-        raise CorpusError(f"{source.label}: cannot be read: {error.strerror}") from error
+        raise CorpusError(f"{label}: cannot be read: {error.strerror}") from error
 
 
-def _undecodable(source: Source, error: UnicodeError, offset: int, encoding: str) -> EncodingError:
+def _undecodable(label: str, error: UnicodeError, offset: int, encoding: str) -> EncodingError:
     """The error for bytes that are no text; ``offset`` is that of the first byte decoded."""
     if isinstance(error, UnicodeDecodeError):
         utf16 = offset + error.start == 0 and bytes(error.object[:2]) in UTF16_MARKS
         return EncodingError(
-            f"{source.label}: byte 0x{error.object[error.start]:02x} at offset "
+            f"{label}: byte 0x{error.object[error.start]:02x} at offset "
             f"{offset + error.start} is not {encoding}",
             "utf-16" if utf16 else "encoding",
             encoding="utf-16",
         )
     if isinstance(error, UnicodeEncodeError):
         return EncodingError(
-            f"{source.label}: lone surrogate {error.object[error.start]!r} near byte {offset}, "
+            f"{label}: lone surrogate {error.object[error.start]!r} near byte {offset}, "
             f"which no text in {encoding} has",
             "encoding",
         )
     # UTF-16 without a byte-order mark, for example.
-    return EncodingError(f"{source.label}: cannot be read as {encoding}: {error}", "byte order")
+    return EncodingError(f"{label}: cannot be read as {encoding}: {error}", "byte order")

@@ -1,0 +1,126 @@
+"""Scores of many texts, and of texts in pieces: the numbers of one text that is read alone."""
+
+import itertools
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import charlstm
+from charlstm.analysis import score as scoring
+from charlstm.analysis import segments
+
+from .conftest import VERSE
+from .writing import make_model
+
+LINES = [*VERSE.splitlines(), "", "\n", "T", "\nThe tide\n\nAnd", "The " * 300]
+
+
+@pytest.fixture(scope="module")
+def model(trained: Path) -> charlstm.LanguageModel:
+    """The small trained model."""
+    return charlstm.load(trained)
+
+
+def test_texts_scored_together_score_as_alone(model: charlstm.LanguageModel) -> None:
+    """Whatever their lengths are, also empty ones and those that begin with a line end."""
+    scores = list(model.score_many(LINES))
+    assert [score.text for score in scores] == LINES
+    for text, score in zip(LINES, scores, strict=True):
+        assert score.bits == pytest.approx(model.score(text).bits, abs=1e-4)
+        assert score.characters == len(score.bits) == len(text)
+
+
+def test_long_texts_are_scored_among_short_ones(model: charlstm.LanguageModel) -> None:
+    """One that is read in segments, and one that is just short enough not to be."""
+    texts = ["The", (VERSE * 30)[: scoring.LONG], (VERSE * 30)[: scoring.LONG - 1], "And"]
+    for text, score in zip(texts, model.score_many(texts), strict=True):
+        assert score.text == text
+        assert score.bits == pytest.approx(model.score(text).bits, abs=1e-4)
+
+
+def test_a_score_does_not_depend_on_the_texts_beside_it(
+    model: charlstm.LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor on how many are read at a time, nor on the number of cores."""
+    whole = np.concatenate([score.bits for score in model.score_many(LINES)])
+    for cores, block in ((1, 1), (3, 50), (16, 1 << 20)):
+        monkeypatch.setattr(segments, "cores", lambda cores=cores: cores)
+        monkeypatch.setattr(scoring, "BLOCK", block)
+        bits = np.concatenate([score.bits for score in model.score_many(LINES)])
+        assert bits == pytest.approx(whole, abs=1e-4)
+
+
+def test_a_model_without_line_ends_scores_lines() -> None:
+    """Nothing is read before them."""
+    model = charlstm.LanguageModel(make_model("abc"))
+    for text, score in zip(["a", "cab", ""], model.score_many(["a", "cab", ""]), strict=True):
+        assert score.bits == pytest.approx(model.score(text).bits, abs=1e-4)
+
+
+def test_scores_come_before_all_texts_are_read(
+    model: charlstm.LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Texts without end have scores, so memory does not grow with their number."""
+    monkeypatch.setattr(scoring, "BLOCK", 40)
+    endless = model.score_many(itertools.cycle(["The tide", "And"]))
+    assert [score.text for score in itertools.islice(endless, 3)] == ["The tide", "And", "The tide"]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_text_in_pieces_scores_as_a_whole(
+    model: charlstm.LanguageModel, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """However it is cut, and in whatever groups it is read."""
+    monkeypatch.setattr(scoring, "GROUP", 333)
+    text = "\n" + VERSE * 2
+    parts = list(model.score_pieces(text[i : i + size] for i in range(0, len(text), size)))
+    assert len(parts) == -(-len(text) // 333)
+    assert "".join(part.text for part in parts) == text
+    bits = np.concatenate([part.bits for part in parts])
+    assert bits == pytest.approx(model.score(text).bits, abs=1e-4)
+
+
+def test_no_pieces_have_no_scores(model: charlstm.LanguageModel) -> None:
+    """Neither have empty ones."""
+    assert list(model.score_pieces([])) == list(model.score_pieces(["", ""])) == []
+    assert list(model.score_many([])) == []
+
+
+def test_memory_does_not_grow_with_the_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text ten times as long takes no more."""
+    monkeypatch.setattr(scoring, "GROUP", 2000)
+    model = charlstm.LanguageModel(make_model("abcd\n"))
+
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        for _ in model.score_pieces("abcd\n" * 100 for _ in range(count)):
+            pass
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(8)  # what is made once
+    assert peak(80) < peak(8) + 50_000
+
+
+def test_unknown_characters_are_the_callers_choice(model: charlstm.LanguageModel) -> None:
+    """As in a single score."""
+    texts = ["The", "T\u4e2dhe"]
+    with pytest.raises(charlstm.CharLSTMError, match=r"U\+4E2D"):
+        list(model.score_many(texts))
+    assert [score.text for score in model.score_many(texts, unknown="skip")] == ["The", "The"]
+    with pytest.raises(charlstm.CharLSTMError, match=r"U\+4E2D"):
+        list(model.score_pieces(texts))
+    (score,) = model.score_pieces(texts, unknown="skip")
+    assert score.text == "TheThe"
+
+
+def test_weights_that_are_too_large_are_an_error() -> None:
+    """For many texts as for one."""
+    drawn = make_model("ab\n")
+    for weight in drawn.weights.values():
+        weight[:] = np.sign(weight) * 3e38
+    with pytest.raises(charlstm.CharLSTMError, match="too large"):
+        list(charlstm.LanguageModel(drawn).score_many(["a", "b"]))
