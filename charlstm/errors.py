@@ -58,10 +58,14 @@ class TrainingError(CharLSTMError):
 
 
 class UnknownCharacterError(OptionError):
-    """A text has characters that are not in the vocabulary; ``characters`` has each once."""
+    """A text has characters that are not in the vocabulary; ``characters`` has each once.
 
-    def __init__(self, characters: str) -> None:
-        super().__init__(f"the model never saw {listed(characters)}", code="unknown character")
+    ``source`` is the name of the text, if it is from a file.
+    """
+
+    def __init__(self, characters: str, source: str = "") -> None:
+        fault = f"the model never saw {listed(characters)}"
+        super().__init__(f"{source}: {fault}" if source else fault, code="unknown character")
         self.characters = characters
 
 

@@ -247,8 +247,7 @@ class LanguageModel:
 
         reading = Reading(split, window, exact, baselines)
         OPTIONS["unknown"].check(unknown)
-        several = [sources] if isinstance(sources, str | os.PathLike) else sources
-        names = [os.fspath(source) for source in several]
+        names = _source_names(sources)
         own = self._model.text
         text = dataclasses.replace(
             own,
@@ -423,6 +422,19 @@ def _check_names(settings: Mapping[str, Any], known: type) -> None:
     """Raise TypeError for a name that the keywords in ``known``, a TypedDict, do not have."""
     if other := sorted(settings.keys() - known.__annotations__):
         raise TypeError(f"got an unexpected keyword argument {other[0]!r}")
+
+
+def _source_names(sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
+    """The names of sources as texts; raises OptionError for anything that is no name."""
+    several = [sources] if isinstance(sources, str | os.PathLike) else sources
+    try:
+        names = [os.fsdecode(source) for source in several]
+    except TypeError as error:
+        fault = f"is {shown(sources)}; it must be a text, a path or a list of them"
+        raise OptionError(fault, "sources") from error
+    if not names:
+        raise OptionError("is empty; give a text", "sources")
+    return names
 
 
 def _random_seed(given: int | None) -> int:

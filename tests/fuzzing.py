@@ -59,8 +59,9 @@ Target = tuple[st.SearchStrategy[Any], Callable[[Any], None]]
 
 
 def model_file(place: Path) -> Target:
-    """Loaded, described, shown, and made to write five characters."""
+    """Loaded, described, shown, made to write five characters, and evaluated."""
     save_model(make_model("\nabcdé"), place / "model")
+    (place / "text").write_text("abcd\n" * 9)
     sound = (place / "model").read_bytes()
     size = int.from_bytes(sound[:8], "little")
     outer = json.loads(sound[8 : 8 + size])
@@ -107,6 +108,7 @@ def model_file(place: Path) -> Target:
         json.dumps(card, ensure_ascii=False, allow_nan=False).encode()
         with np.errstate(all="ignore"):
             assert len(list(LanguageModel(model).generate(random_seed=1, length=5))) == 5
+            assert LanguageModel(model).evaluate(place / "text", unknown="skip").loss >= 0
 
     return inputs, use
 

@@ -264,6 +264,42 @@ def test_generate_without_any_model(charlstm: Run, tmp_path: Path) -> None:
     refused(charlstm, ["generate"], 1, ["charlstm train"], tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        ([], 2, ["CORPUS"]),
+        (["absent"], 1, ["absent", "no such file"]),
+        ([""], 2, ["empty name"]),
+        (["dir"], 1, ["dir", "no *.txt", "--glob"]),
+        (["empty.txt"], 1, ["empty.txt", "empty"]),
+        (["latin.txt"], 1, ["latin.txt", "0xe9", "--encoding"]),
+        (["nul.txt"], 1, ["nul.txt", "NUL"]),
+        (["strange.txt"], 2, ["strange.txt", "U+20AC", "--unknown"]),
+        (["strange.txt", "--unknown", "skip"], 1, ["strange.txt", "0 characters", "two or more"]),
+        (["short.txt"], 1, ["short.txt", "1 character to evaluate", "a longer text"]),
+        (["short.txt", "--split", "train"], 1, ["0 characters", "--split all"]),
+        (["t.txt", "--split", "test"], 2, ["--split", "test"]),
+        (["t.txt", "--window", 0], 2, ["--window is 0"]),
+        (["t.txt", "--window", 1 << 21], 2, ["--window is 2097152"]),
+        (["t.txt", "--window", 9, "--exact"], 2, ["window and exact"]),
+        (["t.txt", "--baselines", "--split", "all"], 2, ["--baselines", "'all'", "--split val"]),
+        (["t.txt", "--encoding", "klingon"], 2, ["klingon"]),
+        (["t.txt", "--glob", "a/b"], 2, ["--glob is 'a/b'"]),
+        (["t.txt", "-m", "absent"], 1, ["absent", "no such model"]),
+    ],
+)
+def test_evaluate_with_what_makes_no_sense(
+    charlstm: Run, trained: Path, tmp_path: Path, words: list[object], status: int, said: list[str]
+) -> None:
+    """Texts and options; nothing is written to stdout."""
+    (tmp_path / "dir").mkdir()
+    files = {"t": VERSE, "empty": "", "strange": "\u20ac\u4e2d", "short": "T", "nul": "T\0"}
+    for name, text in files.items():
+        (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8")
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
+    refused(charlstm, ["evaluate", "-m", trained, *words], status, said, tmp_path)
+
+
 @pytest.mark.parametrize("command", ["generate", "inspect"])
 @pytest.mark.parametrize(
     ("keep", "add", "said"),

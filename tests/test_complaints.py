@@ -130,6 +130,29 @@ def test_the_next_character_has_a_probability(charlstm: Run, trained: Path) -> N
     assert sum(probabilities) == pytest.approx(1)
 
 
+def test_how_good_a_model_is(charlstm: Run, trained: Path, play: Path) -> None:
+    """Textgenrnn 168, char-rnn 142, char-rnn-tensorflow 56: perplexity and accuracy of a text."""
+    words = ["evaluate", "-m", trained, play, "--json"]
+    found = {split: charlstm(*words, "--split", split) for split in ("train", "val")}
+    numbers = {split: json.loads(done.stdout) for split, done in found.items()}
+    recorded = package.load(trained).card["training"]["val_loss"]
+    assert numbers["val"]["loss"] == pytest.approx(recorded, abs=1e-3)
+    assert numbers["val"]["perplexity"] == pytest.approx(np.exp(recorded), rel=1e-3)
+    assert 0 < numbers["val"]["accuracy"] < 1
+    assert "did not learn from" in found["val"].stderr.decode()
+    assert "that the model learned from" in found["train"].stderr.decode()
+
+
+def test_is_it_better_than_something_simple(charlstm: Run, trained: Path, play: Path) -> None:
+    """A loss alone says little: the n-gram beside it, on the same characters, says what is good."""
+    done = charlstm("evaluate", "-m", trained, play, "--baselines", "--json")
+    found = json.loads(done.stdout)
+    losses = {baseline["name"].split()[0]: baseline["loss"] for baseline in found["baselines"]}
+    assert losses.keys() == {"character", "n-gram", "xz", "bzip2"}
+    assert losses["n-gram"] < losses["character"]
+    assert "; an n-gram of order" in done.stderr.decode()
+
+
 def test_it_does_not_copy_my_text(charlstm: Run, trained: Path, play: Path) -> None:
     """Asked in textgenrnn 32, 248, gpt-2-simple 30: lines that copy are not written."""
     words = ["generate", "-m", trained, "-n", 600, "--random-seed", 1, "-t", 0.3]

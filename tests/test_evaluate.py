@@ -27,7 +27,16 @@ from charlstm.training.network import CharLSTM
 from charlstm.training.validation import evaluate as validation_loss
 
 from .conftest import VERSE, Run
+from .examples import ROOT, blocks_of, run
 from .writing import make_model
+
+
+def examples_of_the_readme() -> list[str]:
+    """The lines of the README that evaluate a model."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("### charlstm evaluate")[1]
+    lines = section.split("\n### ")[0].splitlines()
+    return [line.strip() for line in lines if line.startswith("    charlstm evaluate")]
+
 
 Write = Callable[..., str]
 
@@ -431,6 +440,33 @@ def test_a_terminal_gets_a_table(trained: Path, play: Path, environment: dict[st
     assert all(len(line) <= 80 for line in lines)
     assert any(line.split()[:3] == ["verse.txt", "the", "model"] for line in lines)
     assert "perplexity" in out
+
+
+@pytest.mark.parametrize("example", blocks_of(ROOT / "man" / "charlstm-evaluate.1"))
+def test_an_example_of_the_page_runs(environment: dict[str, str], desk: Path, example: str) -> None:
+    """It writes what the page says."""
+    (desk / "books").mkdir(exist_ok=True)
+    for name in ("other-play.txt", "books/a.txt", "books/b.txt"):
+        (desk / name).write_text(VERSE)
+    lines = run(example, environment, desk).splitlines()
+    if "--baselines" in example:
+        assert len(lines) == 1 + 5
+    elif "--json" in example:
+        assert [line.split("\t")[0] for line in lines] == ["train", "val"]
+    elif "sort" in example:
+        assert sorted(line.split("\t")[0] for line in lines) == ["books/a.txt", "books/b.txt"]
+    elif "--window" in example:
+        losses = [float(line.split("\t")[3]) for line in lines]
+        assert losses[0] == max(losses)
+        assert len(losses) == 5
+    else:
+        assert lines[1].startswith("-\tall\t")
+
+
+@pytest.mark.parametrize("line", examples_of_the_readme())
+def test_a_line_of_the_readme_runs(environment: dict[str, str], desk: Path, line: str) -> None:
+    """It writes something, and nothing complains."""
+    assert run(line, environment, desk)
 
 
 def test_a_perplexity_beyond_all_numbers(charlstm: Run, write: Write, tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
         ("vocab -", ""),
         ("dataset - -o {new}/data", ""),
         ("novelty {play}", ""),
+        ("evaluate -m {run} -", ""),
+        ("evaluate -m {run} {play} --exact " + "{play} " * 99, "not learn from"),
     ],
 )
 def test_ctrl_c_ends_a_loop_around_a_command(

@@ -109,12 +109,20 @@ def test_a_reader_that_has_enough_ends_the_writer(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
-@pytest.mark.parametrize("command", ["generate -m {trained} -n 20000 -q", "inspect -m {trained}"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "generate -m {trained} -n 20000 -q",
+        "inspect -m {trained}",
+        "evaluate -m {trained} {play} -q",
+    ],
+)
 def test_a_full_disk_is_one_line(
-    environment: dict[str, str], trained: Path, tmp_path: Path, command: str
+    environment: dict[str, str], trained: Path, play: Path, tmp_path: Path, command: str
 ) -> None:
     """Status 1 and the reason, no traceback from the interpreter's end."""
-    done = shell(f"charlstm {command.format(trained=trained)} >/dev/full", environment, tmp_path)
+    words = command.format(trained=trained, play=play)
+    done = shell(f"charlstm {words} >/dev/full", environment, tmp_path)
     assert done.returncode == 1
     assert done.stderr.count(b"\n") == 1
     assert b"No space left" in done.stderr
@@ -306,6 +314,9 @@ def hostile_model(path: Path) -> Path:
         (["vocab", "absent" + EVIL], "no such file"),
         (["--debug", "vocab", "absent" + EVIL], "Traceback"),
         (["dataset", "text" + EVIL, "-o", EVIL + "1"], "distinct"),
+        (["evaluate", "-m", "model", "text" + EVIL], "never saw"),
+        (["evaluate", "-m", "model", "text" + EVIL, "--unknown", "skip"], "top 5"),
+        (["evaluate", "-m", "model", "data", "--unknown", "skip"], "perplexity"),
         (["train", "data", "--steps", "2", "--hidden-size", "4"], "runs/"),
         (["train", "data", "--steps", "2", "--init-from", "model"], "begun from"),
         (["train", "bad"], "not a valid dataset"),

@@ -40,6 +40,17 @@ WRONG: dict[str, list[dict[str, Any]]] = {
         *({"top": value} for value in (0, -1, "3", 1.5, True)),
         {"unknown": "ignore"},
     ],
+    "evaluate": [
+        *({"sources": value} for value in (None, 3, [3], [], b"a")),
+        *({"sources": "absent", "split": value} for value in ("test", 3, True, ["val"])),
+        *({"sources": "absent", "window": value} for value in (0, "3", 1.5, True, 1 << 21)),
+        *({"sources": "absent", name: "yes"} for name in ("exact", "baselines")),
+        *({"sources": "absent", "encoding": value} for value in ("klingon", 3)),
+        *({"sources": "absent", "glob": value} for value in ("", 3)),
+        {"sources": "absent", "unknown": "ignore"},
+        {"sources": "absent", "window": 3, "exact": True},
+        *({"sources": "absent", "baselines": True, "split": part} for part in ("train", "all")),
+    ],
     "known": [{"text": None}, {"text": "a", "unknown": "ignore"}],
 }
 CASES = [(method, how) for method, cases in WRONG.items() for how in cases]

@@ -215,7 +215,7 @@ def encode_for_model(
     if missing and fingerprint.sha256 == learned.sha256:
         notes += _rare(found.counts, vocabulary, options.min_count)
     elif missing and unknown == "error":
-        raise UnknownCharacterError(missing)
+        raise UnknownCharacterError(missing, corpus.label)
     elif missing and unknown == "skip":
         lost = sum(found.counts[c] for c in missing)
         notes.append(f"{corpus.label}: {listed(missing)} left out ({lost:,} in all)")
