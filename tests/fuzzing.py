@@ -102,7 +102,7 @@ def model_file(place: Path) -> Target:
     def use(data: bytes) -> None:
         (place / "model").write_bytes(data)
         model = load_model(place / "model")
-        card = {**model.describe(), "parameters": model.config.parameters}
+        card = LanguageModel(model).card
         for line in inspect._lines(card):
             "".join(map(printable, line)).encode()
         json.dumps(card, ensure_ascii=False, allow_nan=False).encode()
