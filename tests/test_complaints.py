@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+import charlstm as package
 from charlstm.generation.sampling import Sampling, probabilities, sample
 from charlstm.generation.text_stream import random_numbers
 
