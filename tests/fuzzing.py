@@ -26,8 +26,10 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 from safetensors.torch import save as save_tensors
 
-from charlstm.cli import inspect
+from charlstm.analysis.curves import read_history
+from charlstm.cli import chart, inspect
 from charlstm.cli.console import printable
+from charlstm.cli.history import in_words
 from charlstm.cli.main import main
 from charlstm.errors import CharLSTMError
 from charlstm.language_model import LanguageModel
@@ -306,12 +308,44 @@ def corpus(place: Path) -> Target:
     return inputs, use
 
 
+def metrics(place: Path) -> Target:
+    """Read, drawn at two widths, and put into words."""
+    run = place / "run"
+    run.mkdir()
+    point = {
+        "step": 7, "epoch": 0.5, "loss": 2.5, "learning_rate": 0.01,
+        "characters_per_second": 9000, "seconds": 3.5, "val_loss": 2.25, "sample": "To be\n",
+    }  # fmt: skip
+    points = [{**point, "step": n, "val_loss": 2 + n % 3} for n in range(7, 50, 7)]
+    sound = b"".join(dumped(value) + b"\n" for value in points)
+    line = tweaked(point) | nested(point)
+    inputs = st.one_of(
+        st.binary(max_size=200),
+        damaged(sound),
+        st.lists(line, min_size=1, max_size=8).map(lambda v: b"\n".join(map(dumped, v)) + b"\n"),
+        st.tuples(st.just(sound), line.map(dumped)).map(lambda parts: b"\n".join(parts) + b"\n"),
+    )
+
+    def use(data: bytes) -> None:
+        (run / "metrics.jsonl").write_bytes(data)
+        found = read_history(str(run))
+        "".join(in_words(found)).encode()
+        for by in ("steps", "seconds", "epochs"):
+            chart.draw([found], by, (40, 12), colour=False)
+            chart.draw([found, found], by, (200, 40), colour=True)
+        for lines in found.training, found.validation:
+            assert np.isfinite(lines.losses).all()
+
+    return inputs, use
+
+
 TARGETS: dict[str, Callable[[Path], Target]] = {
     "model": model_file,
     "state": state_file,
     "dataset": dataset_directory,
     "settings": settings_file,
     "corpus": corpus,
+    "metrics": metrics,
 }
 
 

@@ -14,12 +14,16 @@ import pytest
 from safetensors.numpy import load_file
 
 import charlstm as package
+from charlstm.analysis.curves import read_history
+from charlstm.cli.history import in_words
 from charlstm.generation.sampling import Sampling, probabilities, sample
 from charlstm.generation.text_stream import random_numbers
 
 from .conftest import Run
 from .test_cells import bracketed
+from .test_curves import evaluations, write
 from .test_rooms import HEAVY, modules_after
+from .test_streams import terminal
 from .writing import generate, make_model
 
 
@@ -111,6 +115,37 @@ def test_generation_needs_no_torch_and_no_gpu(trained: Path) -> None:
     words = ["generate", "-m", str(trained), "-n", "5", "--samples", "2", "--json", "-q"]
     loaded = modules_after(f"from charlstm.cli.main import main; main({words})")
     assert not ({"pydivsufsort"} | HEAVY) & loaded
+
+
+def test_the_losses_of_a_run_can_be_plotted(
+    charlstm: Run, environment: dict[str, str], trained: Path, tmp_path: Path
+) -> None:
+    """torch-rnn 95: in the terminal, as rows for any other program, and as a picture."""
+    assert "\u2500" * 40 in terminal(["history", str(trained)], environment).read()
+    header, first, *_ = charlstm("history", trained).stdout.decode().splitlines()
+    assert dict(zip(header.split("\t"), first.split("\t"), strict=True))["step"] == "1"
+    picture = tmp_path / "losses.svg"
+    assert charlstm("history", trained, "--plot", picture).returncode == 0
+    assert picture.read_text().startswith("<?xml")
+
+
+def test_where_a_run_overfits_is_said(tmp_path: Path) -> None:
+    """Asked again and again: when should I stop? After the step with the best validation loss."""
+    lines = evaluations((2.0, 1.9), (1.7, 1.6), (1.5, 1.7), (1.3, 1.8))
+    history = read_history(str(write(tmp_path / "run", *lines)))
+    assert "overfitting since step 20: the training loss went on falling" in "\n".join(
+        in_words(history)
+    )
+
+
+def test_what_a_network_writes_is_seen_while_it_learns(charlstm: Run, trained: Path) -> None:
+    """char-rnn's users sampled checkpoints by hand; here each validation has a sample."""
+    lines = [
+        json.loads(line) for line in charlstm("history", trained, "--json").stdout.splitlines()
+    ]
+    assert [line["step"] for line in lines if "sample" in line] == [
+        line["step"] for line in lines if "val_loss" in line
+    ]
 
 
 def test_a_text_can_be_scored(charlstm: Run, trained: Path) -> None:

@@ -19,6 +19,7 @@ LONG = {
     "dataset": (1500, 4),
     "settings": (1500, 4),
     "corpus": (1500, 4),
+    "metrics": (1500, 4),
 }
 
 

@@ -1,12 +1,23 @@
 """Run directories: new names, one training in each, and what a killed one leaves behind."""
 
+import fcntl
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from charlstm.cli.hints import explained
 from charlstm.errors import CharLSTMError, OptionError, TrainingError
-from charlstm.training.run_directory import check_output, clear, locked, new_run
+from charlstm.training.run_directory import (
+    LOCK_FILE,
+    LOCK_SECONDS,
+    check_output,
+    clear,
+    is_at_work,
+    locked,
+    new_run,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -104,3 +115,35 @@ def test_what_a_killed_training_left_is_cleared() -> None:
         check_output(Path("mine"))
     clear(Path("mine"))
     assert {path.name for path in Path("mine").iterdir()} == {".lock", ".other.x.tmp"}
+
+
+def test_it_can_be_seen_whether_a_training_is_at_work() -> None:
+    """By its lock; nothing is made or changed for this, and a link is not followed."""
+    run = Path("run")
+    run.mkdir()
+    assert not is_at_work(run)
+    assert list(run.iterdir()) == []
+    with locked(run):
+        assert is_at_work(run)
+        assert is_at_work(run)
+    assert not is_at_work(run)
+    with locked(run):
+        Path("other").mkdir()
+        Path("other", LOCK_FILE).symlink_to(Path("run", LOCK_FILE).absolute())
+        assert not is_at_work(Path("other"))
+    os.mkfifo("other/pipe")
+    Path("other", LOCK_FILE).unlink()
+    Path("other/pipe").rename(Path("other", LOCK_FILE))
+    assert not is_at_work(Path("other"))
+
+
+def test_who_looks_at_a_run_does_not_keep_a_training_out() -> None:
+    """The lock that a look takes is gone before a training gives up."""
+    Path("run").mkdir()
+    with Path("run", LOCK_FILE).open("w") as looked_at:
+        fcntl.flock(looked_at, fcntl.LOCK_SH)
+        timer = threading.Timer(LOCK_SECONDS / 3, fcntl.flock, [looked_at, fcntl.LOCK_UN])
+        timer.start()
+        with locked(Path("run")):
+            pass
+        timer.join()

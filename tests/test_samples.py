@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +184,20 @@ def test_samples_on_a_terminal(
     assert not {"\x9b", "\u202e", "\x07"} & set(shown)
     assert "\x1b]" not in shown
     assert max(map(len, re.sub(r"\x1b\[[0-9]*m", "", shown).split("\r\n"))) < 400
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
+def test_numpy_leaves_the_cores_to_torch(environment: dict[str, str]) -> None:
+    """It starts no threads of its own, and what torch reads is as it was."""
+    code = """
+import os, re
+os.environ["OPENBLAS_NUM_THREADS"] = "8"
+from charlstm.cli.loading import leave_threads_to_torch
+leave_threads_to_torch()
+print(re.search(r"Threads:\\s+(\\d+)", open("/proc/self/status").read())[1])
+print(os.environ["OPENBLAS_NUM_THREADS"], "MKL_NUM_THREADS" in os.environ)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == [b"1", b"8", b"False"]

@@ -20,6 +20,9 @@ def loaded(values: dict[str, Any]) -> "LanguageModel":
     return model
 
 
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1"}
+
+
 def compute_with_one_thread() -> None:
     """Set up numpy before it is imported.
 
@@ -27,8 +30,22 @@ def compute_with_one_thread() -> None:
     a product changes its rounding. Weights that are too large are noticed when a character is
     drawn or scored, so numpy need not warn about them.
     """
-    for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
-        os.environ[variable] = "1"
+    os.environ |= ONE_THREAD
     import numpy as np
 
     np.seterr(all="ignore")
+
+
+def leave_threads_to_torch() -> None:
+    """Import numpy so that it computes with one thread, and torch later with as many as it likes.
+
+    numpy writes the samples of a training. With several threads, which would compete with those of
+    torch, that takes many times as long.
+    """
+    before = {name: os.environ[name] for name in ONE_THREAD if name in os.environ}
+    os.environ |= ONE_THREAD
+    import numpy  # noqa: F401
+
+    for name in ONE_THREAD:
+        del os.environ[name]
+    os.environ |= before

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlstm.cli import console, options
+from charlstm.cli.loading import leave_threads_to_torch
 from charlstm.cli.options import with_options
 from charlstm.cli.stop import Stop, end_by, says_if_stopped
 from charlstm.errors import OptionError
@@ -55,6 +56,7 @@ def train(
         run = shlex.quote(resume)
         said = f"stopped before a step was done; go on with: charlstm train --resume {run}"
     with says_if_stopped(said, quiet=quiet):
+        leave_threads_to_torch()
         from charlstm.cli.progress import watch
         from charlstm.training.events import Started, TextRead
 
