@@ -272,31 +272,41 @@ def test_numbers_at_the_bounds(tmp_path: Path, lines: list[dict[str, Any]]) -> N
         assert bool(drawn["seconds"]) == any("seconds" in found for found in lines)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("", "..", "\0") and len(n) < 99])
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if not name.isprintable() and name != "\0"]
+)
 def test_a_name_does_not_act_on_the_terminal(
     environment: dict[str, str], charlstm: Run, tmp_path: Path, name: str
 ) -> None:
-    """In the legend, in the words, in rows and in a picture."""
-    if "/" in name or name == "-":
-        pytest.skip("not the name of a directory")
+    """In the legend, in the words and in rows."""
     write(tmp_path / name, *evaluations((2.0, 1.9), (1.7, 1.6)))
     text = terminal(["history", str(tmp_path / name)], environment).read()
     assert not {"\x9b", "\u202e"} & set(text)
     assert "\x1b[31m" not in text
     assert b"\x1b" not in charlstm("history", tmp_path / name).stdout
-    picture = tmp_path / "p.svg"
-    assert charlstm("history", tmp_path / name, "--plot", picture).returncode == 0
 
 
-@pytest.mark.parametrize("example", blocks_of(ROOT / "man" / "charlstm-history.1"))
-def test_an_example_of_the_page_runs(environment: dict[str, str], desk: Path, example: str) -> None:
-    """What it writes is what the page says."""
-    if "runs/play-2" in example and not (desk / "runs/play-2").exists():
+def readme_lines() -> list[str]:
+    """The commands of this section of the README."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("### charlstm history\n")[1]
+    lines = section.split("\n### ")[0].splitlines()
+    return [line.strip() for line in lines if line.startswith("    ")]
+
+
+@pytest.mark.parametrize(
+    "example", [*blocks_of(ROOT / "man" / "charlstm-history.1"), *readme_lines()]
+)
+def test_an_example_of_the_documents_runs(
+    environment: dict[str, str], desk: Path, example: str
+) -> None:
+    """What it writes is what the documents say."""
+    if not (desk / "runs/play-2").exists():
         shutil.copytree(desk / "runs/play", desk / "runs/play-2")
+    (desk / "losses.svg").unlink(missing_ok=True)
     out = run(example, environment, desk)
     if "--plot" in example:
         assert (desk / "losses.svg").read_text().startswith("<?xml")
     elif "min_by" in example:
-        assert json.loads(out).keys() == {"step", "val_loss"}
+        assert {"step", "val_loss"} <= json.loads(out).keys()
     else:
         assert out
