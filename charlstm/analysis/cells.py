@@ -20,6 +20,7 @@ from charlstm.model.model_file import ModelFile
 from charlstm.text.vocabulary import Ids
 
 LEAST_CHARACTERS = 8_000  # in a shorter text chance alone finds too much
+LEAST_SCORE = 0.1  # below it, a cell tells less than a hundredth of the property's variance
 NEAREST_SHIFT = 1_000  # a property that is shifted by less may still go together with the cell
 GROUP_VALUES = 1 << 24  # values of cells in memory together: about 300 MB while they are summed
 PASSAGE = 70  # characters shown of the text
@@ -58,8 +59,8 @@ class FoundCell:
 
     @property
     def found(self) -> bool:
-        """Whether the score is above chance; if it is not, no cell tells this property."""
-        return self.score > self.chance
+        """Whether the score is above chance, and at least LEAST_SCORE; if not, no cell tells it."""
+        return self.score > self.chance and self.score >= LEAST_SCORE
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ SURPRISAL = Scale(
 )  # fmt: skip
 # As in the paper: red for -1 and blue for 1.
 CELL = Scale(
-    "tanh(c)", *(-1, 1), ("tanh(c) = -1", "1"), ((178, 24, 43), (244, 165, 130), (240, 240, 240),
+    "cell", *(-1, 1), ("tanh(c) = -1", "1"), ((178, 24, 43), (244, 165, 130), (240, 240, 240),
     (146, 197, 222), (33, 102, 172)), (1, 9, 7, 14, 4),
 )  # fmt: skip
 GATE = Scale(

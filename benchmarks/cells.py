@@ -1,0 +1,73 @@
+"""Which cells of a model tell properties of a text, compared with networks that were not trained.
+
+    python benchmarks/cells.py MODEL TEXT... [--pattern REGEX]...
+
+TEXT is what the model has not learned from. A score is a correlation on the second half of the
+text; "told right" is the balanced accuracy there. Untrained networks have the sizes of the model
+and the weights that a training begins with; of several, the best one at each property is listed.
+"""
+
+import argparse
+import dataclasses
+
+import torch
+from tables import table
+
+import charlstm
+from charlstm.text.corpus import open_corpus
+from charlstm.text.decoding import TextOptions
+from charlstm.training.network import CharLSTM
+
+MOST_CHARACTERS = 400_000
+
+
+def untrained(model: charlstm.LanguageModel, seed: int) -> charlstm.LanguageModel:
+    """A network of the same sizes, as it is before its first step."""
+    file = model._model
+    torch.manual_seed(seed)
+    network = CharLSTM(file.config)
+    weights = {name: weight.detach().numpy() for name, weight in network.state_dict().items()}
+    return charlstm.LanguageModel(dataclasses.replace(file, weights=weights))
+
+
+def told(cell: charlstm.FoundCell) -> str:
+    return "" if cell.accuracy is None else f"{100 * cell.accuracy:.1f} %"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model")
+    parser.add_argument("texts", nargs="+", metavar="TEXT")
+    parser.add_argument("--pattern", action="append", default=[])
+    parser.add_argument("--networks", type=int, default=3, help="untrained ones")
+    given = parser.parse_args()
+    model = charlstm.load(given.model)
+    corpus = open_corpus(given.texts, TextOptions())
+    text = "".join(corpus.chunks())[:MOST_CHARACTERS]
+    how = {"patterns": given.pattern, "unknown": "skip"}
+    others: dict[str, charlstm.FoundCell] = {}
+    for seed in range(given.networks):
+        for cell in untrained(model, seed).find_cells(text, **how):
+            before = others.get(cell.tells)
+            others[cell.tells] = cell if before is None or cell.score > before.score else before
+    rows = []
+    for cell in model.find_cells(text, **how):
+        other = others[cell.tells]
+        rows.append(
+            (
+                cell.tells,
+                f"{cell.layer}:{cell.unit}" if cell.found else "no cell",
+                f"{cell.score:.2f}",
+                f"{cell.chance:.2f}",
+                told(cell),
+                f"{other.score:.2f}",
+                told(other),
+            )
+        )
+    print(f"{len(text):,} characters\n")
+    header = ("property", "cell", "score", "chance", "told right")
+    print(table((*header, "untrained: score", "untrained: told right"), rows))
+
+
+if __name__ == "__main__":
+    main()
