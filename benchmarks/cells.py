@@ -44,7 +44,7 @@ def main() -> None:
     model = charlstm.load(given.model)
     corpus = open_corpus(given.texts, TextOptions())
     text = "".join(corpus.chunks())[:MOST_CHARACTERS]
-    how = {"patterns": given.pattern, "unknown": "skip"}
+    how = {"pattern": given.pattern, "unknown": "skip"}
     others: dict[str, charlstm.FoundCell] = {}
     for seed in range(given.networks):
         for cell in untrained(model, seed).find_cells(text, **how):

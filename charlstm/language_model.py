@@ -340,20 +340,20 @@ class LanguageModel:
         self,
         text: str,
         *,
-        patterns: Sequence[str] = (),
+        pattern: str | Sequence[str] = (),
         unknown: Unknown = "error",
         notes: list[str] | None = None,
     ) -> "list[FoundCell]":
         """For each property of a text the cell that tells it best, such as "inside brackets".
 
-        Each of ``patterns`` is a regular expression, whose matches are one more property. A line
+        ``pattern`` is a regular expression, or several: the matches of each are a property. A line
         for each property that is left out goes to ``notes``. Raises OptionError for a wrong
         pattern, and CorpusError for a text that is too short.
         """
         from charlstm.analysis.cells import find_cells
         from charlstm.analysis.properties import PROPERTIES, matching
 
-        properties = [*PROPERTIES, *map(matching, OPTIONS["pattern"].check(patterns))]
+        properties = [*PROPERTIES, *map(matching, OPTIONS["pattern"].check(pattern))]
         return find_cells(self._model, self._known("text", text, unknown)[0], properties, notes)
 
     def save_state(self, text: TextStream, path: str | os.PathLike[str]) -> None:

@@ -219,7 +219,7 @@ def test_groups_are_read_as_one_text(
 def test_properties_that_do_not_change_are_left_out(learned: LanguageModel) -> None:
     """And named, with the reason."""
     notes: list[str] = []
-    found = {cell.tells for cell in learned.find_cells(bracketed(2), patterns=["Q"], notes=notes)}
+    found = {cell.tells for cell in learned.find_cells(bracketed(2), pattern="Q", notes=notes)}
     assert "inside brackets" in found
     left_out = {note.split(":")[0] for note in notes}
     assert {"inside quotation marks", "in upper case", "within /Q/"} <= left_out

@@ -32,6 +32,9 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
         ("novelty {play}", ""),
         ("evaluate -m {run} -", ""),
         ("evaluate -m {run} {play} --exact " + "{play} " * 99, "not learn from"),
+        ("visualize -m {run} -q -n 0", r"\n.*\n.*\n"),
+        ("visualize -m {run} -q --text-file -", ""),
+        ("visualize -m {run} -q -n 400000 --pattern '(.+)+Q'", ""),
     ],
 )
 def test_ctrl_c_ends_a_loop_around_a_command(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from charlstm.cli.heatmap import CELL, SURPRISAL, Place, columns, folded, shown
 from charlstm.model.model_file import save_model
 
 from .conftest import VERSE, Run
+from .examples import ROOT, blocks_of, run
 from .test_streams import terminal
 from .writing import make_model
 
@@ -333,3 +335,29 @@ def test_found_cells_on_a_terminal(
     assert lines[2].startswith("  ")
     assert lines[2].strip().replace("\u21b5", "\n")[:20] in VERSE * 2
     assert "tanh(c) = -1" in out
+
+
+def examples() -> list[str]:
+    """The blocks of the manual page, and the lines of the README about this command."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^    (charlstm visualize .*)$", readme, re.MULTILINE)
+    assert len(lines) >= 5
+    return [*blocks_of(ROOT / "man" / "charlstm-visualize.1"), *lines]
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda text: text.split("\n")[0][:50])
+def test_an_example_of_the_documents_runs(
+    environment: dict[str, str], desk: Path, example: str
+) -> None:
+    """It writes something, and nothing complains."""
+    for name in ("novel.txt", "module.py"):
+        shutil.copy(desk / "play.txt", desk / name)
+    out = run(example, environment, desk).splitlines()
+    if "jq -s" in example:
+        assert 0 < float(out[0]) < 1
+    elif "sort" in example:
+        bits = [float(line.split("\t")[2]) for line in out]
+        assert len(bits) == 10
+        assert bits == sorted(bits, reverse=True)
+    else:
+        assert len(out) > 1

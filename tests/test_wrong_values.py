@@ -51,6 +51,11 @@ WRONG: dict[str, list[dict[str, Any]]] = {
         {"sources": "absent", "window": 3, "exact": True},
         *({"sources": "absent", "baselines": True, "split": part} for part in ("train", "all")),
     ],
+    "trace": [{"text": None}, {"text": b"a"}, {"text": "a", "unknown": "ignore"}],
+    "find_cells": [
+        *({"text": value} for value in (None, 3, b"a")),
+        *({"text": "a", "pattern": value} for value in (None, 3, [3], ["("], "*")),
+    ],
     "known": [{"text": None}, {"text": "a", "unknown": "ignore"}],
 }
 CASES = [(method, how) for method, cases in WRONG.items() for how in cases]

@@ -19,7 +19,7 @@ def write(model: "LanguageModel", text: str, values: dict[str, Any]) -> None:
     notes: list[str] = []
     message = f"reading {len(text):,} characters to find cells"
     console.say(message, quiet=values["quiet"])
-    found = model.find_cells(text, patterns=values["pattern"], notes=notes)
+    found = model.find_cells(text, pattern=values["pattern"], notes=notes)
     console.say(*notes, quiet=values["quiet"])
     if values["json"]:
         for cell in found:
