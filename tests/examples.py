@@ -20,6 +20,13 @@ def blocks_of(page: Path) -> list[str]:
     return [re.sub(r"\\(?:-|\(aq|e|&)", lambda m: ESCAPES[m[0]], block) for block in blocks]
 
 
+def readme_lines(command: str) -> list[str]:
+    """The command lines in the README's section of a command."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split(f"### charlstm {command}\n")[1]
+    lines = section.split("\n### ")[0].splitlines()
+    return [line.strip() for line in lines if line.startswith("    ")]
+
+
 def run(example: str, environment: dict[str, str], desk: Path) -> str:
     """What an example writes, once it did so without an error; skips where a program is missing."""
     if "jq " in example and not shutil.which("jq"):

@@ -25,6 +25,9 @@ COMMANDS = [
     "generate -m {new}/model --each-line",
     "generate -m {new}/model --each-line --seed-file - --json",
     "visualize -m {new}/model -",
+    "predict -m {new}/model -",
+    "score -m {new}/model",
+    "score -m {new}/model --lines -",
     "generate -m {new}/model --novel 60 --corpus - -n 5",
 ]
 

@@ -33,6 +33,8 @@ READERS = {
     "novelty": ["{}", "text"],
     "evaluate": ["{}", "-m", "MODEL"],
     "generate": ["-m", "MODEL", "--seed-file", "{}"],
+    "predict": ["-m", "MODEL", "--seed-file", "{}"],
+    "score": ["-m", "MODEL", "--lines", "{}"],
     "visualize": ["-m", "MODEL", "--text-file", "{}"],
 }
 CASES: list[tuple[str, list[str]]] = [

@@ -13,7 +13,7 @@ import charlstm as package
 from charlstm.model.model_file import save_model
 
 from .conftest import Run
-from .examples import ROOT, blocks_of, run
+from .examples import ROOT, blocks_of, readme_lines, run
 from .test_streams import shell, terminal
 from .writing import make_model
 
@@ -211,11 +211,13 @@ def test_control_characters_do_not_reach_a_terminal(
     assert "\u202e" not in shown
 
 
-EXAMPLES = blocks_of(ROOT / "man" / "charlstm-predict.1")
+EXAMPLES = [*blocks_of(ROOT / "man" / "charlstm-predict.1"), *readme_lines("predict")]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.split("\n")[0][:40])
-def test_an_example_of_the_page_runs(environment: dict[str, str], desk: Path, example: str) -> None:
+def test_an_example_of_the_documents_runs(
+    environment: dict[str, str], desk: Path, example: str
+) -> None:
     """It writes something, and nothing complains."""
     out = run(example, environment, desk)
     assert out.startswith("Is thi") if "while" in example else out

@@ -15,7 +15,7 @@ import charlstm as package
 from charlstm.model.model_file import save_model
 
 from .conftest import VERSE, Run
-from .examples import ROOT, blocks_of, run
+from .examples import ROOT, blocks_of, readme_lines, run
 from .test_streams import shell, terminal
 from .writing import make_model
 
@@ -331,15 +331,19 @@ def test_real_names(charlstm: Run, trained: Path, shared_corpora: Path, words: l
     assert min(numbers) > 0
 
 
-EXAMPLES = blocks_of(ROOT / "man" / "charlstm-score.1")
+EXAMPLES = [*blocks_of(ROOT / "man" / "charlstm-score.1"), *readme_lines("score")]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.split("\n")[0][:40])
-def test_an_example_of_the_page_runs(environment: dict[str, str], desk: Path, example: str) -> None:
+def test_an_example_of_the_documents_runs(
+    environment: dict[str, str], desk: Path, example: str
+) -> None:
     """It writes rows, or lines of the play."""
     lines = run(example, environment, desk).splitlines()
     assert lines
-    if "jq" in example:
+    if "// empty" in example:
+        assert all(float(line) > 0 for line in lines)
+    elif "jq" in example:
         assert set(lines) <= {*(desk / "play.txt").read_text().splitlines()}
     else:
         assert all("\t" in line for line in lines)
