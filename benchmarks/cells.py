@@ -3,7 +3,7 @@
     python benchmarks/cells.py MODEL TEXT... [--pattern REGEX]...
 
 TEXT is what the model has not learned from. A score is a correlation on the second half of the
-text; "told right" is the balanced accuracy there. Untrained networks have the sizes of the model
+text; "accuracy" is the balanced accuracy there. Untrained networks have the sizes of the model
 and the weights that a training begins with; of several, the best one at each property is listed.
 """
 
@@ -30,7 +30,7 @@ def untrained(model: charlstm.LanguageModel, seed: int) -> charlstm.LanguageMode
     return charlstm.LanguageModel(dataclasses.replace(file, weights=weights))
 
 
-def told(cell: charlstm.FoundCell) -> str:
+def accuracy(cell: charlstm.FoundCell) -> str:
     return "" if cell.accuracy is None else f"{100 * cell.accuracy:.1f} %"
 
 
@@ -48,25 +48,26 @@ def main() -> None:
     others: dict[str, charlstm.FoundCell] = {}
     for seed in range(given.networks):
         for cell in untrained(model, seed).find_cells(text, **how):
-            before = others.get(cell.tells)
-            others[cell.tells] = cell if before is None or cell.score > before.score else before
+            before = others.setdefault(cell.property_name, cell)
+            if cell.score > before.score:
+                others[cell.property_name] = cell
     rows = []
     for cell in model.find_cells(text, **how):
-        other = others[cell.tells]
+        other = others[cell.property_name]
         rows.append(
             (
-                cell.tells,
+                cell.property_name,
                 f"{cell.layer}:{cell.unit}" if cell.found else "no cell",
                 f"{cell.score:.2f}",
                 f"{cell.chance:.2f}",
-                told(cell),
+                accuracy(cell),
                 f"{other.score:.2f}",
-                told(other),
+                accuracy(other),
             )
         )
     print(f"{len(text):,} characters\n")
-    header = ("property", "cell", "score", "chance", "told right")
-    print(table((*header, "untrained: score", "untrained: told right"), rows))
+    header = ("property", "cell", "score", "chance", "accuracy")
+    print(table((*header, "untrained: score", "untrained: accuracy"), rows))
 
 
 if __name__ == "__main__":

@@ -175,7 +175,7 @@ def test_a_learned_cell_is_found_on_a_text_that_was_held_back(learned: LanguageM
     """It tells brackets far above chance, and above what the network could before it learned."""
     text = bracketed(2)
     found, before = (
-        next(cell for cell in model.find_cells(text) if cell.tells == "inside brackets")
+        next(cell for cell in model.find_cells(text) if cell.property_name == "inside brackets")
         for model in (learned, untrained(learned))
     )
     assert found.found
@@ -212,14 +212,16 @@ def test_groups_are_read_as_one_text(
     monkeypatch.setattr(cells, "GROUP_VALUES", 1)
     monkeypatch.setattr(cells, "LEAST_CHARACTERS", 1500)
     for one, other in zip(whole, learned.find_cells(text), strict=True):
-        assert (one.tells, one.layer, one.unit) == (other.tells, other.layer, other.unit)
+        assert one.property_name == other.property_name
+        assert (one.layer, one.unit) == (other.layer, other.unit)
         assert one.score == pytest.approx(other.score, abs=1e-3)
 
 
 def test_properties_that_do_not_change_are_left_out(learned: LanguageModel) -> None:
     """And named, with the reason."""
     notes: list[str] = []
-    found = {cell.tells for cell in learned.find_cells(bracketed(2), pattern="Q", notes=notes)}
+    cells = learned.find_cells(bracketed(2), pattern="Q", notes=notes)
+    found = {cell.property_name for cell in cells}
     assert "inside brackets" in found
     left_out = {note.split(":")[0] for note in notes}
     assert {"inside quotation marks", "in upper case", "within /Q/"} <= left_out
@@ -250,7 +252,7 @@ def test_the_command_writes_a_line_for_each_property(
     done = charlstm(*words)
     header, *lines = done.stdout.decode().splitlines()
     assert header.split("\t") == [
-        *("property", "cell", "direction", "score", "chance", "told right", "passage")
+        *("property", "cell", "direction", "score", "chance", "accuracy", "passage")
     ]
     rows = {line.split("\t")[0]: line.split("\t")[1:] for line in lines}
     assert {"inside brackets", "within /[xyz]+/", "position in the line"} <= set(rows)

@@ -12,7 +12,7 @@ import pexpect
 import pytest
 
 import charlstm as package
-from charlstm.cli.heatmap import CELL, SURPRISAL, Place, columns, folded, shown
+from charlstm.cli.heatmap import CELL, SURPRISAL, Character, columns, folded, shown
 from charlstm.model.model_file import save_model
 
 from .conftest import VERSE, Run
@@ -137,8 +137,6 @@ def test_a_text_without_end_is_shown_as_it_is_made(
         (["--text-file", "."], 2, ".: a directory"),
         (["--text-file", "absent"], 1, "absent: no such file"),
         (["--text-file", "empty"], 1, "empty: empty; give a text"),
-        (["--text-file", "bytes"], 1, "byte 0xff at offset 1 is not utf-8"),
-        (["--text-file", "nul"], 1, "NUL byte at offset 1"),
         (["a", "--text-file", "empty"], 2, "TEXT and --text-file"),
         (["a", "-n", 5], 2, "--length is for a text that the model writes"),
         (["a", "--random-seed", 5], 2, "--random-seed is for"),
@@ -166,14 +164,26 @@ def test_wrong_options_and_texts(
     charlstm: Run, trained: Path, tmp_path: Path, words: list[object], status: int, said: str
 ) -> None:
     """One line on standard error that says what is wrong, and nothing on standard output."""
-    for name, data in (("empty", b""), ("bytes", b"a\xff"), ("nul", b"a\0b")):
-        (tmp_path / name).write_bytes(data)
+    (tmp_path / "empty").touch()
     done = charlstm("visualize", "-m", trained, *words, "-q", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (status, b"")
     message = done.stderr.decode()
     assert message.startswith("charlstm: error: ")
     assert said in message
     assert message.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(b"a\xff", "byte 0xff at offset 1 is not utf-8"), (b"a\0b", "NUL byte at offset 1")],
+)
+def test_bytes_that_are_no_text(charlstm: Run, trained: Path, data: bytes, said: str) -> None:
+    """What stands before them may be written, and then it is said where they are."""
+    done = charlstm("visualize", "-m", trained, "-", "-q", input=data)
+    assert done.returncode == 1
+    assert [row[1] for row in rows(done.stdout)[1:]] in ([], ["a"])
+    assert said in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
 
 
 def test_characters_that_are_left_out_are_said(charlstm: Run, trained: Path) -> None:
@@ -186,8 +196,8 @@ def test_characters_that_are_left_out_are_said(charlstm: Run, trained: Path) -> 
 # The picture.
 
 
-def places(text: str) -> list[Place]:
-    return [Place(character, 0.0) for character in text]
+def characters(text: str) -> list[Character]:
+    return [Character(character, 0.0) for character in text]
 
 
 @pytest.mark.parametrize(
@@ -205,7 +215,7 @@ def places(text: str) -> list[Place]:
 )
 def test_lines_are_folded_where_words_end(text: str, width: int, expected: list[str]) -> None:
     """At the columns of a terminal; wide characters have two."""
-    lines = ["".join(p.character for p in line) for line in folded(places(text), width)]
+    lines = ["".join(one.text for one in line) for line in folded(characters(text), width)]
     assert lines == expected
 
 
@@ -225,12 +235,12 @@ def test_lines_are_folded_where_words_end(text: str, width: int, expected: list[
 def test_every_character_can_be_seen(character: str, visible: str, width: int) -> None:
     """Line ends, tabs, control characters, and accents that stand alone."""
     assert shown(character) == visible
-    assert columns(Place(character, 0.0)) == width
+    assert columns(Character(character, 0.0)) == width
 
 
 def test_a_guess_may_be_wider_than_its_character() -> None:
     """The columns of both are then those of the wider one."""
-    assert columns(Place("a", 0.0, (("b", 0.5), ("\u4e2d", 0.1)))) == 2
+    assert columns(Character("a", 0.0, (("b", 0.5), ("\u4e2d", 0.1)))) == 2
 
 
 def test_a_scale_ends_where_it_says() -> None:
@@ -329,7 +339,7 @@ def test_found_cells_on_a_terminal(
     words = ["-m", str(trained), "--find", "--text-file", str(tmp_path / "t")]
     out = picture({**environment, "COLORTERM": "truecolor"}, words)
     lines = CONTROL.sub("", out).split("\n")
-    assert re.fullmatch(r"property +cell  direction  score  chance  told right", lines[0])
+    assert re.fullmatch(r"property +cell  direction  score  chance  accuracy", lines[0])
     found = re.fullmatch(r"\S.*\S +1:\d+ +[+-]1  0\.\d{3}   0\.\d{3} +(-|[\d.]+%)", lines[1])
     assert found, lines[1]
     assert lines[2].startswith("  ")

@@ -1,7 +1,7 @@
 """Cells that know something: for each property of a text, the cell whose value tells it best.
 
-A cell is chosen on the first half of the text, and judged on the second half, which the choice has
-not seen. Karpathy, Johnson and Li 2015 (arXiv 1506.02078) found such cells by eye.
+A cell is chosen on the first half of the text, and scored on the second half, which was held back.
+Karpathy, Johnson and Li 2015 (arXiv 1506.02078) found such cells by eye.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ Numbers = npt.NDArray[np.float64]
 class FoundCell:
     """The cell whose value tells a property best, and how well it does on the held-back half.
 
-    - ``tells`` is the name of the property.
+    - ``property_name`` says which property it is.
     - ``layer`` and ``unit`` count from 1. ``direction`` is 1 if tanh(c) is high where the property
       is, and -1 if it is low there.
     - ``score`` is the Pearson correlation of tanh(c), times ``direction``, with the property.
@@ -46,7 +46,7 @@ class FoundCell:
       the text, and ``values`` are tanh(c) at each of its characters.
     """
 
-    tells: str
+    property_name: str
     layer: int
     unit: int
     direction: int
@@ -97,7 +97,7 @@ def find_cells(
     groups = list(_cell_values(model, ids[:half], ids[half:], choice.cells))
     held_back = _HeldBack(text, half, np.concatenate(groups).astype(np.float64), known[half:])
     H = model.config.hidden_size
-    found = [_judged(one, p, choice, held_back, H) for p, one in enumerate(kept)]
+    found = [_scored(one, p, choice, held_back, H) for p, one in enumerate(kept)]
     return sorted(found, key=lambda cell: -cell.score)
 
 
@@ -141,7 +141,7 @@ class _HeldBack:
     known: Numbers
 
 
-def _judged(one: Property, p: int, choice: Choice, held_back: _HeldBack, H: int) -> FoundCell:
+def _scored(one: Property, p: int, choice: Choice, held_back: _HeldBack, H: int) -> FoundCell:
     """How well the cell that was chosen for property number ``p`` tells it."""
     x, y = held_back.cells[:, p], held_back.known[:, p]
     direction = choice.direction[p]
@@ -153,7 +153,7 @@ def _judged(one: Property, p: int, choice: Choice, held_back: _HeldBack, H: int)
     shown = best_passage(held_back.text[held_back.start :], direction * x, y)
     position = held_back.start + shown.start
     return FoundCell(
-        tells=one.name,
+        property_name=one.name,
         layer=int(choice.cells[p]) // H + 1,
         unit=int(choice.cells[p]) % H + 1,
         direction=int(direction),

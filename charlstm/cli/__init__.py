@@ -6,5 +6,6 @@ the one place where errors become messages), ``options``, ``settings_file``, ``v
 ``console``, ``wording``, ``hints``, ``loading``, ``stop``; the commands ``train`` (with
 ``progress``), ``generate`` (with ``reading``, ``escapes`` and ``writing``), ``evaluate``,
 ``score``, ``predict``, ``vocab``, ``dataset``, ``inspect``, ``models``, ``novelty``, ``visualize``
-(with ``heatmap`` and ``found_cells``), ``history`` (with ``chart`` and ``picture``).
+(with ``traced_text``, ``found_cells`` and ``heatmap``), ``history`` (with ``chart`` and
+``picture``).
 """

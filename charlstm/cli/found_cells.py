@@ -10,7 +10,7 @@ from charlstm.cli.wording import NOTHING
 if TYPE_CHECKING:
     from charlstm import FoundCell, LanguageModel
 
-HEADER = ("property", "cell", "direction", "score", "chance", "told right", "passage")
+HEADER = ("property", "cell", "direction", "score", "chance", "accuracy", "passage")
 LONGEST_NAME = 40  # columns of a property's name on a terminal
 
 
@@ -23,8 +23,8 @@ def write(model: "LanguageModel", text: str, values: dict[str, Any]) -> None:
     console.say(*notes, quiet=values["quiet"])
     if values["json"]:
         for cell in found:
-            row = {"property": cell.tells, "found": cell.found, **asdict(cell)}
-            del row["tells"]
+            row = {"property": cell.property_name, "found": cell.found, **asdict(cell)}
+            del row["property_name"]
             console.write_json({**row, "position": cell.position + 1})
     elif sys.stdout.isatty():
         _draw(found)
@@ -35,7 +35,7 @@ def write(model: "LanguageModel", text: str, values: dict[str, Any]) -> None:
 def _cells(cell: "FoundCell") -> tuple[str, ...]:
     """The numbers of a cell, as a row has them."""
     return (
-        cell.tells,
+        cell.property_name,
         f"{cell.layer}:{cell.unit}" if cell.found else "no cell",
         f"{cell.direction:+d}",
         f"{cell.score:.3f}",
@@ -63,6 +63,6 @@ def _draw(found: "list[FoundCell]") -> None:
         if cell is not None and cell.found:
             arrow = heatmap.SPECIAL["\n"]  # so that the passage stays one line
             passage = cell.passage.replace("\n", arrow)
-            places = [heatmap.Place(c, v) for c, v in zip(passage, cell.values, strict=True)]
-            picture.write(places, indent=2)
+            shown = [heatmap.Character(c, v) for c, v in zip(passage, cell.values, strict=True)]
+            picture.write(shown, indent=2)
     picture.legend(heatmap.CELL)

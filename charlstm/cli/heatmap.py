@@ -86,10 +86,10 @@ PROBABILITY = replace(GATE, name="guesses", meaning=("0: improbable", "1: certai
 
 
 @dataclass(frozen=True)
-class Place:
+class Character:
     """A character, the value that its colour shows, and guesses with their probabilities."""
 
-    character: str
+    text: str
     value: float
     guesses: tuple[tuple[str, float], ...] = ()
 
@@ -106,29 +106,29 @@ def shown(character: str) -> str:
     return DOTTED_CIRCLE + text if combining(text) else f"<U+{ord(text):04X}>"
 
 
-def folded(places: Iterable[Place], width: int) -> Iterator[list[Place]]:
+def folded(characters: Iterable[Character], width: int) -> Iterator[list[Character]]:
     """The lines of a text, folded after the last space that fits, or within a word without one."""
-    line: list[Place] = []
+    line: list[Character] = []
     filled = 0
-    for place in places:
-        line.append(place)
-        filled += columns(place)
+    for one in characters:
+        line.append(one)
+        filled += columns(one)
         while filled > width and len(line) > 1:
-            spaces = (i for i in range(len(line) - 2, -1, -1) if line[i].character.isspace())
+            spaces = (i for i in range(len(line) - 2, -1, -1) if line[i].text.isspace())
             end = next(spaces, len(line) - 2) + 1
             yield line[:end]
             line = line[end:]
             filled = sum(map(columns, line))
-        if place.character == "\n":
+        if one.text == "\n":
             yield line
             line, filled = [], 0
     if line:
         yield line
 
 
-def columns(place: Place) -> int:
+def columns(one: Character) -> int:
     """How many columns of a terminal a character takes, together with the guesses below it."""
-    return max(cell_len(text) for text in (shown(place.character), *map(_guess, place.guesses)))
+    return max(cell_len(text) for text in (shown(one.text), *map(_guess, one.guesses)))
 
 
 class Heatmap:
@@ -149,9 +149,9 @@ class Heatmap:
         """Whether the terminal has colours, and the user wants them (NO_COLOR)."""
         return self._console.color_system is not None and not self._console.no_color
 
-    def write(self, places: Iterable[Place], indent: int = 0) -> None:
+    def write(self, characters: Iterable[Character], indent: int = 0) -> None:
         """Write a text, each line as soon as it is complete."""
-        for number, line in enumerate(folded(places, self.width - indent)):
+        for number, line in enumerate(folded(characters, self.width - indent)):
             rows = list(self._rows(line))
             if number and len(rows) > 1:
                 rows.insert(0, Text())
@@ -173,24 +173,22 @@ class Heatmap:
         """Write a line without colours."""
         self._print(Text(message))
 
-    def _rows(self, line: list[Place]) -> Iterator[Text]:
+    def _rows(self, line: list[Character]) -> Iterator[Text]:
         """A line, what stands for its colours if there are none, and the guesses below it."""
         row, digits = Text(), Text()
-        for place in line:
-            padded = _padded(shown(place.character), columns(place))
-            style = self._style(self._scale, self._scale.share(place.value))
-            row.append(padded, style + Style(dim=place.character == "\n"))
-            digits.append(_padded(self._scale.digit(place.value), columns(place)))
+        for one in line:
+            padded = _padded(shown(one.text), columns(one))
+            style = self._style(self._scale, self._scale.share(one.value))
+            row.append(padded, style + Style(dim=one.text == "\n"))
+            digits.append(_padded(self._scale.digit(one.value), columns(one)))
         yield row
         if not self.coloured:
             yield digits
-        for n in range(max((len(place.guesses) for place in line), default=0)):
+        for n in range(max((len(one.guesses) for one in line), default=0)):
             row = Text()
-            for place in line:
-                guess = place.guesses[n] if n < len(place.guesses) else (" ", 0.0)
-                row.append(
-                    _padded(_guess(guess), columns(place)), self._style(PROBABILITY, guess[1])
-                )
+            for one in line:
+                guess = one.guesses[n] if n < len(one.guesses) else (" ", 0.0)
+                row.append(_padded(_guess(guess), columns(one)), self._style(PROBABILITY, guess[1]))
             yield row
 
     def _print(self, text: Text) -> None:
