@@ -21,7 +21,7 @@ Colour = tuple[int, int, int]  # red, green, blue, 0 to 255
 
 SHADES = 65  # colours of a scale, an odd number so that one is in the middle
 LEGEND = 16  # columns of the legend's colours, one less than there are
-SPECIAL = {"\n": "\u21b5", "\t": "\u2192   "}  # an arrow for the return key, and one to the right
+SPECIAL = {"\n": console.LINE_END, "\t": "\u2192   "}
 VISIBLE_SPACE = "\u2423"
 DOTTED_CIRCLE = "\u25cc"  # carries an accent that stands alone
 LIGHT = 0.18  # the luminance at which black and white are as easy to read

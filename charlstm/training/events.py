@@ -48,8 +48,8 @@ class Evaluation:
     """A step is done and the loss of the validation text was computed, in nats per character.
 
     ``best``: it is the lowest of the run so far. ``kept``: the model was written to the run
-    directory, which does not happen where a resumed run finds a better one there. ``sample``: a
-    line or two that the network wrote, None if none was wanted or the weights are too large.
+    directory, which does not happen where a resumed run finds a better one there. ``sample``:
+    what the network wrote, None if none was wanted or the weights are too large.
     """
 
     step: int

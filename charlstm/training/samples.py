@@ -12,8 +12,7 @@ from charlstm.options import OPTIONS
 from charlstm.text.dataset import Dataset
 from charlstm.training.config import Common, TrainConfig
 
-CHARACTERS = 140
-LINES = 2
+CHARACTERS = 140  # two lines of a terminal
 
 
 def prompt_in(dataset: Dataset, config: Common) -> str:
@@ -32,9 +31,9 @@ def prompt_in(dataset: Dataset, config: Common) -> str:
 def sample_of(
     weights: dict[str, Array], dataset: Dataset, config: TrainConfig, step: int
 ) -> str | None:
-    """What a network of these weights writes after the sample prompt, in at most LINES lines.
+    """What a network of these weights writes: the last line of the prompt, and CHARACTERS more.
 
-    Lines that are empty are left out. The text is the same for the same weights, random seed and
+    Line ends around the text are left out. It is the same for the same weights, random seed and
     step; no other random numbers are used. None if the weights are too large to compute with, or
     nothing but line ends was written.
     """
@@ -56,5 +55,4 @@ def sample_of(
     except ModelFileError:
         return None
     begun = prompt.rpartition("\n")[2]
-    lines = [line for line in (begun + written).split("\n") if line.strip()]
-    return "\n".join(lines[:LINES]) or None
+    return (begun + written).strip("\n") or None
