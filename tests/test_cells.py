@@ -59,6 +59,30 @@ def test_a_property_of_each_character(name: str, text: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("file", "names", "least"),
+    [
+        ("shakespeare/macbeth.txt", {"MACBETH.", "LADY MACBETH.", "FIRST WITCH."}, 600),
+        ("shakespeare/hamlet.txt", {"Ham.", "Hor.", "King."}, 1000),
+        ("tinyshakespeare.txt", {"First Citizen:", "ROMEO:", "KING RICHARD II:"}, 7000),
+        ("english/carroll-alice-in-wonderland.txt", set(), 0),
+        ("shakespeare/sonnets.txt", set(), 0),
+    ],
+)
+def test_speakers_of_real_texts(
+    shared_corpora: Path, file: str, names: set[str], least: int
+) -> None:
+    """Plays of several editions have them, headings are none, and other texts have none."""
+    text = (shared_corpora / file).read_text(encoding="utf-8-sig")
+    inside = BY_NAME[SPEAKER].values(text)
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], inside, [0]))))
+    found = [text[start:end] for start, end in edges.reshape(-1, 2)]
+    assert names <= set(found)
+    assert len(found) >= least
+    assert bool(found) == bool(names)
+    assert not [name for name in found if name.startswith(("ACT ", "SCENE ", "CHAPTER "))]
+
+
+@pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
         ("position in the line", "ab\n\nc", [1, 2, 0, 0, 1]),

@@ -22,7 +22,7 @@ from charlstm.text.vocabulary import Ids
 LEAST_CHARACTERS = 8_000  # in a shorter text chance alone finds too much
 LEAST_SCORE = 0.1  # below it, a cell tells less than a hundredth of the property's variance
 NEAREST_SHIFT = 1_000  # a property that is shifted by less may still go together with the cell
-GROUP_VALUES = 1 << 24  # values of cells in memory together: about 300 MB while they are summed
+GROUP_VALUES = 1 << 23  # values of cells in memory together: about 300 MB while they are summed
 PASSAGE = 70  # characters shown of the text
 LEAST_VARIANCE = 1e-10  # of a value from -1 to 1; below it, rounding errors would correlate
 

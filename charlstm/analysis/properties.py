@@ -31,7 +31,7 @@ INDENTATION = re.compile(r"^[^\S\n]+", re.MULTILINE)
 # In plays. A name in capitals ends with a full stop or a colon, at the end of its line or before
 # the speech. Another name is a line of its own after an empty line.
 SPEAKER = re.compile(
-    r"^(?!ACT\b|SCENE\b)[A-Z][A-Z'\u2019 -]*[A-Z'\u2019][.:](?=\s)"
+    r"^(?!(?:ACT|SCENE|CHAPTER)\b)[A-Z][A-Z'\u2019 -]*[A-Z'\u2019][.:](?=\s)"
     r"|(?<=\n\n)[A-Z][\w'\u2019 -]{0,30}[.:](?=\n\S)",
     re.MULTILINE,
 )
