@@ -15,9 +15,9 @@ from charlstm.model.model_file import load_model
 from charlstm.text.dataset import load_dataset
 from charlstm.text.decoding import TextOptions
 from charlstm.training import resume_run, train
-from charlstm.training.config import TrainConfig
+from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.events import Evaluation, Event, Step
-from charlstm.training.samples import CHARACTERS, sample_of
+from charlstm.training.samples import CHARACTERS, prompt_in, sample_of
 
 from .conftest import SMALL_RUN, Run
 from .hostile import read_state
@@ -119,6 +119,13 @@ def test_a_prompt_that_cannot_be_read(play: Path, tmp_path: Path, prompt: str, s
     with pytest.raises(OptionError, match=said):
         list(resume_run(tmp_path / "run", steps=4, sample_prompt=prompt))
     assert (tmp_path / "run/state.safetensors").read_bytes() == before
+
+
+def test_a_prompt_is_read_as_the_text_was(tmp_path: Path) -> None:
+    """A capital sigma at the end of a word becomes the small sigma that the text has there."""
+    (tmp_path / "text").write_text("\u039f\u03a3 \u039f\u03a3\n")
+    dataset = load_dataset([str(tmp_path / "text")], TextOptions(lowercase=True))
+    assert prompt_in(dataset, Settings(sample_prompt="\u039f\u03a3")) == "\u03bf\u03c3"
 
 
 def test_it_is_said_what_to_do_about_a_prompt(charlstm: Run, play: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def prompt_in(dataset: Dataset, config: Common) -> str:
 
     Raises OptionError if it has characters that the network will not know.
     """
-    prompt = config.sample_prompt.lower() if dataset.text.lowercase else config.sample_prompt
+    prompt = dataset.text.cased(config.sample_prompt)
     missing = dataset.vocabulary.unknown(prompt)
     if missing and config.sample:
         fault = f"has {listed(missing)}, which the text does not have"
