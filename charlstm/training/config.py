@@ -16,7 +16,7 @@ from charlstm.options import OPTIONS, Seconds, check_record
 from charlstm.text.decoding import TextOptions
 
 BUDGETS = ("time", "epochs", "steps")
-SHOWN = ("sample", "sample_prompt")  # options that do not change the model
+SAMPLE_OPTIONS = ("sample", "sample_prompt")  # options that do not change the model
 LONGEST_PROMPT = 1000  # characters, which are read for each sample
 
 
@@ -127,7 +127,7 @@ def repeating_command(config: TrainConfig, text: TextOptions, sources: Sequence[
     words = [f"./{s}" if s.startswith("-") and s != "-" else s for s in sources]
     for name, value in all_options(config, text).items():
         option = OPTIONS[name]
-        if name in SHOWN:
+        if name in SAMPLE_OPTIONS:
             continue
         if option.kind is not bool:
             words += [option.flag, str(value)]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from charlstm.errors import TrainingError
 from charlstm.training import events
 from charlstm.training.checkpoint import Checkpoint
-from charlstm.training.config import SHOWN
+from charlstm.training.config import SAMPLE_OPTIONS
 from charlstm.training.device import environment, memory_for
 from charlstm.training.events import Event, ShouldStop
 from charlstm.training.losses import KeptModel, RunHistory, StepLosses, loss_levels
@@ -238,7 +238,9 @@ class Run:
         self.kept = model
         if not self.group.leads:
             return
-        options = {n: value for n, value in self.config.options().items() if n not in SHOWN}
+        options = {
+            n: value for n, value in self.config.options().items() if n not in SAMPLE_OPTIONS
+        }
         summary = {
             "planned_steps": options.pop("steps"),
             "steps": model.step,

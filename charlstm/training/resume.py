@@ -15,7 +15,7 @@ from charlstm.model.model_file import load_model
 from charlstm.text.dataset import Dataset, load_dataset
 from charlstm.training.batches import TrainingData
 from charlstm.training.checkpoint import Checkpoint, load_checkpoint, reading_state
-from charlstm.training.config import BUDGETS, SHOWN, Settings, TrainConfig
+from charlstm.training.config import BUDGETS, SAMPLE_OPTIONS, Settings, TrainConfig
 from charlstm.training.distributed import joined, launched
 from charlstm.training.events import Event, ShouldStop
 from charlstm.training.pace import lengthened, measured
@@ -30,7 +30,7 @@ from charlstm.training.samples import prompt_in
 from charlstm.training.start import Sources, given_options, source_names
 
 # What may be asked for anew; everything else was settled when the run began.
-CHANGEABLE = (*BUDGETS, "patience", "save_every", "device", "precision", "threads", *SHOWN)
+CHANGEABLE = (*BUDGETS, "patience", "save_every", "device", "precision", "threads", *SAMPLE_OPTIONS)
 MOST_THREADS = 4  # for each core; a state may be from a larger machine, or of unknown origin
 
 
