@@ -20,7 +20,6 @@ from charlstm.generation.text_stream import (
     Sample,
     TextStream,
     finished_text,
-    opening,
     random_numbers,
     read,
 )
@@ -323,8 +322,7 @@ class LanguageModel:
         """
         from charlstm.analysis.trace import trace
 
-        known = self._known("text", text, unknown)[0]
-        return trace(self._model, known, opening(self._model, known))
+        return trace(self._model, self._known("text", text, unknown)[0])
 
     def traces(self, pieces: Iterable[str], *, unknown: Unknown = "error") -> Iterator["Trace"]:
         """The traces of a text that comes in ``pieces``, one after the other.

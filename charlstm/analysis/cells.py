@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from charlstm.analysis.properties import Property
-from charlstm.analysis.score import before_line
+from charlstm.analysis.score import finite
 from charlstm.analysis.segments import WARM_UP, Plan, Values, grouped, read_segments
 from charlstm.errors import CorpusError
-from charlstm.generation.sampling import too_large
+from charlstm.generation.text_stream import before_line
 from charlstm.model.lstm import LSTMState
 from charlstm.model.model_file import ModelFile
 from charlstm.text.vocabulary import Ids
@@ -234,8 +234,5 @@ def _cell_values(
     config = model.config
     size = max(LEAST_CHARACTERS, GROUP_VALUES // (config.num_layers * config.hidden_size))
     for group in grouped([ids], size):
-        values = read_segments(model.lstm, before, group, step, Plan.fast(len(group)))
-        if not np.isfinite(values).all():
-            raise too_large()
+        yield finite(read_segments(model.lstm, before, group, step, Plan.fast(len(group))))
         before = np.concatenate((before, group))[-WARM_UP:]
-        yield values

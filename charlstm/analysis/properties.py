@@ -1,4 +1,4 @@
-r"""Properties of the positions of a text: in a quotation, at a word's beginning, and so on.
+"""Properties of the positions of a text: in a quotation, at a word's beginning, and so on.
 
 Each function returns a value for each character, (characters,): what is true once it has been read.
 So an opening quotation mark is inside, and the closing one is outside.

@@ -20,6 +20,7 @@ from charlstm.analysis.segments import (
     walk,
 )
 from charlstm.generation.sampling import surprisal, too_large
+from charlstm.generation.text_stream import before_line
 from charlstm.model.lstm import LSTMState
 from charlstm.model.model_file import ModelFile
 from charlstm.text.vocabulary import Ids
@@ -120,15 +121,6 @@ def _side_by_side(model: ModelFile, texts: list[str]) -> list[Score]:
         for i, values in zip(several, read_parts(model.lstm, ids, parts, surprising), strict=True):
             scores[i] = Score(texts[i], finite(values)[:, 0].copy())
     return scores
-
-
-def before_line(model: ModelFile, text: str) -> Ids:
-    """What the network reads before ``text``, the beginning of a line: a line end, (1,).
-
-    That is nothing, (0,), if the text begins with a line end itself, or if the model knows none.
-    """
-    starts_line = "\n" in model.vocabulary and not text.startswith("\n")
-    return model.vocabulary.encode("\n" if starts_line else "")
 
 
 def surprisals(

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from charlstm.generation.sampling import Sampling, probabilities, surprisal, too_large
+from charlstm.analysis.score import finite
+from charlstm.generation.sampling import Sampling, probabilities, surprisal
 from charlstm.generation.text_stream import opening
 from charlstm.model.lstm import Array, LSTMState
 from charlstm.model.model_file import ModelFile
@@ -65,8 +66,9 @@ def traces(model: ModelFile, pieces: Iterable[str]) -> Iterator[Trace]:
             yield trace(model, piece[start : start + PIECE], state)
 
 
-def trace(model: ModelFile, text: str, state: LSTMState) -> Trace:
-    """The trace of ``text`` from ``state`` on, which then has read it."""
+def trace(model: ModelFile, text: str, state: LSTMState | None = None) -> Trace:
+    """The trace of ``text`` from ``state`` on, which then has read it; or as a line's beginning."""
+    state = state or opening(model, text)
     ids = model.vocabulary.encode(text)
     T, L, H = len(ids), model.config.num_layers, model.config.hidden_size
     logits = np.empty((T, model.config.vocab_size))
@@ -77,9 +79,7 @@ def trace(model: ModelFile, text: str, state: LSTMState) -> Trace:
             logits[t] = state.logits()
             state.read(i)
             gates[t], cell[t], hidden[t] = state.gates, state.cell, state.hidden
-        bits = surprisal(logits, ids)
-    if not np.isfinite(bits).all():
-        raise too_large()
+        bits = finite(surprisal(logits, ids))
     output_gate, input_gate, forget_gate = np.moveaxis(gates, 2, 0)  # (T, L, H) each
     return Trace(
         text=text,

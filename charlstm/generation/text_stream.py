@@ -19,6 +19,7 @@ from charlstm.generation.stopping import EndReason, StopRule, TextEnd
 from charlstm.model.lstm import LSTMState
 from charlstm.model.model_file import ModelFile
 from charlstm.options import OPTIONS
+from charlstm.text.vocabulary import Ids
 
 TRIES = 100  # after so many rejected lines in a row the text ends with an error
 LONGEST_LINE = 4000  # longer lines are filtered in pieces, so that memory does not grow
@@ -68,15 +69,22 @@ def random_numbers(random_seed: int, number: int = 0) -> random.Random:
 def opening(model: ModelFile, text: str) -> LSTMState:
     """The network's state before the first character of ``text``.
 
-    A text is read as the beginning of a line: the network has read a line end, if the vocabulary
-    has one. That line end is no part of the text. If the text begins with a line end itself, the
-    network has read nothing.
+    The network has read what ``before_line`` says; that is no part of the text.
     """
     state = LSTMState(model.lstm)
-    if "\n" in model.vocabulary and not text.startswith("\n"):
-        with np.errstate(all="ignore"):
-            state.read(int(model.vocabulary.encode("\n")[0]))
+    with np.errstate(all="ignore"):
+        for i in before_line(model, text):
+            state.read(i)
     return state
+
+
+def before_line(model: ModelFile, text: str) -> Ids:
+    """What the network reads before ``text``, the beginning of a line: a line end, (1,).
+
+    That is nothing, (0,), if the text begins with a line end itself, or if the model knows none.
+    """
+    starts_line = "\n" in model.vocabulary and not text.startswith("\n")
+    return model.vocabulary.encode("\n" if starts_line else "")
 
 
 def read(
