@@ -1,10 +1,12 @@
 """Checks of single values, with messages that show the value. Standard library alone."""
 
 import math
+import os
 import re
 import sys
 from collections.abc import Iterable
 from numbers import Integral, Real
+from typing import Any
 
 from charlstm.errors import OptionError
 
@@ -100,6 +102,21 @@ def require_texts(name: str, value: object) -> tuple[str, ...]:
         if all(isinstance(text, str) for text in texts):
             return texts
     raise OptionError(f"is {shown(value)}; it must be a text or a list of texts", name)
+
+
+def require_iterable(name: str, value: Any) -> Iterable[Any]:
+    """``value``; OptionError unless it is a list of texts or another iterable, but no text."""
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise OptionError(f"is {shown(value)}; it must be a list of texts, or an iterable", name)
+    return value
+
+
+def require_path(name: str, value: Any) -> str:
+    """``value``, a text or a path, as a text; OptionError for anything else."""
+    try:
+        return os.fsdecode(value)
+    except TypeError as error:
+        raise OptionError(f"is {shown(value)}; it must be a text or a path", name) from error
 
 
 def require_choice(name: str, value: object, choices: tuple[str, ...]) -> object:

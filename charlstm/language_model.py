@@ -9,7 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from charlstm.checks import require_flag, require_integer, require_text, shown
+from charlstm.checks import (
+    require_flag,
+    require_integer,
+    require_iterable,
+    require_path,
+    require_text,
+    shown,
+)
 from charlstm.errors import OptionError
 from charlstm.generation.sampling import Sampling
 from charlstm.generation.saved_state import SavedState, check_target, load_state, save_state
@@ -28,7 +35,7 @@ from charlstm.model.model_file import ModelFile, load_model
 from charlstm.options import OPTIONS, fields_of
 from charlstm.text.corpus import open_corpus
 from charlstm.text.sources import listed
-from charlstm.text.vocabulary import Unknown
+from charlstm.text.vocabulary import Unknown, whole_clusters
 
 if TYPE_CHECKING:
     from charlstm.analysis.cells import FoundCell
@@ -69,11 +76,7 @@ def load(path: str | os.PathLike[str] | None = None) -> "LanguageModel":
     numpy is fastest with one thread: set ``OPENBLAS_NUM_THREADS=1`` before numpy is imported, as
     the command does. Only then are texts certain to be the same as the command's.
     """
-    try:
-        name = None if path is None else os.fsdecode(path)
-    except TypeError as error:
-        raise OptionError(f"is {shown(path)}; it must be a text or a path", "path") from error
-    file = find_model(name)
+    file = find_model(None if path is None else require_path("path", path))
     return LanguageModel(load_model(file), file)
 
 
@@ -183,6 +186,7 @@ class LanguageModel:
         it was taken. A phrase with an unknown character raises UnknownCharacterError in its turn.
         """
         config = self._config({**settings, "lines": 1}, whole=True)
+        phrases = require_iterable("phrases", phrases)
         seed = _random_seed(settings.get("random_seed"))
 
         def completed() -> Iterator[tuple[str, Sample]]:
@@ -271,7 +275,7 @@ class LanguageModel:
         """
         from charlstm.analysis.score import score_many
 
-        return score_many(self._model, (self._known("text", t, unknown)[0] for t in texts))
+        return score_many(self._model, self._known_texts("texts", texts, unknown))
 
     def score_pieces(
         self, pieces: Iterable[str], *, unknown: Unknown = "error"
@@ -283,7 +287,7 @@ class LanguageModel:
         """
         from charlstm.analysis.score import score_pieces
 
-        return score_pieces(self._model, (self._known("text", p, unknown)[0] for p in pieces))
+        return score_pieces(self._model, self._known_pieces(pieces, unknown))
 
     def predict(
         self,
@@ -332,7 +336,7 @@ class LanguageModel:
         """
         from charlstm.analysis.trace import traces
 
-        return traces(self._model, (self._known("text", one, unknown)[0] for one in pieces))
+        return traces(self._model, self._known_pieces(pieces, unknown))
 
     def find_cells(
         self,
@@ -393,6 +397,17 @@ class LanguageModel:
     def _known(self, name: str, text: str, unknown: Unknown) -> tuple[str, str]:
         text = self._model.text.cased(require_text(name, text))
         return self._model.vocabulary.known(text, unknown)
+
+    def _known_texts(self, name: str, texts: Iterable[str], unknown: Unknown) -> Iterator[str]:
+        """Several texts as the model reads them; a text that it cannot read is an error later."""
+        OPTIONS["unknown"].check(unknown)
+        return (self._known("text", t, unknown)[0] for t in require_iterable(name, texts))
+
+    def _known_pieces(self, pieces: Iterable[str], unknown: Unknown) -> Iterator[str]:
+        """The pieces of one text as the model reads them; where it is cut makes no difference."""
+        several = (require_text("piece", piece) for piece in require_iterable("pieces", pieces))
+        whole = whole_clusters(several) if unknown == "nearest" else several
+        return self._known_texts("pieces", whole, unknown)
 
     def _config(self, settings: GenerationSettings, *, whole: bool | None) -> GenerationConfig:
         """The settings as records; raises OptionError, and TypeError for an unknown name."""

@@ -199,7 +199,7 @@ def test_which_run_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         write(tmp_path / "runs" / name, *evaluations((2, 2)))
         os.utime(tmp_path / "runs" / name / "metrics.jsonl", (1000 - age, 1000 - age))
     assert find_history().name == "runs/zeta"
-    assert find_history("runs/alpha").name == "runs/alpha"
+    assert find_history("runs/alpha").name == find_history(Path("runs/alpha")).name == "runs/alpha"
     assert read_history("runs/alpha/metrics.jsonl").last is not None
     (tmp_path / "runs/new").mkdir()
     with pytest.raises(CharLSTMError, match=r"runs/new: no metrics.jsonl in this directory"):
@@ -212,6 +212,8 @@ def test_which_run_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             find_history(name)
     with pytest.raises(OptionError, match="empty name"):
         find_history("")
+    with pytest.raises(OptionError, match="run is 3; it must be a text or a path"):
+        find_history(3)  # type: ignore[arg-type]
 
 
 def test_the_bounds_of_overfitting() -> None:

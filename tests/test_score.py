@@ -117,6 +117,16 @@ def test_unknown_characters_are_the_callers_choice(model: charlstm.LanguageModel
     assert score.text == "TheThe"
 
 
+def test_an_accent_may_come_in_the_next_piece() -> None:
+    """It is composed with its letter, as in a text that is not cut."""
+    model = charlstm.LanguageModel(make_model("e\u00e9\n"))
+    for pieces in (["e\u0301e"], ["e", "\u0301e"], ["e", "\u0301", "e"]):
+        scores = model.score_pieces(pieces, unknown="nearest")
+        assert "".join(score.text for score in scores) == "\u00e9e"
+        traces = model.traces(pieces, unknown="nearest")
+        assert "".join(trace.text for trace in traces) == "\u00e9e"
+
+
 def test_weights_that_are_too_large_are_an_error() -> None:
     """For many texts as for one."""
     drawn = make_model("ab\n")

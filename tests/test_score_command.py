@@ -12,6 +12,7 @@ import pexpect
 import pytest
 
 import charlstm as package
+from charlstm.cli.reading import BLOCK_BYTES
 from charlstm.model.model_file import save_model
 
 from .conftest import VERSE, Run
@@ -248,6 +249,18 @@ def test_what_cannot_be_scored(
     assert message.startswith("charlstm: error: ")
     assert message.count("\n") == 1
     assert said in message
+
+
+def test_an_accent_after_the_end_of_a_block(charlstm: Run, tmp_path: Path) -> None:
+    """A file is read in blocks, and an accent is composed with the letter in the block before."""
+    save_model(make_model("e\u00e9\n"), tmp_path / "model")
+    (tmp_path / "text").write_text("e" * BLOCK_BYTES + "\u0301")
+    words = ("-m", tmp_path / "model", "--unknown", "nearest", "--chars", tmp_path / "text")
+    done = charlstm("score", *words)
+    assert (done.returncode, done.stderr) == (0, b"")
+    rows = done.stdout.decode().splitlines()
+    assert len(rows) == BLOCK_BYTES
+    assert rows[-1].endswith("\t\u00e9")
 
 
 def test_a_whole_text_with_unknown_characters_is_an_error(charlstm: Run, trained: Path) -> None:

@@ -56,6 +56,19 @@ WRONG: dict[str, list[dict[str, Any]]] = {
         *({"text": value} for value in (None, 3, b"a")),
         *({"text": "a", "pattern": value} for value in (None, 3, [3], ["("], "*")),
     ],
+    "traces": [
+        *({"pieces": value} for value in (None, 3, "ab", b"a")),
+        {"pieces": ["a"], "unknown": "ignore"},
+    ],
+    "score_many": [
+        *({"texts": value} for value in (None, 3, "ab", b"a")),
+        {"texts": ["a"], "unknown": "ignore"},
+    ],
+    "score_pieces": [
+        *({"pieces": value} for value in (None, 3, "ab", b"a")),
+        {"pieces": ["a"], "unknown": "ignore"},
+    ],
+    "complete_lines": [{"phrases": value} for value in (None, 3, "ab")],
     "known": [{"text": None}, {"text": "a", "unknown": "ignore"}],
 }
 CASES = [(method, how) for method, cases in WRONG.items() for how in cases]

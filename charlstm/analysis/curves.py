@@ -4,6 +4,7 @@ The file may come from anyone, and a training may be writing to it. Memory does 
 """
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,7 @@ class History:
         self.damaged = 0
         self._training, self._validation = _Thinned(), _Thinned()
         self._loss_total, self._loss_steps = 0.0, 0  # since the last evaluation
-        self._best_train_loss = np.nan
+        self._best = np.inf, np.nan  # the losses of the best evaluation, as ``overfits`` needs them
         self._position, self._in_long_line = 0, False
 
     def update(self) -> Iterator[LogPoint]:
@@ -165,15 +166,13 @@ class History:
         self._loss_total, self._loss_steps = 0.0, 0
         self._validation.add(point, point.val_loss)
         self.last_evaluation = point
-        if self.best is None or self.best.val_loss is None or point.val_loss < self.best.val_loss:
-            self.best, self._best_train_loss = point, train_loss
-        assert self.best.val_loss is not None
-        self.overfitting = overfits(
-            (self.best.val_loss, self._best_train_loss), (point.val_loss, train_loss)
-        )
+        losses = point.val_loss, train_loss
+        if point.val_loss < self._best[0]:
+            self.best, self._best = point, losses
+        self.overfitting = overfits(self._best, losses)
 
 
-def find_history(run: str | None = None) -> History:
+def find_history(run: str | os.PathLike[str] | None = None) -> History:
     """The history of a run directory or a metrics file, not read yet; None means the newest run.
 
     Raises CharLSTMError if there is no such run.
@@ -181,7 +180,7 @@ def find_history(run: str | None = None) -> History:
     return History(find_metrics(run))
 
 
-def read_history(run: str | None = None) -> History:
+def read_history(run: str | os.PathLike[str] | None = None) -> History:
     """``find_history``, and what its metrics say now; raises CharLSTMError for any other file."""
     history = find_history(run)
     for _ in history.update():

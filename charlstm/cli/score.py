@@ -135,11 +135,13 @@ class Scoring:
 
     def _scores(self, file: str) -> "Iterator[Score]":
         """The scores of a file's text, in parts."""
+        from charlstm.text.vocabulary import whole_clusters
+
         label = "standard input" if file == "-" else file
         left_out: dict[str, None] = {}
 
         def known(pieces: Iterable[str]) -> Iterator[str]:
-            for piece in pieces:
+            for piece in whole_clusters(pieces):
                 try:
                     text, unlike = self.model.known(piece, unknown=self.unknown)
                 except UnknownCharacterError as error:

@@ -111,12 +111,13 @@ def _pieces(file: str, values: dict[str, Any]) -> Iterator[str]:
     """The text of a file or of standard input, read as a corpus is read."""
     from charlstm.text.corpus import open_corpus
     from charlstm.text.decoding import TextOptions
+    from charlstm.text.vocabulary import whole_clusters
 
     console.say_if_typed((file,), quiet=values["quiet"])
     corpus = open_corpus([file], TextOptions(encoding=values["encoding"]))
     notes: list[str] = []
     empty = True
-    for piece in corpus.chunks(notes):
+    for piece in whole_clusters(corpus.chunks(notes)):
         empty = False
         yield piece
     console.say(*notes, quiet=values["quiet"])

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from charlstm.checks import require_path
 from charlstm.errors import CharLSTMError, ModelFileError, OptionError
 from charlstm.files import MODEL_FILE, STATE_FILE
 from charlstm.model.model_file import Card, load_card
@@ -50,17 +51,18 @@ def _newest(names: Sequence[str]) -> list[Path]:
     return [path for _, path in sorted(found)]
 
 
-def find_metrics(name: str | None) -> Path:
-    """The metrics of the run that ``name`` means: a run directory, or the file itself.
+def find_metrics(run: str | os.PathLike[str] | None) -> Path:
+    """The metrics of a run, of which ``run`` is the directory or the file itself.
 
     None means the newest run. A run that has just begun has no such file yet. Raises CharLSTMError
     if there is no such run.
     """
-    if name is None:
+    if run is None:
         found = _newest((METRICS_FILE, STATE_FILE))
         if not found:
             raise CharLSTMError(f"no run under {RUNS}/", "no run")
         return found[-1].parent / METRICS_FILE
+    name = require_path("run", run)
     if not name:
         raise OptionError("the run has an empty name; is a variable of the shell unset?")
     path = Path(name)
