@@ -25,16 +25,10 @@ Integers = npt.NDArray[np.int64]
 Shares = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Baseline:
-    """What another predictor reaches: ``loss`` in nats per character.
+class LossUnits:
+    """The ``loss`` of a predictor, in nats per character, in other units."""
 
-    ``accuracy`` is the share of characters that it guesses, None if that is not known.
-    """
-
-    name: str
     loss: float
-    accuracy: float | None = None
 
     @property
     def bits_per_char(self) -> float:
@@ -43,16 +37,26 @@ class Baseline:
 
     @property
     def perplexity(self) -> float:
-        """How many equally probable characters would be as hard to predict."""
-        return perplexity(self.loss)
+        """How many equally probable characters would be as hard to predict: e to the loss.
+
+        It is infinite if that is more than a float can be.
+        """
+        try:
+            return math.exp(self.loss)
+        except OverflowError:
+            return math.inf
 
 
-def perplexity(loss: float) -> float:
-    """The number e to the power ``loss``; infinite if that is more than a float can be."""
-    try:
-        return math.exp(loss)
-    except OverflowError:
-        return math.inf
+@dataclass(frozen=True)
+class Baseline(LossUnits):
+    """What another predictor reaches: ``loss`` in nats per character.
+
+    ``accuracy`` is the share of characters that it guesses, None if that is not known.
+    """
+
+    name: str
+    loss: float
+    accuracy: float | None = None
 
 
 @dataclass(frozen=True)

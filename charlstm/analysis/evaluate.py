@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from charlstm.analysis.baselines import Baseline, baselines, perplexity
+from charlstm.analysis.baselines import Baseline, LossUnits, baselines
 from charlstm.analysis.score import surprisals
 from charlstm.analysis.segments import GROUP
 from charlstm.checks import require_flag, require_integer, shown
@@ -18,7 +18,7 @@ LONGEST_WINDOW = GROUP
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(LossUnits):
     """How well a model predicts the characters of a text.
 
     ``text`` is the name of the text, ``split`` the part that was read, and ``own`` whether it is
@@ -37,16 +37,6 @@ class Evaluation:
     accuracy: float
     top_5_accuracy: float
     baselines: tuple[Baseline, ...] = ()
-
-    @property
-    def bits_per_char(self) -> float:
-        """The loss in bits."""
-        return self.loss / math.log(2)
-
-    @property
-    def perplexity(self) -> float:
-        """How many equally probable characters would be as hard to predict: e to the loss."""
-        return perplexity(self.loss)
 
 
 @dataclass(frozen=True)
