@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,6 +124,15 @@ def test_the_choice_does_not_depend_on_the_groups() -> None:
         yes = known[:, 0] == 1
         middle = (values[yes, 4].mean() + values[~yes, 4].mean()) / 2
         assert chosen.threshold[0] == pytest.approx(middle, abs=1e-6)
+
+
+def test_a_number_with_the_mean_one_is_no_warning() -> None:
+    """A threshold, which only a property that is yes or no has, would be divided by zero."""
+    values = np.random.default_rng(1).normal(size=(400, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        choice = choose(iter([values]), np.tile([0.0, 2.0], 200)[:, None])
+    assert np.isfinite(choice.direction).all()
 
 
 def test_a_cell_that_never_changes_is_not_chosen() -> None:

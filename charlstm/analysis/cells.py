@@ -124,11 +124,11 @@ def choose(groups: Iterator[Values], known: Numbers) -> Choice:
     correlation = covariance / (scale * known.std(axis=0))  # (K, P)
     cells = np.abs(correlation).argmax(axis=0)  # (P,)
     best = np.arange(P)
-    where_yes = xy[cells, best] / y
-    where_no = (x[cells] - xy[cells, best]) / (n - y)
-    return Choice(
-        cells, np.where(correlation[cells, best] < 0, -1.0, 1.0), (where_yes + where_no) / 2
-    )
+    direction = np.where(correlation[cells, best] < 0, -1.0, 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a number has no threshold
+        where_yes = xy[cells, best] / y
+        where_no = (x[cells] - xy[cells, best]) / (n - y)
+    return Choice(cells, direction, (where_yes + where_no) / 2)
 
 
 @dataclass(frozen=True)

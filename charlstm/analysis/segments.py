@@ -132,10 +132,7 @@ def _chunk(lstm: LSTM, text: Ids, parts: Parts, step: Step, abandoned: Event) ->
     """The values of some parts, computed together."""
     B = TILE * -(-len(parts) // TILE)
     spare = (0, B - len(parts))  # rows to spare repeat the last part
-    starts, first = (
-        np.pad(parts.starts, spare, mode="edge"),
-        np.pad(parts.first, spare, mode="edge"),
-    )
+    starts, first = (np.pad(p, spare, mode="edge") for p in (parts.starts, parts.first))
     lengths = parts.ends - parts.first
     state = LSTMState(lstm, B)
     values: list[Values] = []

@@ -68,7 +68,7 @@ def find_metrics(run: str | os.PathLike[str] | None) -> Path:
     path = Path(name)
     if not os.path.lexists(name):
         raise CharLSTMError(f"{name}: no such run", "no run")
-    if not path.is_dir():
+    if not os.path.isdir(name):  # noqa: PTH112 (False for a link that cannot be followed)
         return path
     if any(os.path.lexists(path / file) for file in (METRICS_FILE, STATE_FILE)):
         return path / METRICS_FILE
