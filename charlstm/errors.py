@@ -60,13 +60,16 @@ class TrainingError(CharLSTMError):
 class UnknownCharacterError(OptionError):
     """A text has characters that are not in the vocabulary; ``characters`` has each once.
 
-    ``source`` is the name of the text, if it is from a file.
+    ``source`` is the name of the text, if it is from a file. Then not the command line is wrong but
+    the text, and the exit code says so.
     """
 
     def __init__(self, characters: str, source: str = "") -> None:
         fault = f"the model never saw {listed(characters)}"
         super().__init__(f"{source}: {fault}" if source else fault, code="unknown character")
         self.characters = characters
+        if source:
+            self.exit_code = CorpusError.exit_code
 
 
 def listed(characters: str) -> str:

@@ -219,30 +219,33 @@ def test_without_matplotlib_it_is_said_how_to_install_it(charlstm: Run, tmp_path
     assert not (tmp_path / "p.svg").exists()
 
 
-@pytest.mark.parametrize("form", ["rows", "json"])
 def test_a_training_is_followed_to_its_end(
-    environment: dict[str, str], play: Path, tmp_path: Path, form: str
+    environment: dict[str, str], play: Path, tmp_path: Path
 ) -> None:
-    """Rows come while it runs; the last is its last, and then the command ends by itself."""
-    words = [sys.executable, "-m", "charlstm", "train", str(play), "-o", str(tmp_path / "run")]
-    words += ["--steps", "400", "--hidden-size", "24", "-q"]
-    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE) as training:
+    """By two readers: rows come while it runs, the last is its last, and then both end."""
+
+    def start(*words: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "charlstm", *words]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+
+    run = str(tmp_path / "run")
+    with start("train", str(play), "-o", run, "--steps", "400", "--hidden-size", "24", "-q") as own:
         while not (tmp_path / "run/state.safetensors").exists():
-            assert training.poll() is None
-        follow = ["history", str(tmp_path / "run"), "--follow"] + ["--json"] * (form == "json")
-        command = [sys.executable, "-m", "charlstm", *follow]
-        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as following:
-            assert following.stdout
-            first = following.stdout.readline()
-            assert training.poll() is None
-            rest = following.stdout.read()
-            assert following.wait(60) == 0
-        assert training.wait(60) == 0
-    lines = (tmp_path / "run/metrics.jsonl").read_text().splitlines()
-    found = (first + rest).splitlines()
-    assert len(found) == len(lines) + (form == "rows")
-    last = json.loads(found[-1])["step"] if form == "json" else int(rows(found[-1])[0][1])
-    assert last == 400
+            assert own.poll() is None
+        with (
+            start("history", run, "--follow") as text,
+            start("history", run, "--follow", "--json") as json_lines,
+        ):
+            readers = (text, json_lines)
+            first = [reader.stdout.readline() for reader in readers if reader.stdout]
+            assert own.poll() is None
+            rest = [reader.communicate(timeout=60)[0] for reader in readers]
+        assert own.wait(60) == 0
+    count = len((tmp_path / "run/metrics.jsonl").read_text().splitlines())
+    as_rows, as_json = ((a + b).splitlines() for a, b in zip(first, rest, strict=True))
+    assert [reader.returncode for reader in readers] == [0, 0]
+    assert (len(as_rows), len(as_json)) == (count + 1, count)
+    assert int(rows(as_rows[-1])[0][1]) == json.loads(as_json[-1])["step"] == 400
 
 
 def test_a_finished_run_is_not_waited_for(charlstm: Run, trained: Path) -> None:

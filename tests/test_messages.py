@@ -160,3 +160,29 @@ def test_only_the_command_line_spells_options(path: str) -> None:
     ]
     found = [text for text in texts if SPELLED.search(text)]
     assert bool(found) == (path in SPELL), found
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "source"),
+    [
+        (["evaluate", "t.txt"], 1, "t.txt: "),
+        (["score", "t.txt"], 1, "t.txt: "),
+        (["score", "-"], 1, "standard input: "),
+        (["visualize", "--text-file", "t.txt"], 1, "t.txt: "),
+        (["visualize", "-"], 1, "standard input: "),
+        (["visualize", "\u4e2d"], 2, ""),
+        (["predict", "\u4e2d"], 2, ""),
+        (["generate", "\u4e2d"], 2, ""),
+    ],
+)
+def test_an_unknown_character_is_a_fault_of_the_file_or_of_the_command_line(
+    charlstm: Run, trained: Path, tmp_path: Path, words: list[str], status: int, source: str
+) -> None:
+    """The exit status says which, and the message names the file."""
+    (tmp_path / "t.txt").write_text("\u4e2d", encoding="utf-8")
+    name, *rest = words
+    data = "\u4e2d".encode()
+    done = charlstm(name, "-m", trained, *rest, cwd=tmp_path, input=data)
+    said = f"charlstm: error: {source}the model never saw '\u4e2d' (U+4E2D); "
+    assert done.returncode == status
+    assert done.stderr.decode().startswith(said)

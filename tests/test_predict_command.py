@@ -176,7 +176,7 @@ def test_a_reader_that_has_enough_ends_the_command(
     ("words", "status", "said"),
     [
         (["\u4e2d"], 2, "U+4E2D"),
-        (["--top", "-1"], 2, "--top is -1"),
+        (["--top", "-1"], 2, "--top is -1; it must be a whole number of at least 0"),
         (["--top-p", "0"], 2, "--top-p is 0"),
         (["-t", "nan"], 2, "--temperature is nan"),
         (["--ban", "".join(map(chr, range(128)))[1:]], 2, "banned"),

@@ -101,7 +101,7 @@ def test_json_has_an_object_a_row(
         assert rows[1]["bits_per_char"] is None
     elif "position" in keys:
         assert "".join(row["character"] for row in rows) == "The\n\nAnd"
-        assert [row["position"] for row in rows] == list(range(8))
+        assert [row["position"] for row in rows] == list(range(1, 9))
     else:
         assert rows[0]["characters"] == 8
 

@@ -201,7 +201,7 @@ def write_rows(
 
     table = Table(box=box.SIMPLE, header_style="bold", pad_edge=False)
     for name, *cells in zip(header, *rows, strict=True):
-        numbers = [_is_number(cell) for cell in cells if cell != NOTHING]
+        numbers = [_is_number(cell) for cell in cells if cell not in (NOTHING, "")]
         numeric = bool(numbers) and all(numbers)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from charlstm.cli import console, wording
 from charlstm.cli.loading import loaded
 from charlstm.cli.options import Corpus, with_options
+from charlstm.errors import OptionError
 from charlstm.options import EVALUATION, MODEL
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ MOST_CHOICES = 1e6  # a perplexity above it is not worth its digits
 
 
 @with_options(
-    *(MODEL, EVALUATION, "window", "unknown", "glob", "encoding", "json", "quiet"),
+    *(EVALUATION, "window", "unknown", "glob", "encoding", MODEL, "json", "quiet"),
     window={
         "group": EVALUATION,
         "help": "Let the network forget all before, after each N characters.",
@@ -52,6 +53,8 @@ def evaluate(corpus: Corpus, **values: Any) -> None:
 
     charlstm evaluate *.txt --json | jq .perplexity
     """
+    if values["window"] is not None and values["exact"]:
+        raise OptionError("--window and --exact do not go together; leave one out")
     quiet, json = values["quiet"], values["json"]
     model = loaded(values)
     console.say_if_typed(corpus, quiet=quiet)
@@ -64,7 +67,7 @@ def evaluate(corpus: Corpus, **values: Any) -> None:
             if json:
                 console.write_json(_described(found))
             elif terminal:
-                rows += _grouped(_rows(found, digits=3))
+                rows += _short(_rows(found, digits=3))
             else:
                 for row in (*([] if number else [COLUMNS]), *_rows(found, digits=6)):
                     console.write_row(row)
@@ -117,15 +120,22 @@ def _rows(found: "Evaluation", *, digits: int) -> list[tuple[str, ...]]:
     return [own, *(row(baseline.name, baseline, None) for baseline in found.baselines)]
 
 
-def _grouped(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """The rows of a text for a terminal, with a short name in the first one alone."""
+def _short(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The rows of a text for a terminal, narrow enough for one of 80 columns.
+
+    The name of the text is short. It stands above the names of several predictors, in a row of its
+    own and in their column.
+    """
     name = Path(rows[0][0]).name or rows[0][0]
-    return [(name if row is rows[0] else "", *row[1:]) for row in rows]
+    if len(rows) == 1:
+        return [(name, *rows[0][1:])]
+    empty = [""] * (len(COLUMNS) - 1)
+    return [(name, *empty), *((f"  {row[COLUMNS.index('predictor')]}", *row[1:]) for row in rows)]
 
 
 def _write_table(rows: list[tuple[str, ...]], *, baselines: bool) -> None:
     """Write the rows to a terminal; what the messages have said is left out."""
-    hidden = {"split", "characters" if baselines else "predictor"}
+    hidden = {"split", "predictor", *(["characters"] if baselines else [])}
     shown = [name not in hidden for name in COLUMNS]
     header = tuple(TITLES.get(name, name) for name in compress(COLUMNS, shown))
     console.write_rows(header, [tuple(compress(row, shown)) for row in rows])
@@ -135,7 +145,7 @@ def _in_words(found: "Evaluation") -> list[str]:
     """What was read, and what the numbers mean."""
     count, share = wording.counted(found.characters, "character"), found.learned / found.characters
     if not found.own:
-        which = f"{count}, not of the text that the model learned from"
+        which = f"{count}; the model learned from another text"
     elif share in (0, 1):
         which = f"{count} that the model {'learned' if share else 'did not learn'} from"
     else:

@@ -22,7 +22,10 @@ HEADER = ("run", *COLUMNS, "characters_per_second")
 POLL_SECONDS = 1.0  # between two looks at runs that are being trained
 
 
-@with_options(CHART, "json", "quiet", json={"help": "Print one JSON object for each log point."})
+@with_options(
+    *(CHART, "json", "quiet"),
+    json={"help": "Print one JSON object for each log point, on one line."},
+)
 def history(
     run: Annotated[
         list[str] | None,

@@ -166,6 +166,33 @@ def known_lines(
             yield known
 
 
+def known_pieces(
+    model: "LanguageModel",
+    pieces: Iterable[str],
+    unknown: "Unknown",
+    *,
+    label: str = "",
+    quiet: bool,
+) -> Iterator[str]:
+    """The pieces of one text as the model reads them; at the end it is said what was left out.
+
+    ``label`` is the name of the text in messages, if it is not from the command line.
+    """
+    from charlstm.text.vocabulary import whole_clusters
+
+    left_out: dict[str, None] = {}
+    for piece in whole_clusters(pieces):
+        try:
+            known, unlike = model.known(piece, unknown=unknown)
+        except UnknownCharacterError as error:
+            raise UnknownCharacterError(error.characters, label) from error
+        left_out |= dict.fromkeys(unlike)
+        yield known
+    if left_out:
+        message = note("".join(left_out))
+        console.say(f"{label}: {message}" if label else message, quiet=quiet)
+
+
 def note(left_out: str) -> str:
     """The message for characters that are similar to none that the model knows."""
     return f"the model knows nothing similar to {listed(left_out)}; left out"

@@ -1,6 +1,6 @@
 """``charlstm score``: how surprising texts, their lines or their characters are to a model."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +9,7 @@ import typer
 from charlstm.cli import console, reading
 from charlstm.cli.loading import loaded
 from charlstm.cli.options import strongest, with_options
-from charlstm.errors import CorpusError, OptionError, UnknownCharacterError
+from charlstm.errors import OptionError
 from charlstm.options import MODEL, ROWS, TEXT
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Scoring:
 
     def characters(self, file: str) -> Iterator[Records]:
         """A row for each character."""
-        position = 0
+        position = 1
         for part in self._scores(file):
             measured = enumerate(zip(part.bits.tolist(), part.text, strict=True), position)
             yield [
@@ -135,24 +135,11 @@ class Scoring:
 
     def _scores(self, file: str) -> "Iterator[Score]":
         """The scores of a file's text, in parts."""
-        from charlstm.text.vocabulary import whole_clusters
-
+        pieces = reading.text_in(file, self.text)
         label = "standard input" if file == "-" else file
-        left_out: dict[str, None] = {}
-
-        def known(pieces: Iterable[str]) -> Iterator[str]:
-            for piece in whole_clusters(pieces):
-                try:
-                    text, unlike = self.model.known(piece, unknown=self.unknown)
-                except UnknownCharacterError as error:
-                    message = f"{label}: {error.message}"
-                    raise CorpusError(message, "unknown character") from error
-                left_out.update(dict.fromkeys(unlike))
-                yield text
-
-        yield from self.model.score_pieces(known(reading.text_in(file, self.text)))
-        if left_out:
-            console.say(f"{label}: {reading.note(''.join(left_out))}", quiet=self.quiet)
+        return self.model.score_pieces(
+            reading.known_pieces(self.model, pieces, self.unknown, label=label, quiet=self.quiet)
+        )
 
 
 def _measures(score: "Score | None") -> dict[str, Any]:

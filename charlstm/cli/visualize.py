@@ -1,17 +1,15 @@
 """``charlstm visualize``: what the network does with a text, and which cells know something."""
 
-import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charlstm.checks import shown
-from charlstm.cli import console, options
+from charlstm.cli import console, options, reading
 from charlstm.cli.loading import loaded
 from charlstm.cli.options import with_options
-from charlstm.errors import CorpusError, OptionError, listed
+from charlstm.errors import CorpusError, OptionError
 from charlstm.options import MODEL, OPTIONS, SHOWN
 
 if TYPE_CHECKING:
@@ -61,12 +59,14 @@ def visualize(
     text, file = _given(ctx, text, values, find=find)
     model = loaded(values)
     if text is not None:
-        given: Iterable[str] = [os.fsencode(text).decode("utf-8", "surrogateescape")]
+        given: Iterable[str] = [reading.typed(text, "TEXT", escapes=False)]
     elif file is not None:
         given = _pieces(file, values)
     else:
         given = (_samples if find else _written)(model, values)
-    pieces = _known(model, given, values)
+    label = "standard input" if file == "-" else file or ""
+    how = {"label": label, "quiet": values["quiet"]}
+    pieces = reading.known_pieces(model, given, values["unknown"], **how)
     if find:
         from charlstm.cli import found_cells
 
@@ -102,8 +102,8 @@ def _given(
     OPTIONS["guesses"].check(values["guesses"])
     if text == "" or file == "":
         raise OptionError(f"{'TEXT' if text == '' else '--text-file'} is empty; give a text")
-    if file not in (None, "-") and Path(str(file)).is_dir():
-        raise OptionError(f"{file}: a directory; name one file, or - for standard input")
+    if file is not None:
+        reading.check_name(file)
     return text, file
 
 
@@ -111,13 +111,12 @@ def _pieces(file: str, values: dict[str, Any]) -> Iterator[str]:
     """The text of a file or of standard input, read as a corpus is read."""
     from charlstm.text.corpus import open_corpus
     from charlstm.text.decoding import TextOptions
-    from charlstm.text.vocabulary import whole_clusters
 
     console.say_if_typed((file,), quiet=values["quiet"])
     corpus = open_corpus([file], TextOptions(encoding=values["encoding"]))
     notes: list[str] = []
     empty = True
-    for piece in whole_clusters(corpus.chunks(notes)):
+    for piece in corpus.chunks(notes):
         empty = False
         yield piece
     console.say(*notes, quiet=values["quiet"])
@@ -153,20 +152,10 @@ def _how(values: dict[str, Any]) -> dict[str, Any]:
     """How the model writes; a random seed that is chosen here is said."""
     how = {name: values[name] for name in ("temperature", "random_seed")}
     if how["random_seed"] is None:
-        how["random_seed"] = int.from_bytes(os.urandom(4), "big")
+        how["random_seed"] = options.chosen_seed()
     message = f"the model writes the text, with random seed {how['random_seed']}"
     console.say(message, quiet=values["quiet"])
     return how
-
-
-def _known(model: "LanguageModel", pieces: Iterable[str], values: dict[str, Any]) -> Iterator[str]:
-    """The pieces of a text as the model reads them."""
-    for piece in pieces:
-        known, left_out = model.known(piece, unknown=values["unknown"])
-        if left_out:
-            message = f"the model knows nothing similar to {listed(left_out)}; left out"
-            console.say(message, quiet=values["quiet"])
-        yield known
 
 
 def _beginning(pieces: Iterable[str], values: dict[str, Any]) -> str:
