@@ -181,7 +181,7 @@ def known_pieces(
     from charlstm.text.vocabulary import whole_clusters
 
     left_out: dict[str, None] = {}
-    for piece in whole_clusters(pieces):
+    for piece in whole_clusters(pieces) if unknown == "nearest" else pieces:
         try:
             known, unlike = model.known(piece, unknown=unknown)
         except UnknownCharacterError as error:
