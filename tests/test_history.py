@@ -226,7 +226,8 @@ def test_a_training_is_followed_to_its_end(
 
     def start(*words: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "charlstm", *words]
-        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+        # Without a buffer, in which communicate() would not find what readline() has put there.
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, bufsize=0)
 
     run = str(tmp_path / "run")
     with start("train", str(play), "-o", run, "--steps", "400", "--hidden-size", "24", "-q") as own:
