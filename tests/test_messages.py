@@ -186,3 +186,10 @@ def test_an_unknown_character_is_a_fault_of_the_file_or_of_the_command_line(
     said = f"charlstm: error: {source}the model never saw '\u4e2d' (U+4E2D); "
     assert done.returncode == status
     assert done.stderr.decode().startswith(said)
+
+
+def test_the_list_of_commands_has_whole_sentences(charlstm: Run) -> None:
+    """On a terminal of 80 columns no summary of a command is cut."""
+    listed = charlstm("-h").stdout.decode().split("Commands:\n")[1].split("\n\n")[0]
+    assert len(listed.splitlines()) == len(TREE.commands)
+    assert all(line.endswith(".") and not line.endswith("...") for line in listed.splitlines())

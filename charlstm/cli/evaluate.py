@@ -43,11 +43,11 @@ MOST_CHOICES = 1e6  # a perplexity above it is not worth its digits
     json={"help": "Print one JSON object for each text, on one line."},
 )
 def evaluate(corpus: Corpus, **values: Any) -> None:
-    """Measure how well a model predicts texts: loss, perplexity and accuracy.
+    """Measure how well a model predicts texts.
 
-    Each CORPUS is a text of its own. Of the text that the model learned from, the validation part
-    is read, which it did not learn from; of other texts all is read. In a pipe the rows are
-    tab-separated lines.
+    The measures are loss, bits per character, perplexity and accuracy. Each CORPUS is a text of its
+    own. Of the text that the model learned from, the validation part is read, which it did not
+    learn from; of other texts all is read. In a pipe, rows are tab-separated lines.
 
     charlstm evaluate play.txt --baselines
 

@@ -35,10 +35,11 @@ def history(
     ] = None,
     **values: Any,
 ) -> None:
-    """Show how the losses of runs fell, where each run was best, and where it began to overfit.
+    """Show how the losses of runs fell.
 
-    A terminal gets a chart, and a pipe a line for each log point. Runs that are being trained can
-    be shown too.
+    It is also said where each run was best, and where it began to overfit. A terminal gets a chart,
+    and a pipe a tab-separated line for each log point. Runs that are being trained can be shown
+    too.
 
     charlstm history --follow
 

@@ -39,10 +39,11 @@ def predict(
     ] = "",
     **values: Any,
 ) -> None:
-    """Show which characters the model expects next, with their probabilities.
+    """Show which characters the model expects next.
 
-    The settings of generate that choose the next character can be given, to see what they do. Then
-    the model's own probabilities are shown, too. In a pipe, rows are tab-separated lines.
+    Each has its probability. The settings of generate that choose the next character can be given,
+    to see what they do. Then the model's own probabilities are shown, too. In a pipe, rows are
+    tab-separated lines.
 
     charlstm predict "Is this a dagge" --top 5
     """

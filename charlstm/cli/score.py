@@ -40,7 +40,7 @@ def score(
     ] = None,
     **values: Any,
 ) -> None:
-    """Show how surprising a text is to a model, in bits per character.
+    """Show how surprising texts are to a model.
 
     There is one row for each file: bits per character, number of characters, and name. A text that
     resembles the corpus of the model has a small number. In a pipe, rows are tab-separated lines
