@@ -101,8 +101,8 @@ def test_memory_does_not_grow_with_the_pieces(monkeypatch: pytest.MonkeyPatch) -
         tracemalloc.stop()
         return most
 
-    peak(8)  # what is made once
-    assert peak(80) < peak(8) + 50_000
+    peak(4)  # what is made once
+    assert peak(40) < peak(4) + 50_000
 
 
 def test_unknown_characters_are_the_callers_choice(model: charlstm.LanguageModel) -> None:
