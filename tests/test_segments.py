@@ -8,7 +8,7 @@ import pytest
 import charlstm
 from charlstm.analysis import segments
 from charlstm.analysis.score import surprisals
-from charlstm.analysis.segments import Plan, grouped, read_segments
+from charlstm.analysis.segments import Measure, Plan, grouped, read_segments
 
 from .conftest import VERSE
 from .writing import make_model
@@ -71,14 +71,14 @@ def test_the_number_of_cores_changes_nothing(monkeypatch: pytest.MonkeyPatch) ->
     assert (results[0] == results[2]).all()
 
 
-def test_a_step_is_called_once_for_each_character() -> None:
-    """What a caller computes comes back in the order of the text."""
+def test_values_come_in_the_order_of_the_text() -> None:
+    """Whatever is measured, in however many segments."""
     model = make_model("abc\n")
     ids = model.vocabulary.encode("abcacbba" * 100)
 
-    def step(state: object, chosen: np.ndarray) -> np.ndarray:
+    def record(state: object, chosen: np.ndarray) -> np.ndarray:
         return np.asarray(chosen)[..., None]
 
-    assert (
-        read_segments(model.lstm, NOTHING, ids, step, Plan(90, 30))[:, 0].tolist() == ids.tolist()
-    )
+    measure = Measure(record, lambda records, chosen: records + 10 * chosen[..., None])
+    found = read_segments(model.lstm, NOTHING, ids, measure, Plan(90, 30))
+    assert found[:, 0].tolist() == (11 * ids).tolist()

@@ -17,7 +17,7 @@ from charlstm.text.corpus import code_points
 from charlstm.text.dataset import in_blocks
 from charlstm.text.vocabulary import Ids, Vocabulary
 
-MOST_COUNTED = 20_000_000  # characters at the end of a training part that an n-gram counts
+MOST_COUNTED = 10_000_000  # characters at the end of a training part that an n-gram counts
 HELD_BACK = 10  # one of so many characters of the training part chooses the order of the n-gram
 HIGHEST_ORDER = 32
 

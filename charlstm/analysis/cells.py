@@ -12,7 +12,15 @@ import numpy.typing as npt
 
 from charlstm.analysis.properties import Property
 from charlstm.analysis.score import finite
-from charlstm.analysis.segments import WARM_UP, Plan, Values, grouped, read_segments
+from charlstm.analysis.segments import (
+    WARM_UP,
+    ChosenIds,
+    Measure,
+    Plan,
+    Values,
+    grouped,
+    read_segments,
+)
 from charlstm.errors import CorpusError
 from charlstm.generation.text_stream import before_line
 from charlstm.model.lstm import LSTMState
@@ -226,13 +234,14 @@ def _cell_values(
 ) -> Iterator[Values]:
     """tanh(c) of all cells, or of some, after each of ``ids``, in groups: (N, K)."""
 
-    def step(state: LSTMState, chosen: npt.NDArray[np.integer]) -> Values:
+    def record(state: LSTMState, chosen: ChosenIds) -> Values:
         state.read(chosen)
         values = np.concatenate(state.cell, axis=-1)
-        return np.tanh(values if cells is None else values[..., cells])
+        return values if cells is None else values[..., cells]
 
+    measure = Measure(record, lambda values, _: np.tanh(values))
     config = model.config
     size = max(LEAST_CHARACTERS, GROUP_VALUES // (config.num_layers * config.hidden_size))
     for group in grouped([ids], size):
-        yield finite(read_segments(model.lstm, before, group, step, Plan.fast(len(group))))
+        yield finite(read_segments(model.lstm, before, group, measure, Plan.fast(len(group))))
         before = np.concatenate((before, group))[-WARM_UP:]

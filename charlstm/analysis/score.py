@@ -11,9 +11,12 @@ from charlstm.analysis.segments import (
     GROUP,
     SEGMENT,
     WARM_UP,
+    ChosenIds,
+    Measure,
     Parts,
     Plan,
     Values,
+    begun,
     grouped,
     read_parts,
     read_segments,
@@ -21,7 +24,7 @@ from charlstm.analysis.segments import (
 )
 from charlstm.generation.sampling import surprisal, too_large
 from charlstm.generation.text_stream import before_line
-from charlstm.model.lstm import LSTMState
+from charlstm.model.lstm import LSTM, LSTMState
 from charlstm.model.model_file import ModelFile
 from charlstm.text.vocabulary import Ids
 
@@ -118,7 +121,8 @@ def _side_by_side(model: ModelFile, texts: list[str]) -> list[Score]:
         first = ends - lengths
         parts = Parts(first - before, first, ends)
         ids = model.vocabulary.encode(joined)
-        for i, values in zip(several, read_parts(model.lstm, ids, parts, surprising), strict=True):
+        found = read_parts(model.lstm, ids, parts, measure_surprisal(model.lstm))
+        for i, values in zip(several, found, strict=True):
             scores[i] = Score(texts[i], finite(values)[:, 0].copy())
     return scores
 
@@ -140,16 +144,14 @@ def surprisals(
     ``before`` is what the network reads before the text. Memory does not grow with the text.
     Raises ModelFileError if the weights are too large to compute with.
     """
-    state = LSTMState(model.lstm)
-    if exact:
-        for i in before:
-            state.read(i)
+    measure = measure_surprisal(model.lstm)
+    state = begun(model.lstm, before if exact else before[:0])
     for ids in grouped(blocks, GROUP // window * window if window else GROUP):
         if exact:
-            values = walk(state, ids, surprising)
+            values = walk(state, ids, measure)
         else:
             plan = Plan(window, 1) if window else Plan.fast(len(ids))
-            values = read_segments(model.lstm, before, ids, surprising, plan)
+            values = read_segments(model.lstm, before, ids, measure, plan)
             before = np.concatenate((before, ids))[-WARM_UP:]
         yield finite(values)
 
@@ -161,13 +163,22 @@ def finite(values: Values) -> Values:
     return values
 
 
-def surprising(state: LSTMState, ids: npt.NDArray[np.integer]) -> Values:
-    """Surprisal in bits, and rank, of the next characters, (..., 2), which the state reads then."""
-    logits = state.logits()  # (..., V)
-    own = np.asarray(ids)[..., None]
-    chosen = np.take_along_axis(logits, own, axis=-1)
-    # Of equally probable characters greedy generation takes the one with the lowest id.
-    ahead = (logits > chosen) | (logits == chosen) & (np.arange(logits.shape[-1]) < own)
-    values = np.stack((surprisal(logits, ids), ahead.sum(axis=-1)), axis=-1)
-    state.read(ids)
-    return values
+def measure_surprisal(lstm: LSTM) -> Measure:
+    """Surprisal in bits, and rank, of each character, (..., 2), with this network."""
+    H = lstm.config.hidden_size
+
+    def record(state: LSTMState, ids: ChosenIds) -> Values:
+        features = state.features.copy()  # (..., H), of the characters before
+        state.read(ids)
+        return features
+
+    def compute(features: Values, ids: ChosenIds) -> Values:
+        logits = features.reshape(-1, H) @ lstm.output[:H] + lstm.output[H]  # (N, V)
+        own = ids.reshape(-1, 1)
+        chosen = np.take_along_axis(logits, own, axis=-1)
+        # Of equally probable characters greedy generation takes the one with the lowest id.
+        ahead = (logits > chosen) | (logits == chosen) & (np.arange(logits.shape[-1]) < own)
+        values = np.stack((surprisal(logits, ids.ravel()), ahead.sum(axis=-1)), axis=-1)
+        return values.reshape(*ids.shape, 2)
+
+    return Measure(record, compute)

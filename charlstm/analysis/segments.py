@@ -6,6 +6,7 @@ What is computed at each character is up to the caller: surprisal, or the values
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from threading import Event
 from typing import Any
 
@@ -21,10 +22,25 @@ WARM_UP = 512  # characters that a segment reads before its first one
 SEGMENT = 1024  # characters of a segment, at least; a shorter one would mostly warm up
 SEGMENTS = 64  # in a group, at most; more rows are no faster, and so are twice as many warm-ups
 ROWS = 32  # segments that a core computes together, the fastest number for 256 units
+TOGETHER = 32  # steps whose values are computed together, which is faster than one by one
 
 Values = npt.NDArray[Any]
 Positions = npt.NDArray[np.intp]
-Step = Callable[[LSTMState, npt.NDArray[np.integer]], Values]
+ChosenIds = npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is computed at each character of a text, in two parts.
+
+    ``record`` gets the state of some texts and the next id of each, (B,). It lets the state read
+    the ids, and returns what is needed of the state, (B, n), as a copy. For one text, B is left
+    out. ``compute`` makes values of the records of many steps at once: from (..., n) and the ids,
+    (...), to (..., K).
+    """
+
+    record: Callable[[LSTMState, ChosenIds], Values]
+    compute: Callable[[Values, ChosenIds], Values]
 
 
 @dataclass(frozen=True)
@@ -60,28 +76,33 @@ def grouped(blocks: Iterable[Ids], size: int = GROUP) -> Iterator[Ids]:
         yield np.concatenate(waiting)
 
 
-def walk(state: LSTMState, ids: Ids, step: Step) -> Values:
-    """``step`` at each of ``ids``, one after the other, from this state on: (N, K)."""
-    with np.errstate(all="ignore"):  # weights that are too large are the caller's to find
-        return np.array([step(state, i) for i in ids])
+def begun(lstm: LSTM, ids: Ids) -> LSTMState:
+    """The state of one text that begins with these ids."""
+    state = LSTMState(lstm)
+    with np.errstate(all="ignore"):
+        for i in ids:
+            state.read(i)
+    return state
 
 
-def read_segments(lstm: LSTM, before: Ids, ids: Ids, step: Step, plan: Plan) -> Values:
-    """``step`` at each of ``ids``, (N, K), computed in segments on all cores.
+def walk(state: LSTMState, ids: Ids, measure: Measure) -> Values:
+    """The values at each of ``ids``, read one after the other from this state on: (N, K)."""
+    return _computed(((measure.record(state, i), i) for i in ids), measure)
 
-    ``step`` gets the state of several texts and the next id of each, (B,); it computes its values,
-    (B, K), and lets the state read the ids. ``before`` is what comes before the first of ``ids``:
-    of it at most the length of the warm-up is read.
+
+def read_segments(lstm: LSTM, before: Ids, ids: Ids, measure: Measure, plan: Plan) -> Values:
+    """The values at each of ``ids``, (N, K), computed in segments on all cores.
+
+    ``before`` is what comes before the first of ``ids``: of it at most the length of the warm-up
+    is read.
     """
     before = before[max(0, len(before) - plan.warm_up) :]
     text = np.concatenate((before, ids))
     first = len(before) + np.arange(0, len(ids), plan.length)  # position of each segment
     if len(first) == 1:  # a batch would compute TILE texts for this one
-        state = LSTMState(lstm)
-        walk(state, before, _read)
-        return walk(state, ids, step)
+        return walk(begun(lstm, before), ids, measure)
     starts, ends = np.maximum(0, first - plan.warm_up), np.minimum(first + plan.length, len(text))
-    return np.concatenate(read_parts(lstm, text, Parts(starts, first, ends), step))
+    return np.concatenate(read_parts(lstm, text, Parts(starts, first, ends), measure))
 
 
 @dataclass(frozen=True)
@@ -102,8 +123,8 @@ class Parts:
         return Parts(self.starts[some], self.first[some], self.ends[some])
 
 
-def read_parts(lstm: LSTM, text: Ids, parts: Parts, step: Step) -> list[Values]:
-    """``step`` at each id of each part, (length, K) for each, on all cores.
+def read_parts(lstm: LSTM, text: Ids, parts: Parts, measure: Measure) -> list[Values]:
+    """The values at each id of each part, (length, K) for each, computed on all cores.
 
     Those that stand side by side are computed together until the longest of them ends. The
     others do not change the values of a part (``charlstm.generation.batch``). Anything that ends
@@ -116,30 +137,25 @@ def read_parts(lstm: LSTM, text: Ids, parts: Parts, step: Step) -> list[Values]:
     abandoned = Event()
     pool = ThreadPoolExecutor(max(1, min(workers, len(chunks))))
     try:
-        waiting = [pool.submit(_chunk, lstm, text, c, step, abandoned) for c in chunks]
+        waiting = [pool.submit(_chunk, lstm, text, c, measure, abandoned) for c in chunks]
         return [values for chunk in waiting for values in chunk.result()]
     finally:
         abandoned.set()
         pool.shutdown(cancel_futures=True)
 
 
-def _read(state: LSTMState, i: npt.NDArray[np.integer]) -> Values:
-    state.read(i)
-    return np.empty(0)
-
-
-def _chunk(lstm: LSTM, text: Ids, parts: Parts, step: Step, abandoned: Event) -> list[Values]:
+def _chunk(lstm: LSTM, text: Ids, parts: Parts, measure: Measure, abandoned: Event) -> list[Values]:
     """The values of some parts, computed together."""
     B = TILE * -(-len(parts) // TILE)
     spare = (0, B - len(parts))  # rows to spare repeat the last part
     starts, first = (np.pad(p, spare, mode="edge") for p in (parts.starts, parts.first))
     lengths = parts.ends - parts.first
-    state = LSTMState(lstm, B)
-    values: list[Values] = []
-    with np.errstate(all="ignore"):
+
+    def steps() -> Iterator[tuple[Values, ChosenIds]]:
+        state = LSTMState(lstm, B)
         for t in range(-int((first - starts).max()), int(lengths.max())):
             if abandoned.is_set():
-                return []
+                return
             # Before its start a part has nothing: what is read there is forgotten again. After its
             # end any character will do.
             positions = first + t
@@ -148,6 +164,17 @@ def _chunk(lstm: LSTM, text: Ids, parts: Parts, step: Step, abandoned: Event) ->
                 state.read(ids)
                 state.clear(np.flatnonzero(positions < starts))
             else:
-                values.append(step(state, ids))
-    together = np.stack(values, axis=1)  # (B, longest, K)
-    return [row[:length] for row, length in zip(together, lengths, strict=False)]
+                yield measure.record(state, ids), ids
+
+    together = _computed(steps(), measure)  # (longest, B, K)
+    return [together[:length, row] for row, length in enumerate(lengths)]
+
+
+def _computed(steps: Iterator[tuple[Values, ChosenIds]], measure: Measure) -> Values:
+    """The values of steps, each a record and its ids: (steps, ..., K)."""
+    values: list[Values] = []
+    with np.errstate(all="ignore"):  # weights that are too large are the caller's to find
+        while block := list(islice(steps, TOGETHER)):
+            records, ids = zip(*block, strict=True)
+            values.append(measure.compute(np.stack(records), np.stack(ids)))
+    return np.concatenate(values)
