@@ -159,7 +159,7 @@ def _chunk(lstm: LSTM, text: Ids, parts: Parts, measure: Measure, abandoned: Eve
             # Before its start a part has nothing: what is read there is forgotten again. After its
             # end any character will do.
             positions = first + t
-            ids = text[positions.clip(0, len(text) - 1)]
+            ids = text.take(positions, mode="clip")
             if t < 0:
                 state.read(ids)
                 state.clear(np.flatnonzero(positions < starts))
