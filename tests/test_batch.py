@@ -33,7 +33,7 @@ def test_a_text_does_not_depend_on_how_many_there_are(
     many: list[Sample], count: int, cores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor on how many cores share them: not in a character, nor in the last bit of its surprise."""
-    monkeypatch.setattr(batch, "_cores", lambda: cores)
+    monkeypatch.setattr(batch, "cores", lambda: cores)
     assert [sample.number for sample in many] == list(range(len(many)))
     assert texts(count, measure=True) == many[:count]
 
@@ -43,7 +43,7 @@ def test_two_tiles_are_shared_by_two_cores(
     count: int, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One tile is computed by one."""
-    monkeypatch.setattr(batch, "_cores", lambda: 2)
+    monkeypatch.setattr(batch, "cores", lambda: 2)
     groups, group = [], batch._group
     monkeypatch.setattr(batch, "_group", lambda *words: groups.append(words) or group(*words))
     texts(count)
