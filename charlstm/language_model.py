@@ -5,25 +5,21 @@ Its names are stable; the modules below may change. Torch is never imported.
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-from charlstm.checks import (
-    require_flag,
-    require_integer,
-    require_iterable,
-    require_path,
-    require_text,
-    shown,
-)
+from charlstm.checks import require_integer, require_iterable, require_path, require_text
 from charlstm.errors import OptionError
-from charlstm.generation.sampling import Sampling
 from charlstm.generation.saved_state import SavedState, check_target, load_state, save_state
-from charlstm.generation.stopping import StopRule
+from charlstm.generation.settings import (
+    GenerationSettings,
+    SamplingSettings,
+    checked_seed,
+    generation_config,
+    sampling_of,
+)
 from charlstm.generation.text_stream import (
-    GenerationConfig,
-    LineFilter,
     Sample,
     TextStream,
     finished_text,
@@ -32,9 +28,9 @@ from charlstm.generation.text_stream import (
 )
 from charlstm.model.locate import find_model
 from charlstm.model.model_file import ModelFile, load_model
-from charlstm.options import OPTIONS, fields_of
+from charlstm.options import OPTIONS
 from charlstm.text.corpus import open_corpus
-from charlstm.text.sources import listed
+from charlstm.text.sources import Sources, listed, source_names
 from charlstm.text.vocabulary import Unknown, whole_clusters
 
 if TYPE_CHECKING:
@@ -44,29 +40,6 @@ if TYPE_CHECKING:
     from charlstm.analysis.predict import Prediction
     from charlstm.analysis.score import Score
     from charlstm.analysis.trace import Trace
-
-
-class SamplingSettings(TypedDict, total=False):
-    """How a character is chosen; the table in ``charlstm.options`` has defaults and meanings."""
-
-    temperature: float
-    top_k: int
-    top_p: float
-    min_p: float
-    repetition_penalty: float
-    repetition_window: int
-    ban: str
-
-
-class GenerationSettings(SamplingSettings, total=False):
-    """How a text is written."""
-
-    length: int | None
-    lines: int | None
-    stop: str | Sequence[str]
-    random_seed: int | None
-    measure: bool  # the surprisal of the text, too
-    line_filter: LineFilter | None  # lines that it rejects are drawn again
 
 
 def load(path: str | os.PathLike[str] | None = None) -> "LanguageModel":
@@ -143,12 +116,12 @@ class LanguageModel:
         the mean surprisal. Characters that might have begun a stop text come in one piece. Memory
         does not grow with the text.
         """
-        config = self._config(settings, whole=whole)
+        config = generation_config(self._model, settings, whole=whole)
         sample = require_integer("sample", sample)
         phrase, _ = self._known("seed", seed, unknown)
         numbers, random_seed = None, settings.get("random_seed")
         if random_seed is not None or state is None:
-            random_seed = _random_seed(random_seed)
+            random_seed = checked_seed(random_seed)
             numbers = random_numbers(random_seed, sample)
         start = read(self._model, phrase, config, numbers=numbers, after=state)
         return TextStream(self._model, start, config, random_seed)
@@ -167,10 +140,10 @@ class LanguageModel:
         """
         from charlstm.generation.batch import write_batch
 
-        config = self._config(settings, whole=True)
+        config = generation_config(self._model, settings, whole=True)
         count = OPTIONS["samples"].check(samples)
         seed, _ = self._known("seed", seed, unknown)
-        random_seed = _random_seed(settings.get("random_seed"))
+        random_seed = checked_seed(settings.get("random_seed"))
         if config.line_filter:  # rejected lines of one text would keep the others waiting
             texts = ((self._model, seed, config, random_seed, number) for number in range(count))
             return (finished_text(*text) for text in texts)
@@ -185,9 +158,9 @@ class LanguageModel:
         cannot be read, and its text is empty. Each phrase is requested only after the line before
         it was taken. A phrase with an unknown character raises UnknownCharacterError in its turn.
         """
-        config = self._config({**settings, "lines": 1}, whole=True)
+        config = generation_config(self._model, {**settings, "lines": 1}, whole=True)
         phrases = require_iterable("phrases", phrases)
-        seed = _random_seed(settings.get("random_seed"))
+        seed = checked_seed(settings.get("random_seed"))
 
         def completed() -> Iterator[tuple[str, Sample]]:
             for number, phrase in enumerate(phrases):
@@ -219,7 +192,7 @@ class LanguageModel:
 
     def evaluate(
         self,
-        sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+        sources: Sources,
         *,
         split: "Split | None" = None,
         window: int | None = None,
@@ -250,7 +223,9 @@ class LanguageModel:
 
         reading = Reading(split, window, exact, baselines)
         OPTIONS["unknown"].check(unknown)
-        names = _source_names(sources)
+        names = source_names(sources)
+        if not names:
+            raise OptionError("is empty; give a text", "sources")
         own = self._model.text
         text = dataclasses.replace(
             own,
@@ -313,9 +288,9 @@ class LanguageModel:
 
         if top is not None:
             top = require_integer("top", top, least=1)
-        _check_names(settings, SamplingSettings)
+        sampling = sampling_of(self._model, settings)
         phrase, _ = self._known("seed", seed, unknown)
-        return predict(self._model, phrase, self._sampling(settings), top)
+        return predict(self._model, phrase, sampling, top)
 
     def trace(self, text: str, *, unknown: Unknown = "error") -> "Trace":
         """The values inside the network at each character of ``text``: cells, gates, surprisal.
@@ -408,51 +383,3 @@ class LanguageModel:
         several = (require_text("piece", piece) for piece in require_iterable("pieces", pieces))
         whole = whole_clusters(several) if unknown == "nearest" else several
         return self._known_texts("pieces", whole, unknown)
-
-    def _config(self, settings: GenerationSettings, *, whole: bool | None) -> GenerationConfig:
-        """The settings as records; raises OptionError, and TypeError for an unknown name."""
-        _check_names(settings, GenerationSettings)
-        stop = tuple(map(self._model.text.cased, OPTIONS["stop"].check(settings.get("stop", ()))))
-        sampling = self._sampling({"temperature": OPTIONS["temperature"].default, **settings})
-        rule = StopRule(**fields_of(StopRule, {**settings, "stop": stop}))
-        if whole is None:
-            whole = bool(rule.stop) or rule.lines is not None
-        banned = {self.vocabulary[i] for i in sampling.banned}
-        rule.check_end(set(self.vocabulary) - banned, whole=require_flag("whole", whole))
-        return GenerationConfig(
-            sampling=sampling,
-            stop_rule=rule,
-            line_filter=settings.get("line_filter"),
-            measure=require_flag("measure", settings.get("measure", False)),
-        )
-
-    def _sampling(self, settings: Mapping[str, Any]) -> Sampling:
-        ban = self._model.text.cased(OPTIONS["ban"].check(settings.get("ban", "")))
-        return Sampling(**fields_of(Sampling, settings)).banning(ban, self.vocabulary)
-
-
-def _check_names(settings: Mapping[str, Any], known: type) -> None:
-    """Raise TypeError for a name that the keywords in ``known``, a TypedDict, do not have."""
-    if other := sorted(settings.keys() - known.__annotations__):
-        raise TypeError(f"got an unexpected keyword argument {other[0]!r}")
-
-
-def _source_names(sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
-    """The names of sources as texts; raises OptionError for anything that is no name."""
-    several = [sources] if isinstance(sources, str | os.PathLike) else sources
-    try:
-        names = [os.fsdecode(source) for source in several]
-    except TypeError as error:
-        fault = f"is {shown(sources)}; it must be a text, a path or a list of them"
-        raise OptionError(fault, "sources") from error
-    if not names:
-        raise OptionError("is empty; give a text", "sources")
-    return names
-
-
-def _random_seed(given: int | None) -> int:
-    """The random seed, or a new one that is short enough to be copied by hand."""
-    if given is None:
-        return int.from_bytes(os.urandom(4), "big")
-    checked: int = OPTIONS["random_seed"].check(given)
-    return checked

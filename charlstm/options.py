@@ -7,6 +7,7 @@ library is imported.
 
 import dataclasses
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, get_args
@@ -80,6 +81,11 @@ def check_record(record: Any) -> None:
 def fields_of(record: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """Those of ``values`` whose names are fields of the record type."""
     return {f.name: values[f.name] for f in dataclasses.fields(record) if f.name in values}
+
+
+def new_random_seed() -> int:
+    """A random seed for a text that is given none, short enough to copy by hand."""
+    return int.from_bytes(os.urandom(4), "big")
 
 
 CORPUS, SEED, LENGTH, SAMPLING = "Corpus", "Seed phrase", "Length", "Sampling"

@@ -10,7 +10,7 @@ import pytest
 
 from charlstm.cli.main import main
 from charlstm.training import resume_run, run_directory
-from charlstm.training.run_directory import locked
+from charlstm.training.lock import locked
 
 from .conftest import Run
 from .hostile import read_state, state_bytes

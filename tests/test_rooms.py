@@ -190,6 +190,7 @@ def test_generate_loads_what_it_needs_and_no_more(trained: Path) -> None:
         *("model", "model.config", "model.lstm", "model.model_file", "model.locate"),
         *("generation", "generation.sampling", "generation.stopping", "generation.saved_state"),
         "generation.text_stream",
+        "generation.settings",
         *(
             "cli",
             "cli.main",

@@ -9,13 +9,10 @@ import pytest
 
 from charlstm.cli.hints import explained
 from charlstm.errors import CharLSTMError, OptionError, TrainingError
+from charlstm.training.lock import LOCK_FILE, LOCK_SECONDS, is_at_work, locked
 from charlstm.training.run_directory import (
-    LOCK_FILE,
-    LOCK_SECONDS,
     check_output,
     clear,
-    is_at_work,
-    locked,
     new_run,
 )
 

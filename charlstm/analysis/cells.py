@@ -224,8 +224,7 @@ def _varying(
             kept.append(one)
             columns.append(values)
         else:
-            never = "is nowhere" if not values.any() else "is the same everywhere"
-            notes.append(f"{one.name}: left out, because it {never} in one half of the text")
+            notes.append(f"{one.name}: left out, because it never changes in one half of the text")
     return kept, np.stack(columns, axis=1) if columns else np.empty((len(text), 0))
 
 

@@ -245,7 +245,7 @@ class Rows:
                 cells.append(printable(value).ljust(width))
             else:
                 number = f"{value:.4f}" if isinstance(value, float) else value
-                cells.append(str("-" if number is None else number).rjust(width))
+                cells.append(str(NOTHING if number is None else number).rjust(width))
         return self._separator.join(cells) + "\n"
 
 

@@ -6,7 +6,7 @@ import typer
 
 from charlstm.cli import console, reading, wording, writing
 from charlstm.cli.loading import compute_with_one_thread
-from charlstm.cli.options import chosen_seed, is_given, with_options
+from charlstm.cli.options import is_given, with_options
 from charlstm.cli.stop import Stop, end_by
 from charlstm.errors import CorpusError, EncodingError, OptionError
 from charlstm.options import (
@@ -19,6 +19,7 @@ from charlstm.options import (
     SEED,
     STATE,
     fields_of,
+    new_random_seed,
 )
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _how(model: "LanguageModel", values: dict[str, Any]) -> dict[str, Any]:
     """The settings of the texts, as the methods of the model take them."""
     how = {name: values[name] for name in SETTINGS}
     if how["random_seed"] is None and values["load_state"] is None:
-        how["random_seed"] = chosen_seed()
+        how["random_seed"] = new_random_seed()
     how["measure"] = values["json"]
     if values["corpus"] or values["unique"]:
         how["line_filter"] = _line_filter(model, values)

@@ -8,6 +8,8 @@ from charlstm.cli import console, wording
 if TYPE_CHECKING:
     from charlstm import LanguageModel
 
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1"}
+
 
 def loaded(values: dict[str, Any]) -> "LanguageModel":
     """The model that ``--model`` names, or the newest run, which is then said."""
@@ -18,9 +20,6 @@ def loaded(values: dict[str, Any]) -> "LanguageModel":
     if values["model"] is None:
         console.say(wording.model_taken(model), quiet=values["quiet"])
     return model
-
-
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1"}
 
 
 def compute_with_one_thread() -> None:

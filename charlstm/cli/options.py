@@ -2,7 +2,6 @@
 
 import dataclasses
 import inspect
-import os
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Annotated, Any, Literal, TypeVar
@@ -82,11 +81,6 @@ def is_given(values: dict[str, Any], name: str) -> bool:
     """Whether an option has another value than its default."""
     value = values[name]  # 0 is such a value, although it equals False
     return value is not None and value is not False and value != OPTIONS[name].default
-
-
-def chosen_seed() -> int:
-    """A random seed for a call that gives none, short enough to copy by hand."""
-    return int.from_bytes(os.urandom(4), "big")
 
 
 def source(ctx: typer.Context, name: str) -> Source:

@@ -10,7 +10,7 @@ from charlstm.cli import console, options, reading
 from charlstm.cli.loading import loaded
 from charlstm.cli.options import with_options
 from charlstm.errors import CorpusError, OptionError
-from charlstm.options import MODEL, OPTIONS, SHOWN
+from charlstm.options import MODEL, OPTIONS, SHOWN, new_random_seed
 
 if TYPE_CHECKING:
     from charlstm import LanguageModel
@@ -152,7 +152,7 @@ def _how(values: dict[str, Any]) -> dict[str, Any]:
     """How the model writes; a random seed that is chosen here is said."""
     how = {name: values[name] for name in ("temperature", "random_seed")}
     if how["random_seed"] is None:
-        how["random_seed"] = options.chosen_seed()
+        how["random_seed"] = new_random_seed()
     message = f"the model writes the text, with random seed {how['random_seed']}"
     console.say(message, quiet=values["quiet"])
     return how

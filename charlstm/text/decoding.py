@@ -25,9 +25,8 @@ class TextOptions:
 
     encoding: str = OPTIONS["encoding"].default
     lowercase: bool = OPTIONS["lowercase"].default
-    min_count: int = OPTIONS[
-        "min_count"
-    ].default  # characters that occur less often are left out of the text
+    # Characters that occur less often are left out of the text.
+    min_count: int = OPTIONS["min_count"].default
     glob: str = OPTIONS["glob"].default  # which files of a directory are read
 
     def __post_init__(self) -> None:

@@ -9,8 +9,20 @@ from charlstm.checks import shown
 from charlstm.errors import OptionError
 from charlstm.files import MODEL_FILE, STATE_FILE
 
+Sources = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
 LONGEST_GLOB = 1000  # characters
 LISTED = 2  # how many of many files a message names
+
+
+def source_names(sources: Sources) -> list[str]:
+    """The names of one or several sources as texts; OptionError for anything that is no name."""
+    several = [sources] if isinstance(sources, str | os.PathLike) else sources
+    try:
+        return [os.fsdecode(source) for source in several]
+    except TypeError as error:
+        fault = f"is {shown(sources)}; it must be a text, a path or a list of them"
+        raise OptionError(fault, "sources") from error
 
 
 def check_glob(glob: str) -> None:

@@ -9,7 +9,8 @@ Modules, in reading order: ``config`` (settings asked for, configuration made), 
 ``recipe`` (sizes, rates, dropout), ``pace`` (how long a run is), ``batches`` (the order in which
 the text is read), ``network``, ``optimizer``, ``validation``, ``trainer`` (a step), ``losses``
 (what a run remembers, and whether it diverged), ``events``, ``samples``, ``loop``, ``checkpoint``,
-``run_directory``, ``start`` (a new run), ``resume``, ``finetune``, ``distributed`` and ``prune``.
+``lock``, ``run_directory``, ``start`` (a new run), ``resume``, ``finetune``,
+``distributed`` and ``prune``.
 
 The events of a run are in ``events``. Only this room imports torch. Nothing is imported before one
 of the names below is asked for.
@@ -22,9 +23,9 @@ from charlstm import lazily
 if TYPE_CHECKING:
     from charlstm.training.config import Settings
     from charlstm.training.distributed import launched
+    from charlstm.training.lock import is_at_work
     from charlstm.training.prune import PrunableRun, prunable_runs, remove_files
     from charlstm.training.resume import resume_run
-    from charlstm.training.run_directory import is_at_work
     from charlstm.training.start import train
 
 __all__ = ["PrunableRun", "Settings", "launched", "prunable_runs", "remove_files", "resume_run"]
@@ -32,7 +33,7 @@ __all__ += ["is_at_work", "train"]
 _HOMES = {
     "PrunableRun": "prune",
     "Settings": "config",
-    "is_at_work": "run_directory",
+    "is_at_work": "lock",
     "launched": "distributed",
     "prunable_runs": "prune",
     "remove_files": "prune",

@@ -14,7 +14,8 @@ from charlstm.files import MODEL_FILE, STATE_FILE, regular_size, sync_directory
 from charlstm.model.locate import RUNS
 from charlstm.model.model_file import load_model
 from charlstm.training.checkpoint import load_checkpoint
-from charlstm.training.run_directory import LOCK_FILE, leftovers_in, locked
+from charlstm.training.lock import LOCK_FILE, locked
+from charlstm.training.run_directory import leftovers_in
 
 LINK = "it is a symbolic link, which may lead anywhere; go to where it leads, and prune there"
 

@@ -13,21 +13,22 @@ from charlstm.files import MODEL_FILE, STATE_FILE
 from charlstm.model.locate import CONFIG_FILE, METRICS_FILE
 from charlstm.model.model_file import load_model
 from charlstm.text.dataset import Dataset, load_dataset
+from charlstm.text.sources import Sources
 from charlstm.training.batches import TrainingData
 from charlstm.training.checkpoint import Checkpoint, load_checkpoint, reading_state
 from charlstm.training.config import BUDGETS, SAMPLE_OPTIONS, Settings, TrainConfig
 from charlstm.training.distributed import joined, launched
 from charlstm.training.events import Event, ShouldStop
+from charlstm.training.lock import locked
 from charlstm.training.pace import lengthened, measured
 from charlstm.training.run_directory import (
     RunDirectory,
     absolute,
     check_files,
     clear,
-    locked,
 )
 from charlstm.training.samples import prompt_in
-from charlstm.training.start import Sources, given_options, source_names
+from charlstm.training.start import given_options, names_for_run
 
 # What may be asked for anew; everything else was settled when the run began.
 CHANGEABLE = (*BUDGETS, "patience", "save_every", "device", "precision", "threads", *SAMPLE_OPTIONS)
@@ -61,7 +62,7 @@ def resume_run(
             raise OptionError("cannot change when a run is resumed", name, "settled")
     checked = Settings(**given)
     given = {name: getattr(checked, name) for name in given}
-    return _resume(Path(directory), given, source_names(sources), started, should_stop)
+    return _resume(Path(directory), given, names_for_run(sources), started, should_stop)
 
 
 def _resume(

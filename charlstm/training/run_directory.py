@@ -1,11 +1,10 @@
-"""The directory of a run: made, locked, and its files written so that no crash can spoil them.
+"""The directory of a run: made, and its files written so that no crash can spoil them.
 
 Free of torch. How a state is read is in ``checkpoint``, which files a run has in
 ``charlstm.model.locate``.
 """
 
 import errno
-import fcntl
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,9 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from charlstm.errors import CharLSTMError, ModelFileError, OptionError, TrainingError
+from charlstm.errors import CharLSTMError, ModelFileError, OptionError
 from charlstm.files import (
     MODEL_FILE,
     STATE_FILE,
@@ -32,10 +29,9 @@ from charlstm.model.model_file import ModelFile, load_model, save_model
 from charlstm.text.dataset import Dataset
 from charlstm.training.checkpoint import Checkpoint, save_checkpoint
 from charlstm.training.config import TrainConfig, config_toml, repeating_command
+from charlstm.training.lock import LOCK_FILE, locked
 from charlstm.training.losses import KeptModel
 
-LOCK_FILE = ".lock"
-LOCK_SECONDS = 0.1  # that a lock is waited for: ``is_at_work`` holds one for a moment
 LONGEST_NAME = 100
 FILES = (MODEL_FILE, STATE_FILE, METRICS_FILE, CONFIG_FILE)
 FIRST_SAVE_SECONDS = 5.0  # to the first state of a process,
@@ -199,45 +195,6 @@ def new_run(output: Path | None, corpus_name: str) -> Iterator[Path]:
                     if made:
                         directory.rmdir()
             raise
-
-
-@contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Keep every other training out of ``directory``; the system ends the lock with the process.
-
-    Raises TrainingError where another one has it, and CharLSTMError where none can be had.
-    """
-    lock = FileLock(directory / LOCK_FILE, timeout=LOCK_SECONDS)
-    try:
-        lock.acquire(poll_interval=LOCK_SECONDS / 10)
-    except Timeout as error:
-        raise TrainingError(f"{directory}: another training is at work here", "locked") from error
-    except OSError as error:
-        raise CharLSTMError(
-            f"{directory}: cannot be locked: {error.strerror}; a run needs a directory that it "
-            f"can write to"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def is_at_work(directory: Path) -> bool:
-    """Whether a training holds the lock of ``directory``; nothing is written for this."""
-    try:
-        lock = os.open(directory / LOCK_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # closing the file ends it
-    except BlockingIOError:
-        return True
-    except OSError:  # of a file system without locks
-        return False
-    finally:
-        os.close(lock)
-    return False
 
 
 def check_files(paths: Iterable[Path], error: type[CharLSTMError], *, follow: bool) -> None:

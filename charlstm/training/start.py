@@ -5,7 +5,7 @@ Torch is imported once the corpus is read, so that an error in the settings is r
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from charlstm.model.model_file import load_model
 from charlstm.options import fields_of
 from charlstm.text.dataset import load_dataset
 from charlstm.text.decoding import TextOptions
+from charlstm.text.sources import Sources, source_names
 from charlstm.training.config import Settings
 from charlstm.training.distributed import joined, launched
 from charlstm.training.events import Event, ShouldStop, TextRead
@@ -25,8 +26,6 @@ from charlstm.training.pace import measured, repetition
 from charlstm.training.recipe import Text, choose, val_fraction
 from charlstm.training.run_directory import RunDirectory, absolute, check_output, new_run
 from charlstm.training.samples import prompt_in
-
-Sources = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 def train(
@@ -66,7 +65,7 @@ def train(
     given = given_options(options)
     of_text = fields_of(TextOptions, given)
     settings = Settings(**{name: given[name] for name in given if name not in of_text})
-    names = source_names(sources)
+    names = names_for_run(sources)
     if not names:
         raise OptionError("no corpus is given", code="no corpus")
     _check_utf8(settings.init_from or "")
@@ -133,10 +132,9 @@ def given_options(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def source_names(sources: Sources) -> list[str]:
+def names_for_run(sources: Sources) -> list[str]:
     """The names of the sources as texts; OptionError for one that a run cannot use."""
-    several = [sources] if isinstance(sources, str | os.PathLike) else sources
-    names = [os.fspath(source) for source in several]
+    names = source_names(sources)
     for name in names:
         _check_utf8(name)
     if "-" in names and launched().size > 1:
