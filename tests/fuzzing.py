@@ -142,7 +142,7 @@ def state_file(place: Path) -> Target:
             torch.zeros(0),
         ]
     )
-    strange = st.dictionaries(st.sampled_from([*tensors, "more", "cuda_rng"]), odd, max_size=3)
+    strange = st.dictionaries(st.sampled_from([*tensors, "more", "rng"]), odd, max_size=3)
 
     def described(value: Any) -> bytes:
         return state_bytes({**value, "tensors": tensors})

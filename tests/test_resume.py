@@ -443,19 +443,16 @@ MALFORMED: list[tuple[Any, ...]] = [
     ("tensors", "losses", torch.zeros(2)),
     ("tensors", "losses", torch.full((3,), torch.nan)),
     ("tensors", "losses", torch.full((3,), 1e30)),
-    ("tensors", "rng", torch.zeros(5056)),
-    ("tensors", "rng", torch.zeros(16, dtype=torch.uint8)),
-    ("tensors", "rng", torch.full((5056,), 255, dtype=torch.uint8)),
-    ("tensors", "cuda_rng", torch.zeros(3)),
+    ("tensors", "rng", torch.zeros(3)),
     ("tensors", "hidden.0", torch.zeros(1)),
     ("tensors", "hidden.0", torch.zeros(1, 8, 12, dtype=torch.bfloat16)),
     ("tensors", "cell.7", torch.zeros(1, 8, 12)),
     ("tensors", "model.output.bias", torch.zeros(30)),
     ("tensors", "averaged.output.bias", torch.zeros(31, dtype=torch.float64)),
     ("tensors", "sound.output.bias", torch.full((31,), torch.nan)),
-    ("tensors", "step.output.bias", torch.tensor(-1.0)),
-    ("tensors", "step.output.bias", torch.tensor(1e30)),
-    ("tensors", "step.output.bias", torch.tensor(3)),
+    ("tensors", "step", torch.tensor(-1.0)),
+    ("tensors", "step", torch.tensor(1e30)),
+    ("tensors", "step", torch.tensor(3)),
     ("tensors", "exp_avg.output.bias", torch.zeros(31, dtype=torch.float64)),
     ("tensors", "max_exp_avg_sq.output.bias", torch.zeros(31)),
 ]
@@ -474,7 +471,7 @@ def test_a_state_with_a_part_of_another_kind_is_refused(cut: Path, keys: tuple[A
     assert (cut / "metrics.jsonl").read_bytes() == before
 
 
-@pytest.mark.parametrize("part", ["losses", "rng", "cell.1", "exp_avg.output.bias"])
+@pytest.mark.parametrize("part", ["losses", "step", "cell.1", "exp_avg.output.bias"])
 def test_a_state_without_a_tensor_is_refused(cut: Path, part: str) -> None:
     """It is named."""
     rewrite(cut / "state.safetensors", lambda state: state["tensors"].pop(part))

@@ -18,13 +18,14 @@ from charlstm.model.lstm import LSTM, LSTMState
 from charlstm.model.model_file import load_model
 from charlstm.text.dataset import load_dataset
 from charlstm.text.decoding import TextOptions
-from charlstm.training import validation
+from charlstm.training import network, validation
 from charlstm.training.batches import Batches, TrainingData
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.device import choose_device, choose_precision
-from charlstm.training.distributed import Group
+from charlstm.training.distributed import ALONE, Group
+from charlstm.training.dropout import Masks, masks_of
 from charlstm.training.events import Finished
-from charlstm.training.network import CharLSTM, dropout_mask
+from charlstm.training.network import CharLSTM, lstm_layer
 from charlstm.training.optimizer import learning_rate
 from charlstm.training.start import train
 from charlstm.training.trainer import Trainer
@@ -138,7 +139,7 @@ def test_the_validation_loss_is_that_of_one_walk(n: int, tolerance: float) -> No
         state.read(int(i))
         logits = state.logits().astype(np.float64)
         total += np.log(np.exp(logits).sum()) - logits[following]
-    loss = evaluate(model, ids, device=CPU, bf16=False)
+    loss = evaluate(model, ids, device=CPU)
     assert loss == pytest.approx(total / (n - 1), abs=tolerance)
 
 
@@ -172,7 +173,7 @@ def test_segments_of_a_walk_begin_as_if_they_had_read_all_before(
     model, ids = learned[0], learned[1][-characters:]
 
     def loss() -> float:
-        return evaluate(model, ids, device=CPU, bf16=False)
+        return evaluate(model, ids, device=CPU)
 
     in_segments = loss()
     monkeypatch.setattr(validation, "WARM_UP", 1)
@@ -185,13 +186,9 @@ def test_segments_of_a_walk_begin_as_if_they_had_read_all_before(
 
 
 def test_validation_leaves_no_trace() -> None:
-    """Dropout stays on, gradients and random numbers stay as they were."""
+    """Gradients stay as they were."""
     model, ids = model_and_ids(3000)
-    model.train()
-    before = torch.get_rng_state()
-    evaluate(model, ids, device=CPU, bf16=False)
-    assert model.training
-    assert torch.equal(torch.get_rng_state(), before)
+    evaluate(model, ids, device=CPU)
     assert all(p.grad is None for p in model.parameters())
 
 
@@ -206,15 +203,17 @@ def test_a_trainer_learns_and_repeats_itself() -> None:
     assert histories[0][-1] < 0.7 < 1.5 < histories[0][0]
 
 
-def test_a_trainer_goes_on_from_its_state_to_the_bit() -> None:
-    """Weights, optimizer, carried state and dropout's random numbers are all in the state."""
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_trainer_goes_on_from_its_state_to_the_bit(precision: str) -> None:
+    """Weights, optimizer and carried state are in the state; dropout follows from the step."""
     ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], np.uint8), 60)
     data = data_of(ids)
-    whole = Trainer(config(), data)
+    whole = Trainer(config(precision=precision), data)
     losses(whole, 11)
     state, progress = copy.deepcopy(whole.state()), whole.optimizer.progress()
     expected = losses(whole, 20)
-    resumed = Trainer(config(random_seed=3), data)
+    torch.rand(3)  # nobody else's random numbers matter
+    resumed = Trainer(config(precision=precision), data)
     resumed.load_state(state, progress)
     assert losses(resumed, 20) == expected
     again = resumed.optimizer.weights()
@@ -226,24 +225,18 @@ def poison(trainer: Trainer) -> None:
     trainer.carried[0][0][0, 0, 0] = torch.inf
 
 
-def counts_of(trainer: Trainer) -> set[float]:
-    """How many steps AdamW has taken, of each weight."""
-    tensors = trainer.state()
-    return {float(tensor) for name, tensor in tensors.items() if name.startswith("step.")}
-
-
 def test_a_step_that_is_not_finite_is_skipped() -> None:
     """Weights and optimizer stay as they were, the carried state is forgotten, and it counts."""
     ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], np.uint8), 60)
     trainer = Trainer(config(), data_of(ids))
     losses(trainer, 5)
     before = copy.deepcopy(trainer.network.state_dict())
-    counts = counts_of(trainer)
+    taken = float(trainer.state()["step"])
     poison(trainer)
     trainer.step()
     assert trainer.take_losses().skipped == 1
     assert all(torch.equal(w, before[name]) for name, w in trainer.network.state_dict().items())
-    assert counts_of(trainer) == counts
+    assert float(trainer.state()["step"]) == taken == 5
     assert all(not h.any() and not c.any() for h, c in trainer.carried)
     assert np.isfinite(losses(trainer, 3)).all()
 
@@ -285,32 +278,123 @@ def test_clipping_is_that_of_torch() -> None:
         torch.testing.assert_close(one, other)
 
 
+def masks(dropout: float, weight_dropout: float, step: int = 7, group: Group = ALONE) -> Masks:
+    """Those of a step with a batch of 100 windows of 50 characters and 2 layers of 16 units."""
+    sizes = ModelConfig(
+        vocab_size=5, embedding_size=4, hidden_size=16, num_layers=2, dropout=dropout
+    )
+    chosen = config(network=sizes, weight_dropout=weight_dropout, batch_size=100, seq_length=50)
+    return masks_of(chosen, step, device=CPU, dtype=torch.bfloat16, group=group)
+
+
 @pytest.mark.parametrize("dropout", [0.1, 0.5, 0.9])
 def test_a_mask_drops_its_share_and_keeps_the_mean(dropout: float) -> None:
     """Every value is 0 or the one that makes up for what is dropped."""
-    torch.manual_seed(0)
-    mask = dropout_mask((100, 101, 3), dropout, like=torch.zeros(()))
-    kept = mask > 0
-    assert mask.shape == (100, 101, 3)
-    assert float(kept.float().mean()) == pytest.approx(1 - dropout, abs=0.01)
+    mask = masks(dropout, 0.0).values
+    assert mask is not None
+    assert mask.dtype == torch.bfloat16
+    assert mask.shape == (2, 50, 100, 16)
+    assert float((mask > 0).float().mean()) == pytest.approx(1 - dropout, abs=0.01)
     assert mask.unique().numel() == 2
-    assert float(mask.mean()) == pytest.approx(1, abs=0.05)
+    assert float(mask.float().mean()) == pytest.approx(1, abs=0.05)
+
+
+def test_the_masks_of_a_step_follow_from_its_number() -> None:
+    """The same again for the same step, others for another, none where nothing is dropped."""
+    one, same, other = masks(0.3, 0.2), masks(0.3, 0.2), masks(0.3, 0.2, step=8)
+    for a, b, c in (
+        (one.values, same.values, other.values),
+        (one.connections, same.connections, other.connections),
+    ):
+        assert a is not None
+        assert b is not None
+        assert c is not None
+        assert torch.equal(a, b)
+        assert not torch.equal(a, c)
+    assert masks(0.0, 0.2).values is masks(0.3, 0.0).connections is None
+
+
+def test_processes_share_the_masks_of_one() -> None:
+    """Each has the rows of the batch that it reads, and all have the same connections."""
+    whole, parts = masks(0.3, 0.2), [masks(0.3, 0.2, group=Group(rank, 4)) for rank in range(4)]
+    assert whole.values is not None
+    assert whole.connections is not None
+    for rank, part in enumerate(parts):
+        assert part.values is not None
+        assert part.connections is not None
+        assert torch.equal(part.values, whole.values[:, :, rank::4])
+        assert torch.equal(part.connections, whole.connections)
 
 
 def test_recurrent_connections_are_dropped_in_all_gates_at_once() -> None:
-    """In training only, and another set for each window."""
+    """With all of them dropped, no character is remembered but through the cell."""
     torch.manual_seed(0)
     sizes = ModelConfig(vocab_size=7, embedding_size=8, hidden_size=24, num_layers=2, dropout=0.0)
-    model = CharLSTM(sizes, weight_dropout=0.5)
-    ids = torch.randint(7, (20, 3))
+    model, ids = CharLSTM(sizes), torch.randint(7, (20, 3))
+    nothing = Masks(connections=torch.zeros(2, 24, 24))
+    dropped = model(ids, model.zero_state(3), nothing)[0]
+    for layer in model.layers:
+        layer.weight_hh_l0.data.zero_()
+    assert torch.equal(model(ids, model.zero_state(3))[0], dropped)
 
-    def logits() -> torch.Tensor:
-        out: torch.Tensor = model(ids, model.zero_state(3))[0]
-        return out
 
-    assert not torch.equal(logits(), logits())
-    model.eval()
-    assert torch.equal(logits(), logits())
+def layer_in(
+    dtype: torch.dtype,
+) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor], list[torch.Tensor]]:
+    """Output, states and weights' gradients of one layer over 30 characters."""
+    torch.manual_seed(0)
+    layer = torch.nn.LSTM(12, 32)
+    x, h, c = torch.randn(30, 4, 12), torch.randn(1, 4, 32) / 4, torch.randn(1, 4, 32)
+    W, U, b_ih, b_hh = layer.parameters()
+    out, states = lstm_layer(x.to(dtype), (W, U, b_ih, b_hh), (h, c))
+    (out.float() ** 2).sum().backward()
+    return (
+        out,
+        (states[0].detach(), states[1].detach()),
+        [p.grad for p in layer.parameters() if p.grad is not None],
+    )
+
+
+@pytest.mark.parametrize("onednn", [True, False])
+def test_a_layer_in_bf16_is_near_that_in_fp32(
+    monkeypatch: pytest.MonkeyPatch, onednn: bool
+) -> None:
+    """Through oneDNN's own kernel, and as on a GPU; states and gradients are of fp32 in both."""
+    if not onednn:
+        monkeypatch.setattr(network, "onednn_has_bf16", lambda: False)
+    out, states, grads = layer_in(torch.float32)
+    rounded_out, rounded_states, rounded_grads = layer_in(torch.bfloat16)
+    assert rounded_out.dtype == torch.bfloat16
+    torch.testing.assert_close(rounded_out.float(), out, atol=0.02, rtol=0)
+    for exact, rounded in zip((*states, *grads), (*rounded_states, *rounded_grads), strict=True):
+        assert rounded.dtype == torch.float32
+        assert float((rounded - exact).norm() / exact.norm()) < 0.02
+
+
+@pytest.mark.skipif(not network.onednn_has_bf16(), reason="oneDNN has no bf16 on this machine")
+def test_the_cell_of_onednn_is_not_rounded() -> None:
+    """It has more bits than bf16 has, and so have the gradients."""
+    _, (_, cell), grads = layer_in(torch.bfloat16)
+    for found in (cell, *grads):
+        assert not torch.equal(found, found.bfloat16().float())
+
+
+def test_a_training_does_not_import_the_compiler_of_torch() -> None:
+    """It takes a second, and is of no use here."""
+    code = (
+        "import sys, numpy\n"
+        "from tests.test_training import config, data_of, losses\n"
+        "from charlstm.training.trainer import Trainer\n"
+        "ids = numpy.arange(500, dtype=numpy.uint8) % 5\n"
+        "trainer = Trainer(config(), data_of(ids))\n"
+        "losses(trainer, 3)\n"
+        "trainer.validation_loss(ids)\n"
+        "trainer.load_state(trainer.state(), trainer.optimizer.progress())\n"
+        "trainer.roll_back()\n"
+        "print({'torch._dynamo', 'torch._inductor', 'sympy'} & set(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_the_kept_weights_are_an_average() -> None:
@@ -459,7 +543,7 @@ def test_a_run_on_the_cpu_never_touches_cuda(monkeypatch: pytest.MonkeyPatch) ->
     trainer = Trainer(config(), data_of(ids))
     losses(trainer, 2)
     trainer.load_state(copy.deepcopy(trainer.state()), trainer.optimizer.progress())
-    evaluate(trainer.optimizer.averaged, ids, device=CPU, bf16=False)
+    evaluate(trainer.optimizer.averaged, ids, device=CPU)
 
 
 def test_settings_are_checked_without_torch() -> None:

@@ -17,6 +17,7 @@ from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.distributed import Group
 
 LEAST_CHARACTERS = 32
+CUDNN_WITH_BF16 = 91300  # 9.13, as torch asks for in CUDAHooks::supportsBFloat16RNNWithCuDNN
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory")  # torch's words, on CPU and GPU
 
 
@@ -43,12 +44,14 @@ def is_available(device: str) -> bool:
 def choose_precision(asked: str, device: str) -> str:
     """``asked``; for ``auto`` bf16 where the hardware multiplies it, else fp32.
 
-    Weights, optimizer and softmax stay in fp32 either way (autocast).
+    Weights, optimizer, logits and softmax are of fp32 either way. On CUDA it also takes a cuDNN
+    that has LSTM layers in bf16; without one torch computes them step by step.
     """
     if asked != "auto":
         return asked
     if device == "cuda":
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        cudnn = torch.backends.cudnn.version() or 0  # type: ignore[no-untyped-call]
+        fast = torch.cuda.is_bf16_supported(including_emulation=False) and cudnn >= CUDNN_WITH_BF16
     else:
         # Older torch cannot tell, and without the instructions bf16 would be emulated, slowly.
         features = _capabilities() if device == "cpu" else {}

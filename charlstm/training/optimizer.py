@@ -27,7 +27,8 @@ RATE_AFTER_ROLLBACK = 0.5
 WARM_UP_AFTER_ROLLBACK = 50  # steps; the optimizer's moments are empty again
 # The parts of a state that have a tensor for each weight; ``sound`` is for ``roll_back``.
 WEIGHTS = ("model", "averaged", "sound")
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # torch's names
+MOMENTS = ("exp_avg", "exp_avg_sq")  # torch's names, as is "step", which all weights share
+EPSILON = 1e-8  # torch's default
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
@@ -54,7 +55,7 @@ class Optimizer:
             for layer in self.averaged.layers:
                 if isinstance(layer, torch.nn.LSTM):
                     layer.flatten_parameters()
-            # Dropped weights are no part of one buffer, which cuDNN remarks on at every step.
+            # Rounded weights and dropped ones are not in one buffer, which torch remarks on.
             warnings.filterwarnings("ignore", message="RNN module weights are not part")
         self.average_every = 1
         if config.averaging:
@@ -63,7 +64,7 @@ class Optimizer:
         self.rate_scale = 1.0
         self.rolled_back_at: int | None = None  # the step after which that was done last
         self._parameters: list[Tensor] = list(model.parameters())
-        self._adamw = self._fresh_adamw()
+        self._forget_moments()
         self.snapshot()
 
     def rate(self, step: int) -> float:
@@ -75,7 +76,8 @@ class Optimizer:
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
-        self._adamw.zero_grad(set_to_none=True)
+        for p in self._parameters:
+            p.grad = None
 
     def step(self) -> Tensor:
         """One step along the clipped gradient, if that is finite; whether it is, a bool tensor ().
@@ -83,20 +85,16 @@ class Optimizer:
         On CUDA the fused kernel itself divides the gradient by ``grad_scale`` and does nothing
         for ``found_inf``, so that nobody waits; elsewhere it is cheaper to read the value.
         """
-        for group in self._adamw.param_groups:
-            group["lr"] = self.rate(self.steps_done)
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         norm = get_total_norm(gradients)
         finite = torch.isfinite(norm)
         scale = norm / self.config.grad_clip
         if self.device.type == "cuda":
-            self._adamw.grad_scale = scale.clamp(min=1.0)  # type: ignore[attr-defined]
-            self._adamw.found_inf = (~finite).float()  # type: ignore[attr-defined]
-            self._adamw.step()
+            self._adamw(gradients, grad_scale=scale.clamp(min=1.0), found_inf=(~finite).float())
         elif finite:
             if scale > 1:
                 torch._foreach_div_(gradients, scale)
-            self._adamw.step()
+            self._adamw(gradients)
         self.steps_done += 1
         if self.steps_done % self.average_every == 0:
             self._average()
@@ -127,24 +125,26 @@ class Optimizer:
         """
         self.model.load_state_dict(self.sound)
         self.averaged.load_state_dict(self.sound)
-        self._adamw = self._fresh_adamw()
+        self._forget_moments()
         self.rate_scale *= RATE_AFTER_ROLLBACK
         self.rolled_back_at = self.steps_done
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor that changes with a step.
 
-        Names are the weights' own after that of their part, of WEIGHTS and MOMENTS.
+        Names are the weights' own after that of their part, of WEIGHTS and MOMENTS. ``step`` counts
+        the steps of AdamW.
         """
         parts: dict[str, dict[str, Tensor]] = {
             "model": self.model.state_dict(),
             "averaged": self.averaged.state_dict(),
             "sound": self.sound,
         }
-        moments = {name: self._adamw.state[p] for name, p in self.model.named_parameters()}
-        for moment in MOMENTS:
-            parts[moment] = {name: of_weight[moment] for name, of_weight in moments.items()}
-        return {f"{part}.{name}": t for part, named in parts.items() for name, t in named.items()}
+        names = list(parts["model"])
+        for moment, of_weights in zip(MOMENTS, self._moments, strict=True):
+            parts[moment] = dict(zip(names, of_weights, strict=True))
+        named = {f"{part}.{name}": t for part, of in parts.items() for name, t in of.items()}
+        return named | {"step": self._adamw_steps}
 
     def progress(self) -> dict[str, Any]:
         """Every plain value that changes with a step."""
@@ -173,26 +173,51 @@ class Optimizer:
         averages: list[Tensor] = list(self.averaged.parameters())
         torch._foreach_lerp_(averages, self._parameters, 1 / window)
 
-    def _fresh_adamw(self) -> torch.optim.AdamW:
-        """AdamW before its first step, with the moments that torch would make in that step."""
-        adamw = torch.optim.AdamW(
+    @torch.no_grad()
+    def _adamw(
+        self,
+        gradients: list[Tensor],
+        *,
+        grad_scale: Tensor | None = None,
+        found_inf: Tensor | None = None,
+    ) -> None:
+        """One step of AdamW (Loshchilov and Hutter 2017, arXiv 1711.05101), in one kernel.
+
+        The kernel is that of ``torch.optim.AdamW(fused=True)``. It is called here directly, since
+        to make any optimizer of torch.optim imports the compiler of torch, which takes a second.
+        """
+        self._adamw_steps += 1
+        first, second = self._moments
+        torch._fused_adamw_(
             self._parameters,
-            lr=self.config.learning_rate,
-            betas=BETAS,
+            gradients,
+            first,
+            second,
+            [],
+            [self._adamw_steps] * len(gradients),
+            lr=self.rate(self.steps_done),
+            beta1=BETAS[0],
+            beta2=BETAS[1],
             weight_decay=self.config.weight_decay,
-            fused=True,
+            eps=EPSILON,
+            amsgrad=False,
+            maximize=False,
+            grad_scale=grad_scale,
+            found_inf=found_inf,
         )
-        for p in self._parameters:
-            first, second = torch.zeros_like(p), torch.zeros_like(p)
-            step = torch.zeros((), device=self.device)
-            adamw.state[p] = dict(zip(MOMENTS, (step, first, second), strict=True))
-        return adamw
+        if found_inf is not None:
+            self._adamw_steps -= found_inf
+
+    def _forget_moments(self) -> None:
+        """Make the moments those of an AdamW before its first step."""
+        self._moments = tuple([torch.zeros_like(p) for p in self._parameters] for _ in MOMENTS)
+        self._adamw_steps = torch.zeros((), device=self.device)
 
 
 def state_shapes(config: TrainConfig) -> dict[str, tuple[int, ...]]:
     """The name and shape of each tensor in the state of such a run's optimizer."""
-    return {
-        f"{part}.{name}": () if part == "step" else shape
+    return {"step": ()} | {
+        f"{part}.{name}": shape
         for part in (*WEIGHTS, *MOMENTS)
         for name, shape in config.network.parameter_shapes().items()
     }
@@ -207,4 +232,4 @@ def check_state(tensors: dict[str, Array], progress: dict[str, Any], config: Tra
     for name in config.network.parameter_shapes():
         if not np.isfinite(tensors[f"sound.{name}"]).all():
             raise ValueError(f"sound.{name} holds values that are not finite")
-        require_number(f"step.{name}", tensors[f"step.{name}"].item(), least=0, below=done + 1)
+    require_number("step", tensors["step"].item(), least=0, below=done + 1)

@@ -12,7 +12,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.parallel import DistributedDataParallel
 
 from charlstm.checks import require_number, shown
 from charlstm.errors import OptionError
@@ -23,12 +22,11 @@ from charlstm.training import optimizer
 from charlstm.training.batches import Batches, TrainingData
 from charlstm.training.config import TrainConfig
 from charlstm.training.device import memory_for
+from charlstm.training.dropout import masks_of
 from charlstm.training.losses import StepLosses
 from charlstm.training.network import CharLSTM, detached
 from charlstm.training.optimizer import Optimizer
 from charlstm.training.validation import evaluate
-
-RNG_BYTES, CUDA_RNG_BYTES = 5056, 16  # of torch's generators
 
 
 class Trainer:
@@ -49,14 +47,14 @@ class Trainer:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.random_seed)
         self.device = torch.device(config.device)
-        self.bf16 = config.precision == "bf16"
+        self.dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
         with memory_for(config):
-            self.network = CharLSTM(config.network, config.weight_dropout, self.group)
+            self.network = CharLSTM(config.network)
             self.network.to(self.device)
             self.optimizer = Optimizer(self.network, config)
             self.forward: torch.nn.Module = self.network
             if self.group.size > 1:
-                self.forward = DistributedDataParallel(self.network)
+                self.forward = torch.nn.parallel.DistributedDataParallel(self.network)
             self.carried = self.network.zero_state(B // self.group.size)
         self.losses = torch.zeros(3, device=self.device)  # sum, steps taken, steps skipped
 
@@ -72,9 +70,11 @@ class Trainer:
         if self.batches.starts(number):
             self._clear_carried()
             release(self.batches.ids)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            logits, state = self.forward(window[:-1], self.carried)
-        loss = F.cross_entropy(logits.float().flatten(0, 1), window[1:].flatten())
+        masks = masks_of(
+            self.config, number, device=self.device, dtype=self.dtype, group=self.group
+        )
+        logits, state = self.forward(window[:-1], self.carried, masks, self.dtype)
+        loss = F.cross_entropy(logits.flatten(0, 1), window[1:].flatten())
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         finite = self.optimizer.step()
@@ -96,7 +96,7 @@ class Trainer:
 
     def validation_loss(self, ids: Ids) -> float:
         """The loss of the averaged weights on a text."""
-        return evaluate(self.optimizer.averaged, ids, device=self.device, bf16=self.bf16)
+        return evaluate(self.optimizer.averaged, ids, device=self.device)
 
     def roll_back(self) -> None:
         """Go back to the weights of the last snapshot, and on at half the rate."""
@@ -107,33 +107,27 @@ class Trainer:
         """Every tensor that changes with a step; all processes of a group call this at once."""
         tensors = self.optimizer.tensors()
         for layer, (h, c) in enumerate(self.carried):
-            tensors[f"hidden.{layer}"] = self.group.whole(h).float()
-            tensors[f"cell.{layer}"] = self.group.whole(c).float()
-        tensors |= {"losses": self.losses, "rng": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            tensors["cuda_rng"] = torch.cuda.get_rng_state()
+            tensors[f"hidden.{layer}"] = self.group.whole(h)
+            tensors[f"cell.{layer}"] = self.group.whole(c)
+        tensors["losses"] = self.losses
         return {n: tensor.detach().cpu().contiguous().numpy() for n, tensor in tensors.items()}
 
     def load_state(self, state: dict[str, Array], progress: dict[str, Any]) -> None:
         """Take up the state of a trainer with the same configuration, and of its optimizer."""
         tensors = {name: torch.from_numpy(array) for name, array in state.items()}
         self.optimizer.load_state(tensors, progress)
-        # In bf16 the state comes out of the layers as such, and fp32 does not take it.
-        kind = torch.bfloat16 if self.bf16 else torch.float32
         self.carried = [
-            (
-                self.group.share(tensors[f"hidden.{layer}"]).to(self.device, kind),
-                self.group.share(tensors[f"cell.{layer}"]).to(self.device, kind),
-            )
+            (self._carried(tensors[f"hidden.{layer}"]), self._carried(tensors[f"cell.{layer}"]))
             for layer in range(self.config.network.num_layers)
         ]
         self.losses = tensors["losses"].to(self.device)
-        torch.set_rng_state(tensors["rng"])
-        if self.device.type == "cuda" and "cuda_rng" in tensors:
-            torch.cuda.set_rng_state(tensors["cuda_rng"])
 
     def _clear_carried(self) -> None:
         self.carried = [(torch.zeros_like(h), torch.zeros_like(c)) for h, c in self.carried]
+
+    def _carried(self, saved: Tensor) -> Tensor:
+        """What this process carries of a state of the whole batch."""
+        return self.group.share(saved).contiguous().to(self.device)
 
     def _window(self, step: int) -> Tensor:
         """The ids of ``step`` and the one that follows, (T + 1, B), for this process."""
@@ -153,12 +147,12 @@ class Trainer:
 
 
 def state_shapes(config: TrainConfig) -> dict[str, tuple[int, ...]]:
-    """The name and shape of each tensor in the state of such a run, except that of a GPU."""
+    """The name and shape of each tensor in the state of such a run; all are of fp32."""
     carried = (1, config.batch_size, config.network.hidden_size)
     shapes = optimizer.state_shapes(config)
     for layer in range(config.network.num_layers):
         shapes |= {f"hidden.{layer}": carried, f"cell.{layer}": carried}
-    return shapes | {"losses": (3,), "rng": (RNG_BYTES,)}
+    return shapes | {"losses": (3,)}
 
 
 def check_state(state: dict[str, Array], progress: dict[str, Any], config: TrainConfig) -> None:
@@ -167,14 +161,11 @@ def check_state(state: dict[str, Array], progress: dict[str, Any], config: Train
     Nothing is allocated: the sizes are compared with those of tensors that exist.
     """
     expected = state_shapes(config)
-    if "cuda_rng" in state:
-        expected["cuda_rng"] = (CUDA_RNG_BYTES,)
     if state.keys() != expected.keys():
         other = sorted(state.keys() ^ expected.keys())[0]
         raise ValueError(f"{shown(other)} is missing, or is one too many")
     for name, array in state.items():
-        dtype = np.uint8 if name in ("rng", "cuda_rng") else np.float32
-        if array.dtype != dtype or array.shape != expected[name]:
+        if array.dtype != np.float32 or array.shape != expected[name]:
             raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
     optimizer.check_state(state, progress, config)
     for count in state["losses"][1:].tolist():

@@ -24,13 +24,13 @@ def _streams(characters: int) -> int:
 
 
 @torch.no_grad()
-def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device, bf16: bool) -> float:
+def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device) -> float:
     """Mean cross-entropy, nats per character, of every character of ``ids`` but the first.
 
     For speed the text is read in several streams side by side. Each first reads the WARM_UP
     characters before its part, which brings the mean to within 0.0001 of reading the text from end
-    to end in one stream (measured: 0.00001 and less, see ``benchmarks/README.md``). The model's
-    training mode stays as it is.
+    to end in one stream (measured: 0.00001 and less, see ``benchmarks/README.md``). All is computed
+    in fp32, as in the program that generates, whatever the precision of the run.
     """
     m = len(ids) - 1  # predictions
     B = _streams(len(ids))
@@ -43,24 +43,20 @@ def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device, bf16: bool) -> 
         inside = ids[positions.clip(0, m)].astype(np.int64)  # beyond the ends any character will do
         return torch.from_numpy(inside).to(device)
 
-    training = model.training
-    model.eval()
     total = 0.0
-    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        state = model.zero_state(B)
-        if B > 1:
-            state = model(block(-WARM_UP, WARM_UP), state)[1]
-        for h, c in state:
-            h[:, 0] = c[:, 0] = 0  # nothing comes before the first stream
-        size = max(1, min(length, BLOCK_LOGITS // (B * model.config.vocab_size)))
-        for start in range(0, length, size):
-            both = block(start, min(size, length - start) + 1)  # (T + 1, B)
-            logits, state = model(both[:-1], state)
-            losses = F.cross_entropy(
-                logits.float().flatten(0, 1), both[1:].flatten(), reduction="none"
-            ).view(-1, B)
-            positions = first + np.arange(start, start + len(losses))[:, None]
-            counted = torch.from_numpy(positions < m)
-            total += float(losses.cpu()[counted].double().sum())  # MPS has no float64
-    model.train(training)
+    state = model.zero_state(B)
+    if B > 1:
+        state = model(block(-WARM_UP, WARM_UP), state)[1]
+    for h, c in state:
+        h[:, 0] = c[:, 0] = 0  # nothing comes before the first stream
+    size = max(1, min(length, BLOCK_LOGITS // (B * model.config.vocab_size)))
+    for start in range(0, length, size):
+        both = block(start, min(size, length - start) + 1)  # (T + 1, B)
+        logits, state = model(both[:-1], state)
+        losses = F.cross_entropy(logits.flatten(0, 1), both[1:].flatten(), reduction="none").view(
+            -1, B
+        )
+        positions = first + np.arange(start, start + len(losses))[:, None]
+        counted = torch.from_numpy(positions < m)
+        total += float(losses.cpu()[counted].double().sum())  # MPS has no float64
     return total / m
