@@ -44,11 +44,11 @@ def files(directory: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in directory.iterdir() if p.name != ".lock"}
 
 
-def change_state(directory: Path, part: str, **changes: Any) -> None:
-    """Let the state of a run say something else in one of its parts."""
+def change_state(directory: Path, part: str = "", **changes: Any) -> None:
+    """Let the state of a run say something else, or one of its parts."""
     path = directory / "state.safetensors"
     state = read_state(path)
-    state[part].update(changes)
+    (state[part] if part else state).update(changes)
     path.write_bytes(state_bytes(state))
 
 
@@ -109,7 +109,7 @@ def test_a_run_that_was_stopped_or_made_longer_is_kept(
     stopped = copied(trained, "stopped")
     change_state(stopped, "progress", steps_done=59)
     state = (stopped / "state.safetensors").read_bytes()
-    change_state(finished, "config", steps=90)
+    change_state(finished, pace="0:0:90")
     done = pruned(charlstm)
     assert rows(done.stdout) == [["file", "size"]]
     assert b"kept: runs/stopped: step 59 of 60" in done.stderr

@@ -8,7 +8,8 @@ import pytest
 
 from charlstm.training.batches import shape
 from charlstm.training.config import Settings, TrainConfig
-from charlstm.training.pace import LONGEST, Speed, repetition
+from charlstm.training.length import LEAST_PLANNED, LONGEST, repetition
+from charlstm.training.pace import Speed
 from charlstm.training.recipe import Text, choose, val_fraction
 
 MACHINE = {"device": "cpu", "precision": "fp32", "threads": 2}
@@ -16,7 +17,7 @@ MACHINE = {"device": "cpu", "precision": "fp32", "threads": 2}
 
 def chosen(
     n: int, *, speed: Speed | None = None, spent: float = 0.0, **asked: Any
-) -> tuple[TrainConfig, str]:
+) -> tuple[TrainConfig, str, Speed | None]:
     measured: list[TrainConfig] = []
 
     def measure(config: TrainConfig) -> Speed:
@@ -104,12 +105,12 @@ def test_every_size_of_text_gets_a_run_that_fits(n: int) -> None:
     config = chosen(n)[0]
     assert config.batch_size * config.seq_length <= n
     assert config.steps * 0.02 <= 180
-    assert 1 <= config.eval_every <= config.steps
+    assert 1 <= config.evaluations <= 16
 
 
 def test_a_short_text_shrinks_window_and_batch_and_says_so() -> None:
     """With both numbers before and after."""
-    config, reason = chosen(180)
+    config, reason, _ = chosen(180)
     assert config.batch_size < 8
     assert "window 64 -> " in reason
     assert "batch 8 -> " in reason
@@ -159,8 +160,7 @@ def test_time_is_what_decides_where_it_is_given() -> None:
     """Evaluations and what is spent already count in."""
     speed = Speed(step=0.01, evaluation=0.5)
     config = chosen(1_000_000, time=60.0, spent=10.0, speed=speed)[0]
-    evaluations = -(-config.steps // config.eval_every)
-    assert 45 < config.steps * 0.01 + evaluations * 0.5 < 50
+    assert 49 < config.steps * 0.01 + config.evaluations * 0.5 < 50
 
 
 def test_a_run_ends_when_more_would_be_learned_by_heart() -> None:
@@ -228,7 +228,7 @@ def test_processes_share_a_batch_evenly() -> None:
 
 def test_time_that_is_spent_before_the_start_still_gives_a_step() -> None:
     """A budget too small for anything is not an error."""
-    assert chosen(90_000, time=1.0, spent=5.0)[0].steps == 1
+    assert chosen(90_000, time=1.0, spent=5.0)[0].steps == LEAST_PLANNED
 
 
 def test_epochs_and_steps_are_done_as_asked() -> None:
@@ -255,7 +255,7 @@ def test_what_is_measured_is_no_longer_than_what_is_of_use() -> None:
         measured.append(config)
         return Speed(step=0.005, evaluation=0.001)
 
-    config, _ = choose(
+    config, *_ = choose(
         Settings(**MACHINE),
         Text(200, 30, 0.1),
         measure=measure,

@@ -108,19 +108,18 @@ def losses(trainer: Trainer, steps: int) -> list[float]:
     """The losses of so many steps."""
     found = []
     for _ in range(steps):
-        trainer.step()
+        trainer.step(0.5)
         found.append(trainer.take_losses().mean)
     return found
 
 
 def test_the_rate_rises_then_falls() -> None:
     """A linear warm-up of a twentieth, the peak, and a hundredth of it at the end."""
-    rates = [learning_rate(step, 1000, 0.5) for step in range(1000)]
-    assert rates[0] == pytest.approx(0.5 / 50)
-    assert max(rates) == rates[49] == rates[50] == 0.5
-    assert rates[49:] == sorted(rates[49:], reverse=True)
-    assert rates[-1] == pytest.approx(0.005, rel=1e-2)
-    assert learning_rate(0, 1, 0.5) == 0.5
+    rates = [learning_rate(thousandth / 1000, 0.5) for thousandth in range(1001)]
+    assert rates[1] == pytest.approx(0.5 / 50)
+    assert max(rates) == rates[50] == 0.5
+    assert rates[50:] == sorted(rates[50:], reverse=True)
+    assert rates[-1] == pytest.approx(0.005)
 
 
 def model_and_ids(n: int) -> tuple[CharLSTM, np.ndarray]:
@@ -152,7 +151,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[CharLSTM, np.ndar
         play,
         output=run,
         steps=250,
-        eval_every=250,
+        evaluations=1,
         hidden_size=96,
         seq_length=48,
         device="cpu",
@@ -233,7 +232,7 @@ def test_a_step_that_is_not_finite_is_skipped() -> None:
     before = copy.deepcopy(trainer.network.state_dict())
     taken = float(trainer.state()["step"])
     poison(trainer)
-    trainer.step()
+    trainer.step(0.5)
     assert trainer.take_losses().skipped == 1
     assert all(torch.equal(w, before[name]) for name, w in trainer.network.state_dict().items())
     assert float(trainer.state()["step"]) == taken == 5
@@ -253,9 +252,8 @@ def test_rolling_back_restores_the_snapshot_at_a_lower_rate() -> None:
         trainer.roll_back()
         for weights in (trainer.optimizer.weights(), trainer.network.state_dict()):
             assert all((np.asarray(w) == expected[name]).all() for name, w in weights.items())
-        assert trainer.optimizer.rate(100) == pytest.approx(
-            learning_rate(100, 40, 0.01) * 0.5**times
-        )
+        trainer.optimizer.steps_done += 100  # the rate has risen again
+        assert trainer.optimizer.rate(0.4) == pytest.approx(learning_rate(0.4, 0.01) * 0.5**times)
 
 
 def test_clipping_is_that_of_torch() -> None:
@@ -266,9 +264,9 @@ def test_clipping_is_that_of_torch() -> None:
     trainer = Trainer(chosen, data_of(ids))
     model = copy.deepcopy(trainer.network)
     plain = torch.optim.AdamW(
-        model.parameters(), lr=trainer.optimizer.rate(0), betas=(0.9, 0.99), weight_decay=0.01
+        model.parameters(), lr=trainer.optimizer.rate(0.5), betas=(0.9, 0.99), weight_decay=0.01
     )
-    trainer.step()
+    trainer.step(0.5)
     window = torch.from_numpy(ids[trainer.batches.positions(0)].astype("int64"))
     logits, _ = model(window[:-1], model.zero_state(4))
     torch.nn.functional.cross_entropy(logits.flatten(0, 1), window[1:].flatten()).backward()
@@ -462,7 +460,7 @@ def test_a_copy_is_waited_for_but_on_cuda(monkeypatch: pytest.MonkeyPatch) -> No
     ]
     monkeypatch.setattr(torch.Tensor, "to", recorded)
     for trainer in trainers:
-        trainer.step()
+        trainer.step(0.5)
     assert waits
     assert all(waits)
 
@@ -523,7 +521,7 @@ def test_a_step_on_a_gpu_waits_for_nothing(dtype: Any) -> None:
     torch.cuda.set_sync_debug_mode("error")
     try:
         for _ in range(30):
-            trainer.step()
+            trainer.step(0.5)
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert np.isfinite(trainer.take_losses().mean)

@@ -21,7 +21,7 @@ def watch(
     try:
         console.say(*_plan(started), quiet=quiet)
         with tqdm(
-            total=config.steps * config.characters_per_step,
+            total=started.steps * config.characters_per_step,
             initial=started.step * config.characters_per_step,
             unit=" char",
             unit_scale=True,
@@ -32,13 +32,14 @@ def watch(
             leave=False,
         ) as bar:
             for event in following:
-                message = _described(event, config.steps)
+                message = _described(event)
                 if message and not quiet:
                     bar.clear()
                     console.say(message)
                     if isinstance(event, events.Evaluation) and event.sample is not None:
                         console.quote(event.sample)
                 if isinstance(event, events.Step | events.Evaluation):
+                    bar.total = event.steps * config.characters_per_step
                     bar.update(config.characters_per_step)
                     if event.loss is not None:
                         bar.set_description_str(f"epoch {event.epoch:.1f} ", refresh=False)
@@ -67,11 +68,11 @@ def _plan(event: events.Started) -> Iterator[str]:
     yield from event.notes
 
 
-def _described(event: events.Event, steps: int) -> str | None:
-    """An event of a run of so many ``steps`` in one line that fits a terminal, if it needs one."""
+def _described(event: events.Event) -> str | None:
+    """An event of a run in one line that fits a terminal, if it needs one."""
     match event:
         case events.Evaluation():
-            parts = [f"step {event.step}/{steps}", f"epoch {event.epoch:.1f}"]
+            parts = [f"step {event.step}/{event.steps}", f"epoch {event.epoch:.1f}"]
             parts.append(f"loss {event.loss:.3f}")
             if event.val_loss is not None:
                 parts.append(f"validation {event.val_loss:.3f} nats")

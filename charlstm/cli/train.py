@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 
 @with_options(
     *(CORPUS, BUDGET, NETWORK, OPTIMIZER, BEGINNING, MACHINE),
-    *("random_seed", "output", "save_every", "eval_every", "sample", "sample_prompt", "quiet"),
+    *(
+        "random_seed",
+        "output",
+        "save_every",
+        "evaluations",
+        "eval_every",
+        "sample",
+        "sample_prompt",
+        "quiet",
+    ),
     random_seed={"group": MACHINE, "default": 0, "help": "Seed of the random number generators."},
 )
 def train(
@@ -41,7 +50,8 @@ def train(
 
     model=$(charlstm train play.txt --time 1m) && charlstm generate -m "$model"
     """
-    began = time.monotonic()
+    # To start the interpreter and to read the command took about this processor time.
+    began = time.monotonic() - time.process_time()
     from charlstm import training
 
     launch = training.launched()
@@ -109,7 +119,7 @@ def _end(finished: "Finished", stop: Stop) -> None:
 
 def _one_budget(ctx: typer.Context, asked: dict[str, Any]) -> dict[str, Any]:
     """What was asked for, but only with the budget of the strongest source that gives one."""
-    budgets = ("time", "epochs", "steps")
+    budgets = ("time", "epochs", "steps", "pace")
     named = options.strongest(ctx, budgets)
     weaker = [name for name in budgets if named and name not in named]
     return {**asked, **dict.fromkeys(weaker)}

@@ -24,6 +24,7 @@ from charlstm.text.corpus import Fingerprint
 from charlstm.text.decoding import TextOptions
 from charlstm.training.config import TrainConfig
 from charlstm.training.losses import RunHistory
+from charlstm.training.pace import Pace
 from charlstm.untrusted import described_tensors, reading
 
 FORMAT = 1
@@ -37,6 +38,7 @@ class Checkpoint:
     config: TrainConfig
     progress: dict[str, Any]  # plain values of the optimizer, with ``steps_done``
     history: RunHistory
+    pace: Pace
     fingerprint: Fingerprint
     text: TextOptions
     sources: list[str]  # of the text, as absolute paths,
@@ -55,7 +57,7 @@ class Checkpoint:
     def finished(self) -> bool:
         """Whether the run has done its last step, or has ended early."""
         impatient = self.history.out_of_patience(self.config.patience)
-        return impatient or self.steps_done >= self.config.steps
+        return impatient or self.steps_done >= self.pace.last
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -66,6 +68,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         **plain,
         "format": FORMAT,
         "history": checkpoint.history.to_json(),
+        "pace": str(checkpoint.pace),
         "tensors_sha256": digest(checkpoint.tensors),
     }
     metadata = {METADATA_KEY: json.dumps(description, sort_keys=True)}
@@ -104,7 +107,8 @@ def _checkpoint(values: dict[str, Any], tensors: dict[str, Array]) -> Checkpoint
     config = TrainConfig(**{**values["config"], "network": network})
     if "auto" in (config.device, config.precision):
         raise ValueError("a device or precision that is still to be chosen")
-    require_integer("steps_done", values["progress"]["steps_done"], most=config.steps)
+    pace = Pace.parse(require_text("pace", values["pace"]))
+    require_integer("steps_done", values["progress"]["steps_done"], most=pace.last)
     require_integer("metrics_size", values["metrics_size"])
     for value in values["environment"].values():
         require_text("environment", value)
@@ -114,6 +118,7 @@ def _checkpoint(values: dict[str, Any], tensors: dict[str, Array]) -> Checkpoint
     records = {
         "config": config,
         "history": RunHistory.from_json(values["history"]),
+        "pace": pace,
         "fingerprint": Fingerprint(**values["fingerprint"]),
         "text": TextOptions(**values["text"]),
         "tensors": tensors,

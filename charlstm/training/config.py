@@ -7,15 +7,17 @@ its choices down: ``config.toml`` and the command line that repeats the run.
 import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from charlstm.errors import OptionError
 from charlstm.model.config import ModelConfig
 from charlstm.options import OPTIONS, Seconds, check_record
 from charlstm.text.decoding import TextOptions
+from charlstm.training.pace import Pace
 
-BUDGETS = ("time", "epochs", "steps")
+EVALUATIONS = 16  # of a run, unless they take too much of its time
+BUDGETS = ("time", "epochs", "steps", "pace")
 SAMPLE_OPTIONS = ("sample", "sample_prompt")  # options that do not change the model
 LONGEST_PROMPT = 1000  # characters, which are read for each sample
 
@@ -28,6 +30,8 @@ class Common:
     grad_clip: float = 1.0
     averaging: float = 0.1  # share of the steps done so far over which weights are averaged
     patience: int = 0  # evaluations without improvement that end the run; 0: it is not ended
+    pace: str | None = None  # of another run, to be repeated
+    eval_every: int | None = None  # steps; None: at equal parts of the run
     save_every: float | None = None  # seconds between two saved states; None: as often as is cheap
     sample: bool = True  # whether the network writes a sample with each evaluation,
     sample_prompt: str = ""  # and what that begins with
@@ -38,6 +42,8 @@ class Common:
 
     def __post_init__(self) -> None:
         check_record(self)
+        if self.pace is not None:
+            Pace.parse(self.pace)
         if len(self.sample_prompt) > LONGEST_PROMPT:
             fault = f"has {len(self.sample_prompt):,} characters, of {LONGEST_PROMPT:,} at most"
             raise OptionError(fault, "sample_prompt")
@@ -45,7 +51,7 @@ class Common:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(Common):
-    """What was asked for, with at most one of ``time`` (seconds), ``epochs`` and ``steps``.
+    """What was asked for, with at most one of ``time`` (seconds), ``epochs``, ``steps``, ``pace``.
 
     A field that is None is chosen by ``charlstm.training.recipe``.
     """
@@ -63,7 +69,7 @@ class Settings(Common):
     batch_size: int | None = None
     val_fraction: float | None = None
     learning_rate: float | None = None
-    eval_every: int | None = None  # steps
+    evaluations: int | None = None
     threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -71,14 +77,18 @@ class Settings(Common):
         given = [name for name in BUDGETS if getattr(self, name) is not None]
         if len(given) > 1:
             raise OptionError(f"{' and '.join(given)} are given together; a run has one budget")
+        if self.evaluations is not None and self.eval_every is not None:
+            raise OptionError("evaluations and eval_every are given together; leave one out")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(Common):
-    """Every choice of a run. The same choices, text and machine give the same model."""
+    """Every choice of a run. The same choices, text, machine and pace give the same model."""
 
-    steps: int
-    eval_every: int
+    steps: int  # as planned when the run began, or was given another length
+    time: float | None = None  # seconds that the run keeps to; None: it does all of its steps,
+    most_steps: int | None = None  # and with a time no more than these
+    evaluations: int = EVALUATIONS  # at equal parts of the run, unless ``eval_every`` is given
     network: ModelConfig
     seq_length: int
     batch_size: int
@@ -87,18 +97,35 @@ class TrainConfig(Common):
     weight_dropout: float
     threads: int
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.most_steps is not None:
+            OPTIONS["steps"].check(self.most_steps)
+
     @property
     def characters_per_step(self) -> int:
         """How many characters one step learns from."""
         return self.batch_size * self.seq_length
 
+    @property
+    def budget(self) -> str:
+        """Which of BUDGETS says how long the run is.
+
+        A time that is more than enough does not: such a run does its ``steps``.
+        """
+        if self.pace is not None:
+            return "pace"
+        return "steps" if self.time is None or self.steps == self.most_steps else "time"
+
     def options(self) -> dict[str, Any]:
         """The choices under their options' names, without the sizes of the network."""
         values = {name: getattr(self, name) for name in OPTIONS if hasattr(self, name)}
+        left_out = {*BUDGETS} - {self.budget}
+        left_out.add("evaluations" if self.eval_every is not None else "eval_every")
         return {
             name: f"{value:.3f}s" if OPTIONS[name].kind is Seconds else value
             for name, value in values.items()
-            if value is not None
+            if value is not None and name not in left_out
         }
 
 
@@ -121,8 +148,17 @@ def config_toml(config: TrainConfig, text: TextOptions, sources: Sequence[str]) 
     return "\n".join(["[train]", *lines, ""])
 
 
-def repeating_command(config: TrainConfig, text: TextOptions, sources: Sequence[str]) -> str:
-    """The command line that makes the same model on the same machine, ready for a shell."""
+def repeating_command(
+    config: TrainConfig, text: TextOptions, sources: Sequence[str], pace: Pace
+) -> str:
+    """The command line that makes the same model on the same machine, ready for a shell.
+
+    ``pace`` is the one that the run kept.
+    """
+    if len(pace.changes) == 1:
+        config = replace(config, steps=pace.last, time=None, pace=None)
+    else:
+        config = replace(config, pace=str(pace))
     # A name that begins with a hyphen would be read as an option.
     words = [f"./{s}" if s.startswith("-") and s != "-" else s for s in sources]
     for name, value in all_options(config, text).items():

@@ -31,6 +31,7 @@ class Started:
     train_characters: int
     val_characters: int
     step: int
+    steps: int  # at the end of the run, as it is planned now
     notes: tuple[str, ...] = ()  # what became of the characters of another model, what has changed
 
 
@@ -39,6 +40,7 @@ class Step:
     """One optimizer step is done. Now and then it has the training ``loss``, in nats."""
 
     step: int
+    steps: int  # at the end of the run, as it is planned now
     epoch: float
     loss: float | None = None
 
@@ -53,6 +55,7 @@ class Evaluation:
     """
 
     step: int
+    steps: int  # at the end of the run, as it is planned now
     epoch: float
     loss: float  # training loss since the last evaluation
     val_loss: float | None  # None where there is no validation text

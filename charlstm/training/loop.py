@@ -9,15 +9,16 @@ from dataclasses import replace
 from charlstm.errors import TrainingError
 from charlstm.training import events
 from charlstm.training.checkpoint import Checkpoint
-from charlstm.training.config import SAMPLE_OPTIONS
+from charlstm.training.config import BUDGETS, SAMPLE_OPTIONS
 from charlstm.training.device import environment, memory_for
 from charlstm.training.events import Event, ShouldStop
 from charlstm.training.losses import KeptModel, RunHistory, StepLosses, loss_levels
+from charlstm.training.pace import TOLERANCE, Pace, Timekeeper
 from charlstm.training.run_directory import RunDirectory
 from charlstm.training.samples import sample_of
 from charlstm.training.trainer import Trainer
 
-LOG_POINTS = 200  # lines of metrics in a run, about
+LOG_POINTS = 200  # lines of metrics in a run
 AGREE_EVERY = 20  # steps between two messages in a group, on whether to stop
 ROLLBACKS = 8  # more show that the fault is not the learning rate
 
@@ -25,14 +26,18 @@ ROLLBACKS = 8  # more show that the fault is not the learning rate
 class Run:
     """A trainer at work in a run directory. In a group, the leader alone writes files."""
 
-    def __init__(self, trainer: Trainer, directory: RunDirectory) -> None:
+    def __init__(self, trainer: Trainer, directory: RunDirectory, began: float) -> None:
+        """``began`` is when the run began, by the monotonic clock, if it was never stopped."""
         self.trainer, self.directory = trainer, directory
         self.config, self.group = trainer.config, trainer.group
         self.environment = environment(self.config, self.group.size)
-        self.log_every = max(1, self.config.steps // LOG_POINTS)
         self.history = RunHistory()
+        config = self.config
+        self.pace = Pace.parse(config.pace) if config.pace else Pace.constant(config.steps)
+        self.timekeeper: Timekeeper | None = None
         self.levels = loss_levels(trainer.batches, self.config.network.vocab_size)
         self.kept: KeptModel | None = None
+        self.began = began
         self.first_step, self.first_time = 0, time.monotonic()
 
     def save(self, *, new: bool) -> None:
@@ -51,6 +56,14 @@ class Run:
         """
         data, done = self.trainer.data, self.trainer.steps_done
         self.first_step, self.first_time = done, time.monotonic()
+        if self.config.time is not None:
+            self.timekeeper = Timekeeper(
+                self.config.time - self.directory.save_seconds,
+                self.history.evaluation_steps,
+                self.config.eval_every,
+                done=done,
+                now=self._seconds(),
+            )
         yield events.Started(
             directory=self.directory.path,
             config=self.config,
@@ -58,6 +71,7 @@ class Run:
             train_characters=len(data.train_ids),
             val_characters=len(data.val_ids),
             step=done,
+            steps=self.pace.last,
             notes=tuple(notes),
         )
         with memory_for(self.config):
@@ -67,14 +81,16 @@ class Run:
         trainer, config = self.trainer, self.config
         stopped = False
         while not (stopped or self.finished):
-            trainer.step()
-            done = trainer.steps_done
-            evaluating = done % config.eval_every == 0 or done == config.steps
-            logging = evaluating or done % self.log_every == 0
+            step = trainer.steps_done
+            trainer.step(self.pace.during(step))
+            done = step + 1
+            self._keep_time()
+            evaluating = self._evaluates(step)
+            logging = evaluating or self.pace.passes(step, LOG_POINTS)
             if logging:
                 yield from self._log(evaluating)
             else:
-                yield events.Step(step=done, epoch=self._epoch())
+                yield events.Step(step=done, steps=self.pace.last, epoch=self._epoch())
             if logging or self.group.size == 1 or done % AGREE_EVERY == 0:
                 stopped = self.group.any(should_stop())
                 if not stopped and self.group.agree(self.directory.due(config.save_every)):
@@ -83,6 +99,8 @@ class Run:
             self._add_losses()
             model = KeptModel(trainer.steps_done, self._validate())
             self._keep(model, self.history.mean_loss())
+        if self.finished and self.group.leads:
+            self.directory.complete_card(self.config, self.pace)
         yield from self._write(self.checkpoint())
         if self.directory.fault:
             raise TrainingError(
@@ -98,12 +116,13 @@ class Run:
     def finished(self) -> bool:
         """Whether the last step is done, or the run ends early, since validation got no better."""
         impatient = self.history.out_of_patience(self.config.patience)
-        return impatient or self.trainer.steps_done >= self.config.steps
+        done = self.trainer.steps_done
+        return impatient or done >= self.pace.at(done).last
 
     def load(self, checkpoint: Checkpoint) -> None:
         """Take up a saved state; what was written to the metrics after it is removed."""
         self.trainer.load_state(checkpoint.tensors, checkpoint.progress)
-        self.history = checkpoint.history
+        self.history, self.pace = checkpoint.history, checkpoint.pace
         if self.group.leads:
             self.kept = self.directory.kept_model(self.config)
             self.directory.cut_metrics(checkpoint)
@@ -116,6 +135,7 @@ class Run:
             config=self.config,
             progress=self.trainer.optimizer.progress(),
             history=replace(self.history, seconds=self._seconds()),
+            pace=self.pace,
             fingerprint=directory.dataset.fingerprint,
             text=directory.dataset.text,
             sources=directory.sources,
@@ -123,6 +143,34 @@ class Run:
             environment=self.environment,
             tensors=self.trainer.state(),
         )
+
+    def _keep_time(self) -> None:
+        """Now and then, change the pace so that the run ends in its time.
+
+        In a group the leader's clock counts, and it is asked in steps that all processes know.
+        """
+        keeper, done = self.timekeeper, self.trainer.steps_done
+        if keeper is None or done >= self.pace.last:
+            return
+        due = keeper.due(self._seconds()) if self.group.size == 1 else done % AGREE_EVERY == 0
+        if not (due or done == self.pace.last - 1):
+            return
+        parts = self.config.evaluations
+        evaluations = parts - int(parts * self.pace.after(done))
+        last = keeper.last_step(done, self._seconds(), max(1, evaluations))
+        last = self.group.agree(min(last, max(done, self.config.most_steps or last)))
+        left = self.pace.last - done
+        if last == done or abs(last - self.pace.last) > TOLERANCE * left:
+            self.pace = self.pace.changed(done, last=last)
+
+    def _evaluates(self, step: int) -> bool:
+        """Whether an evaluation comes after ``step``, from 0."""
+        if step + 1 >= self.pace.at(step + 1).last:
+            return True
+        every = self.config.eval_every
+        if every is not None:
+            return (step + 1) % every == 0
+        return self.pace.passes(step, self.config.evaluations)
 
     def _write(self, checkpoint: Checkpoint | None = None) -> Iterator[Event]:
         """Write what waits to be written, and the checkpoint; report where that fails.
@@ -146,14 +194,16 @@ class Run:
     def _log(self, evaluating: bool) -> Iterator[Event]:
         """A log point: recover from what went wrong, evaluate if it is time, write a line."""
         losses, diverged = self._add_losses()
-        rate = self.trainer.optimizer.rate(self.trainer.steps_done - 1)
+        rate = self.trainer.optimizer.rate(self.pace.during(self.trainer.steps_done - 1))
         if losses.skipped or diverged:
             yield self._recover(losses.skipped, roll_back=diverged)
         if not evaluating:
             self._append_line(loss=losses.mean, rate=rate)
             yield from self._write()
-            yield events.Step(step=self.trainer.steps_done, epoch=self._epoch(), loss=losses.mean)
+            done, last = self.trainer.steps_done, self.pace.last
+            yield events.Step(step=done, steps=last, epoch=self._epoch(), loss=losses.mean)
             return
+        began = self._seconds()
         val_loss = self._validate()
         if val_loss is not None and not math.isfinite(val_loss):
             self.history.rollbacks += 1
@@ -168,8 +218,12 @@ class Run:
         sample = self._sample()
         self._append_line(loss=losses.mean, rate=rate, val_loss=val_loss, sample=sample)
         yield from self._write()
+        if self.timekeeper is not None:
+            self.timekeeper.add_evaluation(self._seconds() - began)
+            self.history.evaluation_steps = self.timekeeper.evaluation
         yield events.Evaluation(
             step=self.trainer.steps_done,
+            steps=self.pace.last,
             epoch=self._epoch(),
             loss=self.history.train_loss,
             val_loss=val_loss,
@@ -238,11 +292,9 @@ class Run:
         self.kept = model
         if not self.group.leads:
             return
-        options = {
-            n: value for n, value in self.config.options().items() if n not in SAMPLE_OPTIONS
-        }
+        left_out = {*SAMPLE_OPTIONS, *BUDGETS}
+        options = {n: value for n, value in self.config.options().items() if n not in left_out}
         summary = {
-            "planned_steps": options.pop("steps"),
             "steps": model.step,
             "val_loss": model.val_loss,
             "train_loss": _finite(train_loss),
@@ -250,10 +302,10 @@ class Run:
             "seconds": self._seconds(),
             "characters_per_second": self._speed(),
         }
-        if self.history.lengthened_at:
-            summary["lengthened_at"] = ", ".join(map(str, self.history.lengthened_at))
+        if self.config.time is not None:
+            summary["time"] = self.config.time
         weights = self.trainer.optimizer.weights()
-        self.directory.keep(self.config, weights, {**options, **summary})
+        self.directory.keep(self.config, weights, {**options, **summary}, self.pace)
 
     def _finished(self, *, stopped: bool) -> events.Finished:
         assert self.kept is not None
@@ -261,7 +313,7 @@ class Run:
             directory=self.directory.path,
             model=self.directory.model,
             step=self.trainer.steps_done,
-            steps=self.config.steps,
+            steps=self.pace.last,
             stopped=stopped and not self.finished,
             out_of_patience=self.history.out_of_patience(self.config.patience),
             best_step=self.kept.step,
@@ -275,7 +327,7 @@ class Run:
         return self.trainer.steps_done / self.trainer.batches.steps_per_epoch
 
     def _seconds(self) -> float:
-        return self.history.seconds + time.monotonic() - self.first_time
+        return time.monotonic() - self.began
 
     def _speed(self) -> float:
         """Characters learned from per second, evaluations included."""

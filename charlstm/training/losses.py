@@ -96,7 +96,7 @@ def _entropy(ids: Ids, vocab_size: int) -> float:
 class RunHistory:
     """What a run has to know of its own past; losses are inf or nan before there is one."""
 
-    seconds: float = 0.0  # spent before this process began to train
+    seconds: float = 0.0  # that the run has taken
     best_loss: float = math.inf  # of the validation text
     best_train_loss: float = math.nan  # the training loss at that time
     val_loss: float = math.nan  # of the last evaluation
@@ -110,7 +110,7 @@ class RunHistory:
     loss_steps: int = 0  # and the number of their steps
     skipped_in_a_row: int = 0
     rollbacks: int = 0
-    lengthened_at: tuple[int, ...] = ()  # the steps at which the run was given another length
+    evaluation_steps: float = 0.0  # so many steps are as long as an evaluation
 
     def to_json(self) -> dict[str, Any]:
         """The fields; a loss that is not finite, which JSON has no number for, as a text."""
@@ -127,11 +127,10 @@ class RunHistory:
             value = values[name]
             if kind is int:
                 found[name] = require_integer(name, value)
-            elif kind is float:
-                found[name] = float(value)
             else:
-                found[name] = tuple(require_integer(name, step) for step in value)
-        require_number("seconds", found["seconds"], least=0)
+                found[name] = float(value)
+        for name in ("seconds", "evaluation_steps"):
+            require_number(name, found[name], least=0)
         if math.isnan(found["best_loss"]):
             raise ValueError("best_loss is no number")
         return cls(**found)

@@ -19,10 +19,11 @@ from charlstm.model.lstm import Array
 from charlstm.training.config import TrainConfig
 from charlstm.training.network import CharLSTM
 
-WARM_UP_FRACTION = 0.05
+WARM_UP = 0.05  # of the run
 FINAL_RATE = 0.01  # of the peak
 BETAS = (0.9, 0.99)  # the second below Adam's 0.999: runs of a few thousand steps are short
-AVERAGE_EVERY = 4  # steps, in a run of thousands: often enough, and a quarter of the cost
+AVERAGE_EVERY = 4  # steps: often enough, and a quarter of the cost,
+AVERAGE_ALWAYS = 500  # but after each of the first steps, since the run may be short
 RATE_AFTER_ROLLBACK = 0.5
 WARM_UP_AFTER_ROLLBACK = 50  # steps; the optimizer's moments are empty again
 # The parts of a state that have a tensor for each weight; ``sound`` is for ``roll_back``.
@@ -31,15 +32,14 @@ MOMENTS = ("exp_avg", "exp_avg_sq")  # torch's names, as is "step", which all we
 EPSILON = 1e-8  # torch's default
 
 
-def learning_rate(step: int, steps: int, peak: float) -> float:
-    """The rate of ``step`` (from 0) of ``steps``: a linear warm-up, then a half cosine.
+def learning_rate(progress: float, peak: float) -> float:
+    """The rate at this share of a run, from 0 to 1: a linear warm-up, then a half cosine.
 
     Loshchilov and Hutter 2017, arXiv 1608.03983, without restarts.
     """
-    warm_up = max(1, round(WARM_UP_FRACTION * steps))
-    if step < warm_up:
-        return peak * (step + 1) / warm_up
-    done = (step - warm_up) / max(1, steps - warm_up)
+    if progress < WARM_UP:
+        return peak * progress / WARM_UP
+    done = (progress - WARM_UP) / (1 - WARM_UP)
     return peak * (FINAL_RATE + (1 - FINAL_RATE) * (1 + math.cos(math.pi * done)) / 2)
 
 
@@ -57,9 +57,6 @@ class Optimizer:
                     layer.flatten_parameters()
             # Rounded weights and dropped ones are not in one buffer, which torch remarks on.
             warnings.filterwarnings("ignore", message="RNN module weights are not part")
-        self.average_every = 1
-        if config.averaging:
-            self.average_every = max(1, min(AVERAGE_EVERY, config.steps // 500))
         self.steps_done = 0
         self.rate_scale = 1.0
         self.rolled_back_at: int | None = None  # the step after which that was done last
@@ -67,37 +64,43 @@ class Optimizer:
         self._forget_moments()
         self.snapshot()
 
-    def rate(self, step: int) -> float:
-        """The learning rate of ``step``, from 0."""
+    def rate(self, progress: float) -> float:
+        """The learning rate of the next step, in the middle of which the run has this progress."""
         scale = self.rate_scale
         if self.rolled_back_at is not None:
-            scale *= min(1.0, (step + 1 - self.rolled_back_at) / WARM_UP_AFTER_ROLLBACK)
-        return learning_rate(step, self.config.steps, self.config.learning_rate * scale)
+            since = self.steps_done + 1 - self.rolled_back_at
+            scale *= min(1.0, since / WARM_UP_AFTER_ROLLBACK)
+        return learning_rate(progress, self.config.learning_rate * scale)
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
         for p in self._parameters:
             p.grad = None
 
-    def step(self) -> Tensor:
+    def step(self, progress: float) -> Tensor:
         """One step along the clipped gradient, if that is finite; whether it is, a bool tensor ().
 
         On CUDA the fused kernel itself divides the gradient by ``grad_scale`` and does nothing
         for ``found_inf``, so that nobody waits; elsewhere it is cheaper to read the value.
         """
+        rate = self.rate(progress)
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         norm = get_total_norm(gradients)
         finite = torch.isfinite(norm)
         scale = norm / self.config.grad_clip
         if self.device.type == "cuda":
-            self._adamw(gradients, grad_scale=scale.clamp(min=1.0), found_inf=(~finite).float())
+            self._adamw(
+                gradients, rate, grad_scale=scale.clamp(min=1.0), found_inf=(~finite).float()
+            )
         elif finite:
             if scale > 1:
                 torch._foreach_div_(gradients, scale)
-            self._adamw(gradients)
+            self._adamw(gradients, rate)
         self.steps_done += 1
-        if self.steps_done % self.average_every == 0:
-            self._average()
+        always = self.steps_done <= AVERAGE_ALWAYS or not self.config.averaging
+        every = 1 if always else AVERAGE_EVERY
+        if self.steps_done % every == 0:
+            self._average(self.config.averaging * self.steps_done / every)
         return finite
 
     def weights(self) -> dict[str, Array]:
@@ -163,20 +166,20 @@ class Optimizer:
             setattr(self, name, progress[name])
 
     @torch.no_grad()
-    def _average(self) -> None:
+    def _average(self, window: float) -> None:
         """Move the averaged weights, an exponential moving average, towards the new ones.
 
         Averaging is Polyak and Juditsky 1992. The average reaches back over ``averaging`` of
         the steps done so far, so that it never reaches back to the beginning of a run.
         """
-        window = max(1.0, self.config.averaging * self.steps_done / self.average_every)
         averages: list[Tensor] = list(self.averaged.parameters())
-        torch._foreach_lerp_(averages, self._parameters, 1 / window)
+        torch._foreach_lerp_(averages, self._parameters, 1 / max(1.0, window))
 
     @torch.no_grad()
     def _adamw(
         self,
         gradients: list[Tensor],
+        rate: float,
         *,
         grad_scale: Tensor | None = None,
         found_inf: Tensor | None = None,
@@ -195,7 +198,7 @@ class Optimizer:
             second,
             [],
             [self._adamw_steps] * len(gradients),
-            lr=self.rate(self.steps_done),
+            lr=rate,
             beta1=BETAS[0],
             beta2=BETAS[1],
             weight_decay=self.config.weight_decay,
@@ -225,7 +228,7 @@ def state_shapes(config: TrainConfig) -> dict[str, tuple[int, ...]]:
 
 def check_state(tensors: dict[str, Array], progress: dict[str, Any], config: TrainConfig) -> None:
     """Raise ValueError or KeyError for values that no optimizer of such a run can have."""
-    done = require_integer("steps_done", progress["steps_done"], most=config.steps)
+    done = require_integer("steps_done", progress["steps_done"])
     require_number("rate_scale", progress["rate_scale"], above=0)
     if progress["rolled_back_at"] is not None:
         require_integer("rolled_back_at", progress["rolled_back_at"], most=done)

@@ -1,39 +1,129 @@
-"""How long a run is: as was asked for, or as many steps as the time allows on this machine.
+"""The pace of a run: which share of the run each step is, and how a run keeps to its time.
 
-Only ``measured`` imports torch, to do some steps.
+The learning rate, the evaluations and the end of a run are functions of its progress, which rises
+from 0 to 1. A run of a given number of steps has one pace. A run of a given time changes its pace
+as the speed of the machine changes. No torch.
 """
 
 import math
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import NamedTuple
 
-import numpy as np
-
+from charlstm.checks import require_integer, require_number
 from charlstm.errors import OptionError
-from charlstm.text.vocabulary import Ids
-from charlstm.training.batches import TrainingData, shape
-from charlstm.training.config import Settings, TrainConfig
 
-DEFAULT_SECONDS = 180.0
-LEAST_STEPS = 100  # without a budget: a text of a few lines is read often enough to be learned
-SMALL = 60_000  # characters; below it a text is short
-EPOCHS, EPOCHS_SMALL = 12.0, 30.0  # without a budget: enough for a text, for one below SMALL
-MOST_EPOCHS = 36.0  # however much time is given: beyond it a text is learned by heart
-# A text that repeats little, such as a list of names, is learned by heart sooner: see
-# "Short texts" in benchmarks/README.md.
-EPOCHS_BY_REPETITION = 120.0  # enough for a text all of whose sequences came before; of 0.1, 12
-LEAST_EPOCHS = 4.0
-SEQUENCE = 5  # characters; shorter ones repeat in any text, longer ones in few
-LONGEST = 300_000  # characters of a text whose repetition is counted
-MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # no two sequences have one key, except by rare chance
-EVALUATIONS = 16
-EVALUATION_SHARE = 0.05  # of a time budget, at most
-MARGIN = 0.97  # of the time left is planned for; machines slow down
-LEAVING = 0.4  # seconds to start the interpreter, save the last state and leave torch
-MEASURE_SHARE = 0.02  # of the time goes into measuring how many steps it allows,
-MEASURE_SECONDS = 3.0  # but no more than this
-MEASURE_CHARACTERS = 1 << 15
+MOST_CHANGES = 100_000  # of a pace that somebody gives; a run of a week has fewer
+TOLERANCE = 0.005  # of the steps left: a smaller difference is no reason to change the pace
+LEAVING = 0.1  # seconds to end the process, once all is saved
+CHECK_SECONDS, CHECK_SHARE = 1.0, 0.01  # from one look at the clock to the next, or of the time,
+CHECK_LEFT = 0.1  # but not more than this share of the time that is left
+NEW_EVALUATION = 0.5  # the weight of the last evaluation in what the next is expected to take
+RECENT_SECONDS, RECENT_LEFT = 0.3, 0.5  # speed is that of so long ago, or of the time left
+
+
+class Change(NamedTuple):
+    """From ``step`` on, the rest of the run is spread evenly over the steps up to ``last``."""
+
+    step: int  # the number of steps done
+    progress: float  # the share of the run that they are
+    last: int  # the number of steps at the end of the run
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The pace of a run, with every change of it.
+
+    Each step between two changes adds the same progress, ``(1 - progress) / (last - step)``. The
+    changes say everything, so a run that is given them does the same steps at the same rates.
+
+    >>> pace = Pace.constant(100).changed(50, last=75)
+    >>> pace.after(25), pace.after(50), pace.after(60), pace.after(75)
+    (0.25, 0.5, 0.7, 1.0)
+    >>> str(pace)
+    '0:0:100,50:0.5:75'
+    """
+
+    changes: tuple[Change, ...]  # by rising step, the first at step 0
+
+    @classmethod
+    def constant(cls, steps: int) -> "Pace":
+        """All steps alike."""
+        return cls((Change(0, 0.0, steps),))
+
+    @classmethod
+    def parse(cls, text: str) -> "Pace":
+        """The pace that ``str`` wrote; raises OptionError for anything else."""
+        words = text.split(",")
+        try:
+            changes = tuple(_change(word) for word in words[:MOST_CHANGES])
+            steps = [change.step for change in changes]
+            if steps[0] or sorted(set(steps)) != steps or len(words) > MOST_CHANGES:
+                raise ValueError("steps that do not rise from 0")
+        except ValueError as error:
+            shown = text if len(text) < 80 else f"{text[:80]}..."
+            fault = f"is {shown!r}, which is not the pace of a run: {error}"
+            raise OptionError(fault, "pace", "pace") from error
+        return cls(changes)
+
+    def __str__(self) -> str:
+        return ",".join(f"{step}:{progress:.9g}:{last}" for step, progress, last in self.changes)
+
+    @property
+    def last(self) -> int:
+        """The number of steps at the end of the run, as far as is known."""
+        return self.changes[-1].last
+
+    def at(self, step: int) -> Change:
+        """The change that holds once ``step`` steps are done."""
+        return self.changes[bisect_right(self.changes, step, key=lambda c: c.step) - 1]
+
+    def after(self, steps: int) -> float:
+        """The progress once so many steps are done."""
+        return _progress(self.at(steps), steps)
+
+    def during(self, step: int) -> float:
+        """The progress in the middle of ``step``, from 0."""
+        return _progress(self.at(step), step + 0.5)
+
+    def passes(self, step: int, parts: int) -> bool:
+        """Whether ``step``, from 0, completes one of so many equal parts of the run."""
+        change = self.at(step)
+        before, after = (_progress(change, number) for number in (step, step + 1))
+        return int(after * parts) > int(before * parts)
+
+    def changed(self, step: int, *, last: int, progress: float | None = None) -> "Pace":
+        """With another last step, once ``step`` steps are done.
+
+        The progress stays as it is, unless another one is given. It is rounded, so that it can be
+        written down.
+        """
+        if progress is None:
+            progress = self.after(step)
+        change = Change(step, float(f"{progress:.9g}"), last)
+        return Pace((*(c for c in self.changes if c.step < step), change))
+
+    def begins_like(self, other: "Pace") -> bool:
+        """Whether all changes of the other pace are also the first ones of this one."""
+        return self.changes[: len(other.changes)] == other.changes
+
+
+def _progress(change: Change, steps: float) -> float:
+    if steps >= change.last:
+        return 1.0
+    share = (steps - change.step) / (change.last - change.step)
+    return change.progress + (1 - change.progress) * share
+
+
+def _change(word: str) -> Change:
+    """The change that a text of three numbers describes; raises ValueError."""
+    numbers = word.split(":")
+    if len(numbers) != 3:
+        raise ValueError(f"{word!r} is not STEP:PROGRESS:LAST")
+    step, last = int(numbers[0]), int(numbers[2])
+    require_integer("step", step, most=last)
+    require_integer("last", last, least=1)
+    return Change(step, require_number("progress", float(numbers[1]), least=0, most=1), last)
 
 
 @dataclass(frozen=True)
@@ -44,142 +134,67 @@ class Speed:
     evaluation: float
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How long a run is, and why."""
+class Timekeeper:
+    """Says after which step a run is to end, so that it keeps to its time.
 
-    steps: int
-    evaluations: int
-    why: str
-    enough: bool = False  # more would only be learned by heart
-
-
-def planned(
-    settings: Settings, config: TrainConfig, speed: Speed | None, seconds_spent: Callable[[], float]
-) -> Plan:
-    """The length that was asked for, or as many steps of this speed as the time allows."""
-    if speed is None:
-        return Plan(config.steps, EVALUATIONS, "as asked")
-    budget = settings.time or DEFAULT_SECONDS
-    seconds = MARGIN * (budget - LEAVING - seconds_spent())
-    evaluations = EVALUATIONS
-    if settings.eval_every is not None:
-        steps = int(seconds / (speed.step + speed.evaluation / settings.eval_every))
-    else:
-        share = EVALUATION_SHARE * seconds / max(speed.evaluation, 1e-9)
-        evaluations = max(1, min(EVALUATIONS, int(share)))
-        steps = int((seconds - evaluations * speed.evaluation) / speed.step)
-    if config.steps < steps:
-        return Plan(config.steps, evaluations, "more would only be learned by heart", enough=True)
-    return Plan(max(1, steps), evaluations, f"what {budget:g} seconds allow")
-
-
-def lengthened(
-    config: TrainConfig,
-    settings: Settings,
-    *,
-    train_characters: int,
-    done: int,
-    seconds_spent: Callable[[], float],
-    measure: Callable[[TrainConfig], Speed],
-) -> TrainConfig:
-    """The configuration of a run that has done ``done`` steps, with another length.
-
-    The length that is asked for is that of the whole run. Raises OptionError where it is not more
-    than what is done.
+    ``seconds`` is the time of the whole run, from the start of the process to its end; ``now`` is
+    how much of it is spent. An evaluation comes every ``eval_every`` steps, or, with None, at
+    given parts of the run. What it takes is known in steps, since another program slows down both.
     """
-    if settings.time is None:
-        steps = most_steps(settings, train_characters, config.batch_size, config.seq_length)
-        if steps <= done:
-            raise OptionError(
-                f"the run would have {steps} steps, but it has done {done}; ask for more"
-            )
-        return replace(config, steps=steps)
-    spent = seconds_spent()
-    if settings.time <= spent:
-        raise OptionError(
-            f"the run would take {settings.time:g} seconds, but it has taken {spent:.0f}; "
-            f"ask for more"
-        )
-    speed = measure(config)
-    left = MARGIN * (settings.time - LEAVING - seconds_spent())
-    each = speed.step + speed.evaluation / config.eval_every
-    return replace(config, steps=done + max(1, int(left / each)))
 
+    def __init__(
+        self, seconds: float, evaluation: float, eval_every: int | None, *, done: int, now: float
+    ) -> None:
+        """For a run of which ``done`` steps are done; ``evaluation`` is as long as so many."""
+        self.seconds, self.eval_every = seconds, eval_every
+        self.evaluation = evaluation  # in steps
+        self._step = 0.0  # seconds, evaluations not counted
+        self._measured = 0.0  # seconds that were measured
+        self._done, self._now = done, now  # at the last look at the clock
+        self._evaluated = 0.0  # seconds of evaluations since then
+        self._next = now + self._pause(self._left(now))
 
-def most_steps(
-    settings: Settings, n: int, batch_size: int, seq_length: int, repetition: float = 1.0
-) -> int:
-    """The steps that were asked for, or those beyond which a text is only learned by heart."""
-    if settings.steps is not None:
-        return settings.steps
-    steps_per_epoch = math.prod(shape(n, batch_size, seq_length))
-    if settings.epochs is not None:
-        return max(1, round(settings.epochs * steps_per_epoch))
-    usual = MOST_EPOCHS if settings.time else EPOCHS_SMALL if n < SMALL else EPOCHS
-    of_use = MOST_EPOCHS / EPOCHS_SMALL if settings.time else 1.0
-    epochs = min(usual, of_use * enough_epochs(repetition))
-    return max(LEAST_STEPS, round(epochs * steps_per_epoch))
+    def due(self, now: float) -> bool:
+        """Whether it is time to ask for the last step again."""
+        return now >= self._next
 
+    def add_evaluation(self, seconds: float) -> None:
+        """Enter an evaluation that took so long, with all that belongs to it."""
+        self._evaluated += seconds
+        if self._measured:
+            self.evaluation += (seconds / self._step - self.evaluation) * NEW_EVALUATION
 
-def repetition(ids: Ids) -> float:
-    """The share of a text's sequences of SEQUENCE characters that came before in it.
+    def last_step(self, done: int, now: float, evaluations: int) -> int:
+        """The number of steps at the end of the run, once ``done`` steps are done.
 
-    0.07 for five hundred names, 0.18 for two thousand, 0.27 for five thousand characters of prose,
-    0.6 for a play, 0.05 for a hundred thousand characters of Chinese. 1 for a text longer than
-    LONGEST, which is not learned by heart so soon.
+        So many ``evaluations`` are still to come, the last one among them. No less than ``done``.
+        """
+        self._measure(done, now)
+        left = self._left(now)
+        self._next = now + self._pause(left)
+        steps = left / self._step
+        if self.eval_every is None:
+            steps -= evaluations * self.evaluation
+        else:
+            steps = (steps - self.evaluation) / (1 + self.evaluation / self.eval_every)
+        return done + max(0, round(steps))
 
-    >>> repetition(np.array([1, 2, 3, 4, 5] * 5, np.uint8))
-    0.7619047619047619
-    """
-    n = len(ids) - SEQUENCE + 1
-    if len(ids) > LONGEST or n < 1:
-        return 1.0
-    wide = ids.astype(np.uint64)
-    keys = np.zeros(n, np.uint64)
-    for i in range(SEQUENCE):
-        keys = keys * MULTIPLIER + wide[i : i + n]
-    return 1 - len(np.unique(keys)) / n
+    def _measure(self, done: int, now: float) -> None:
+        """Enter the steps since the last look at the clock.
 
+        The speed that matters is that of the time to come. The best guess is the speed of as long
+        ago, or of a half: the mean fades with that time.
+        """
+        steps, seconds = done - self._done, max(1e-9, now - self._now - self._evaluated)
+        self._done, self._now, self._evaluated = done, now, 0.0
+        self._measured += seconds
+        recent = max(RECENT_SECONDS, RECENT_LEFT * self._left(now))
+        weight = max(1 - math.exp(-seconds / recent), seconds / self._measured)
+        self._step += weight * (seconds / steps - self._step)
 
-def enough_epochs(repetition: float) -> float:
-    """How often to read a text of which this share of the sequences came before in it.
+    def _left(self, now: float) -> float:
+        return self.seconds - LEAVING - now
 
-    >>> [enough_epochs(share) for share in (0.0, 0.125, 0.6)]
-    [4.0, 15.0, 30.0]
-    """
-    return min(EPOCHS_SMALL, max(LEAST_EPOCHS, EPOCHS_BY_REPETITION * repetition))
-
-
-def measured(config: TrainConfig, data: TrainingData, budget: float | None) -> Speed:
-    """The speed of this machine, found with a trainer that is used for nothing else.
-
-    ``budget`` is the time of the run in seconds; MEASURE_SHARE of it goes into this.
-    """
-    from charlstm.training.device import memory_for
-    from charlstm.training.trainer import Trainer
-    from charlstm.training.validation import stream_length
-
-    trainer, agree = Trainer(config, data), data.group.agree
-
-    def timed(steps: int) -> float:
-        """Seconds of one step, by the leader's clock."""
-        before = time.monotonic()
-        for _ in range(steps):
-            trainer.step()
-        trainer.take_losses()  # waits for the device
-        elapsed: float = agree(time.monotonic() - before)
-        return elapsed / steps
-
-    with memory_for(config):
-        timed(2)  # sets things up
-        step = timed(2)
-        run = min(budget or DEFAULT_SECONDS, config.steps * step)  # seconds, at most
-        step = timed(max(2, int(min(MEASURE_SECONDS, MEASURE_SHARE * run) / step)))
-        sample, evaluation = data.val_ids[:MEASURE_CHARACTERS], 0.0
-        if len(sample) > 1:
-            before = time.monotonic()
-            trainer.validation_loss(sample)
-            elapsed = time.monotonic() - before
-            evaluation = elapsed * stream_length(len(data.val_ids)) / stream_length(len(sample))
-    return Speed(step=step, evaluation=agree(evaluation))
+    def _pause(self, left: float) -> float:
+        longest = max(CHECK_SECONDS, CHECK_SHARE * self.seconds)
+        return max(0.0, min(longest, CHECK_LEFT * left))

@@ -93,7 +93,7 @@ def _needed(directory: Path) -> str | None:
         if (directory / STATE_FILE).exists():
             state = load_checkpoint(directory / STATE_FILE, tensors=False)
             if not state.finished:
-                return f"step {state.steps_done:,} of {state.config.steps:,}; it can still go on"
+                return f"step {state.steps_done:,} of {state.pace.last:,}; it can still go on"
     except CharLSTMError as error:
         return str(error)
     return None

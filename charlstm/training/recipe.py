@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 from charlstm.model.config import ModelConfig
 from charlstm.options import fields_of
-from charlstm.training import pace
+from charlstm.training import length
 from charlstm.training.config import Common, Settings, TrainConfig
+from charlstm.training.pace import Speed
 
 LARGE = 300_000  # characters
 VAL_FRACTION = 0.1
@@ -38,7 +39,7 @@ class Size:
 
 
 # Characters below which a text gets so many units in each of two layers.
-SIZES_SMALL = ((4_000, 64), (8_000, 96), (pace.SMALL, 192))
+SIZES_SMALL = ((4_000, 64), (8_000, 96), (length.SMALL, 192))
 # For a text of SMALL characters or more; a larger network learns more from each character, and
 # reads fewer of them in the same time.
 SIZES = (
@@ -69,23 +70,23 @@ def choose(
     text: Text,
     *,
     processes: int = 1,
-    measure: Callable[[TrainConfig], pace.Speed],
+    measure: Callable[[TrainConfig], Speed],
     seconds_spent: Callable[[], float],
-) -> tuple[TrainConfig, str]:
-    """A complete configuration, and in words why it is what it is.
+) -> tuple[TrainConfig, str, Speed | None]:
+    """A complete configuration, in words why it is what it is, and its speed if that is known.
 
     ``settings`` name a device, a precision and a number of threads of this machine; ``processes``
     share each batch. ``seconds_spent()`` of a time budget are gone already. ``measure`` is called
     only where the number of steps depends on the machine's speed.
     """
     n = text.characters
-    timed = settings.steps is None and settings.epochs is None
+    timed = all(value is None for value in (settings.steps, settings.epochs, settings.pace))
 
-    def speed_of(config: TrainConfig) -> pace.Speed | None:
+    def speed_of(config: TrainConfig) -> Speed | None:
         return measure(config) if timed else None
 
-    def plan_of(config: TrainConfig, speed: pace.Speed | None) -> pace.Plan:
-        return pace.planned(settings, config, speed, seconds_spent)
+    def plan_of(config: TrainConfig, speed: Speed | None) -> length.Plan:
+        return length.planned(settings, config, speed, seconds_spent)
 
     sizes = _sizes(settings, n)
     config, shrunk = _complete(settings, sizes[0], text, processes)
@@ -112,17 +113,21 @@ def choose(
     config = replace(
         config,
         steps=plan.steps,
-        eval_every=settings.eval_every or -(-plan.steps // plan.evaluations),
+        time=(settings.time or length.DEFAULT_SECONDS) if timed else None,
+        most_steps=config.steps if timed else None,
+        evaluations=settings.evaluations or plan.evaluations,
     )
-    return config, _reason(config, n, plan) + shrunk
+    return config, _reason(config, n, plan) + shrunk, speed
 
 
-def _reason(config: TrainConfig, n: int, plan: pace.Plan) -> str:
+def _reason(config: TrainConfig, n: int, plan: length.Plan) -> str:
     """The choices in words."""
     network, steps = config.network, "step" if config.steps == 1 else "steps"
+    about = "" if config.time is None or plan.enough else "about "
+    epochs = config.steps * config.characters_per_step / n
     return (
         f"{network.num_layers} x {network.hidden_size} for {n:,} characters to learn from; "
-        f"{config.steps:,} {steps} ({config.steps * config.characters_per_step / n:.1f} epochs), "
+        f"{about}{config.steps:,} {steps} ({epochs:.1f} epochs), "
         f"{plan.why}; learning rate {config.learning_rate:g}, dropout {network.dropout:g}, weight "
         f"dropout {config.weight_dropout:g}"
     )
@@ -136,10 +141,10 @@ def _complete(
     seq_length, batch_size, shrunk = _window_and_batch(settings, size, n, processes)
     H = settings.hidden_size or size.hidden_size
     rate = _learning_rate(H) * (FINE_TUNING_RATE if settings.init_from else 1)
+    steps = length.most_steps(settings, n, batch_size, seq_length, text.repetition)
     config = TrainConfig(
         **fields_of(Common, vars(settings)),
-        steps=pace.most_steps(settings, n, batch_size, seq_length, text.repetition),
-        eval_every=1,
+        steps=steps,
         network=ModelConfig(
             vocab_size=text.vocab_size,
             embedding_size=settings.embedding_size or min(64, H),
@@ -163,7 +168,7 @@ def _regularised(settings: Settings, config: TrainConfig, text: Text, epochs: fl
 
     A text of which fewer epochs are enough is regularised as if it were read more often.
     """
-    epochs *= pace.EPOCHS_SMALL / pace.enough_epochs(text.repetition)
+    epochs *= length.EPOCHS_SMALL / length.enough_epochs(text.repetition)
     dropout, weight_dropout = next(
         ((dropout, weight) for most, dropout, weight in DROPOUTS if epochs <= most), MOST_DROPOUTS
     )
@@ -181,7 +186,13 @@ def _sizes(settings: Settings, n: int) -> list[Size]:
     for below, hidden_size in SIZES_SMALL:
         if n < below:
             return [Size(2, hidden_size, SEQ_LENGTH)]
-    asked = (settings.hidden_size, settings.num_layers, settings.steps, settings.epochs)
+    asked = (
+        settings.hidden_size,
+        settings.num_layers,
+        settings.steps,
+        settings.epochs,
+        settings.pace,
+    )
     if any(value is not None for value in asked):
         return [Size(2, 256, SEQ_LENGTH)]
     most = 256 if n < LARGE else 512
@@ -202,7 +213,7 @@ def _window_and_batch(
     smaller only if the text is shorter than a single step.
     """
     large = BATCH_SIZE_GPU if settings.device == "cuda" else BATCH_SIZE
-    usual = BATCH_SIZE_SMALL if n < pace.SMALL else large
+    usual = BATCH_SIZE_SMALL if n < length.SMALL else large
     T, B = settings.seq_length or size.seq_length, settings.batch_size or usual
     wanted = (T, B)
     while settings.seq_length is None and T > LEAST_SEQ_LENGTH and n < WINDOWS_LEAST * B * T:

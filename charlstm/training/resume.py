@@ -19,8 +19,9 @@ from charlstm.training.checkpoint import Checkpoint, load_checkpoint, reading_st
 from charlstm.training.config import BUDGETS, SAMPLE_OPTIONS, Settings, TrainConfig
 from charlstm.training.distributed import joined, launched
 from charlstm.training.events import Event, ShouldStop
+from charlstm.training.length import most_steps
 from charlstm.training.lock import locked
-from charlstm.training.pace import lengthened, measured
+from charlstm.training.pace import LEAVING, Pace
 from charlstm.training.run_directory import (
     RunDirectory,
     absolute,
@@ -31,7 +32,17 @@ from charlstm.training.samples import prompt_in
 from charlstm.training.start import given_options, names_for_run
 
 # What may be asked for anew; everything else was settled when the run began.
-CHANGEABLE = (*BUDGETS, "patience", "save_every", "device", "precision", "threads", *SAMPLE_OPTIONS)
+CHANGEABLE = (
+    "time",
+    "epochs",
+    "steps",
+    "patience",
+    "save_every",
+    "device",
+    "precision",
+    "threads",
+    *SAMPLE_OPTIONS,
+)
 MOST_THREADS = 4  # for each core; a state may be from a larger machine, or of unknown origin
 
 
@@ -80,7 +91,7 @@ def _resume(
             held.enter_context(locked(directory))
             clear(directory)
         checkpoint = _loaded(directory)
-        recorded, done = checkpoint.config, checkpoint.steps_done
+        recorded, done, planned = checkpoint.config, checkpoint.steps_done, checkpoint.pace.last
         config = _on_this_machine(recorded, given)
         dataset = _same_text(directory, checkpoint, sources)
         prompt_in(dataset, config)
@@ -94,19 +105,20 @@ def _resume(
             if config.characters_per_step > max(len(data.train_ids), config.batch_size):
                 with reading_state(directory / STATE_FILE):
                     raise ValueError("a step longer than the text")
-            config = _with_length(config, given, data, checkpoint, started)
-            _check_unfinished(replace(checkpoint, config=config), directory)
+            began = started - checkpoint.history.seconds
+            config, pace = _with_length(config, given, data, checkpoint, began)
+            checkpoint = replace(checkpoint, config=config, pace=pace)
+            _check_unfinished(checkpoint, directory)
             trainer = Trainer(config, data)
             origin = checkpoint.sources, checkpoint.sources_given
             if sources:
                 origin = absolute(sources), sources
-            run = Run(trainer, RunDirectory(directory, dataset, *origin))
+            run = Run(trainer, RunDirectory(directory, dataset, *origin), began)
             with reading_state(directory / STATE_FILE):
                 run.load(checkpoint)
-            reason = f"resumed at step {done:,} of {recorded.steps:,}"
-            if config.steps != recorded.steps:
-                reason += f", now to step {config.steps:,}"
-                run.history.lengthened_at += (done,)
+            reason = f"resumed at step {done:,} of {planned:,}"
+            if pace.last != planned:
+                reason += f", now to step {pace.last:,}"
             if run.kept is not None and run.kept.step > done:
                 reason += f"; the model of step {run.kept.step:,} stays until there is a better one"
             # Asked in all processes, since all take part in saving.
@@ -178,27 +190,41 @@ def _with_length(
     given: dict[str, Any],
     data: TrainingData,
     checkpoint: Checkpoint,
-    started: float,
-) -> TrainConfig:
-    """The configuration with the length that was asked for."""
-    budget = Settings(**{name: given[name] for name in BUDGETS if name in given})
-    if budget == Settings():
-        return config
-    spent = checkpoint.history.seconds
-    return lengthened(
-        config,
-        budget,
-        train_characters=len(data.train_ids),
-        done=checkpoint.steps_done,
-        seconds_spent=lambda: data.group.agree(spent + time.monotonic() - started),
-        measure=lambda config: measured(config, data, (budget.time or spent) - spent),
-    )
+    began: float,
+) -> tuple[TrainConfig, Pace]:
+    """The configuration with the length that was asked for, which is that of the whole run.
+
+    Raises OptionError where that is not more than what is done.
+    """
+    pace, done = checkpoint.pace, checkpoint.steps_done
+    asked = Settings(**{name: given[name] for name in BUDGETS if name in given})
+    if asked == Settings() or (asked.time is not None and asked.time == config.time):
+        return config, pace
+    B, T = config.batch_size, config.seq_length
+    most = most_steps(asked, len(data.train_ids), B, T)
+    if asked.time is None:
+        if most <= done:
+            raise OptionError(
+                f"the run would have {most} steps, but it has done {done}; ask for more"
+            )
+        config = replace(config, time=None, pace=None, steps=most, most_steps=None)
+        return config, pace.changed(done, last=most, progress=done / most)
+    spent = data.group.agree(time.monotonic() - began)
+    if asked.time <= spent:
+        raise OptionError(
+            f"the run would take {asked.time:g} seconds, but it has taken {spent:.0f}; ask for more"
+        )
+    # As fast as before; once it goes on, its clock knows better.
+    left = (asked.time - LEAVING - spent) / max(checkpoint.history.seconds, 1e-9)
+    last = done + max(1, min(most - done, round(left * done)))
+    config = replace(config, time=asked.time, pace=None, steps=last, most_steps=max(most, last))
+    return config, pace.changed(done, last=last, progress=done / last)
 
 
 def _check_unfinished(checkpoint: Checkpoint, directory: Path) -> None:
     """Raise TrainingError for a run that has nothing left to do."""
     if checkpoint.finished:
-        steps = checkpoint.config.steps
+        steps = checkpoint.pace.last
         early = checkpoint.steps_done < steps
         how = "which ended early, out of patience" if early else f"step {steps:,} was its last"
         fault = f"{directory}: this run is complete, {how}"

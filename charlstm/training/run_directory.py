@@ -31,6 +31,7 @@ from charlstm.training.checkpoint import Checkpoint, save_checkpoint
 from charlstm.training.config import TrainConfig, config_toml, repeating_command
 from charlstm.training.lock import LOCK_FILE, locked
 from charlstm.training.losses import KeptModel
+from charlstm.training.pace import Pace
 
 LONGEST_NAME = 100
 FILES = (MODEL_FILE, STATE_FILE, METRICS_FILE, CONFIG_FILE)
@@ -57,7 +58,7 @@ class RunDirectory:
         self.saved_step = 0  # of the state on disk
         self.fault: str | None = None  # why the last attempt to write failed
         self._saved_at = time.monotonic()  # the last state, or the last attempt,
-        self._seconds = 0.0  # and how long that took
+        self.save_seconds = 0.0  # and how long that took
         self._interval = FIRST_SAVE_SECONDS
         self._model: ModelFile | None = None
         self._lines: list[str] = []
@@ -80,7 +81,11 @@ class RunDirectory:
             raise
 
     def keep(
-        self, config: TrainConfig, weights: dict[str, Array], training: dict[str, Any]
+        self,
+        config: TrainConfig,
+        weights: dict[str, Array],
+        training: dict[str, Any],
+        pace: Pace,
     ) -> None:
         """Let this be the model of the run, with the next ``write``."""
         self._model = ModelFile(
@@ -89,9 +94,27 @@ class RunDirectory:
             vocabulary=self.dataset.vocabulary,
             fingerprint=self.dataset.fingerprint,
             text=self.dataset.text,
-            training=training,
-            command=repeating_command(config, self.dataset.text, self.sources_given),
+            training={**training, **_of_pace(pace)},
+            command=self._command(config, pace),
         )
+
+    def complete_card(self, config: TrainConfig, pace: Pace) -> None:
+        """Let the card of the model tell the pace of the whole run, with the next ``write``.
+
+        A model that was kept before the end knows the pace only until then. One that was made at
+        another pace, before a crash, is left alone.
+        """
+        try:
+            model = self._model or load_model(self.model)
+            known = Pace.parse(str(model.training.get("pace")))
+        except (ModelFileError, OptionError):
+            return
+        if known != pace and pace.begins_like(known):
+            training = {**model.training, **_of_pace(pace)}
+            self._model = replace(model, training=training, command=self._command(config, pace))
+
+    def _command(self, config: TrainConfig, pace: Pace) -> str:
+        return repeating_command(config, self.dataset.text, self.sources_given, pace)
 
     def append(self, line: str) -> None:
         """Let this be the next line of the metrics, with the next ``write``."""
@@ -110,7 +133,7 @@ class RunDirectory:
             size = _synced(self.path / METRICS_FILE)
             save_checkpoint(replace(checkpoint, metrics_size=size), self.path / STATE_FILE)
             self.saved_step = checkpoint.steps_done
-            self._seconds = time.monotonic() - started
+            self.save_seconds = time.monotonic() - started
 
     def try_to_write(self, checkpoint: Checkpoint | None = None) -> str | None:
         """``write``, but where it fails the reason is kept as ``fault``, and returned."""
@@ -126,7 +149,7 @@ class RunDirectory:
     def due(self, save_every: float | None) -> bool:
         """Whether the last state is ``save_every`` seconds old; None: as old as is cheap."""
         if save_every is None:
-            save_every = max(self._interval, self._seconds / SAVE_SHARE)
+            save_every = max(self._interval, self.save_seconds / SAVE_SHARE)
         return time.monotonic() - self._saved_at >= save_every
 
     def cut_metrics(self, checkpoint: Checkpoint) -> None:
@@ -153,6 +176,11 @@ class RunDirectory:
         ):
             return None
         return KeptModel(step, val_loss)
+
+
+def _of_pace(pace: Pace) -> dict[str, Any]:
+    """What a model's card says of the pace of its run."""
+    return {"planned_steps": pace.last, "pace": str(pace)}
 
 
 def check_output(output: Path) -> None:

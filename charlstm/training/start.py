@@ -22,7 +22,7 @@ from charlstm.training.config import Settings
 from charlstm.training.distributed import joined, launched
 from charlstm.training.events import Event, ShouldStop, TextRead
 from charlstm.training.finetune import transferred, with_sizes_of
-from charlstm.training.pace import measured, repetition
+from charlstm.training.length import measured, repetition
 from charlstm.training.recipe import Text, choose, val_fraction
 from charlstm.training.run_directory import RunDirectory, absolute, check_output, new_run
 from charlstm.training.samples import prompt_in
@@ -101,7 +101,7 @@ def _train(
     settings = replace(settings, val_fraction=share)
     with joined(settings.device) as group, ExitStack() as held:
         data = prepare_data(dataset, share, device=settings.device, group=group)
-        config, reason = choose(
+        config, reason, speed = choose(
             settings,
             Text(len(data.train_ids), len(dataset.vocabulary), repetition(data.train_ids)),
             processes=group.size,
@@ -116,8 +116,9 @@ def _train(
             notes.append(note)
         new = new_run(output, dataset.fingerprint.name) if group.leads else nullcontext()
         path = group.agree(held.enter_context(new))
-        run = Run(trainer, RunDirectory(path, dataset, absolute(sources), sources))
-        run.history.seconds = time.monotonic() - started
+        run = Run(trainer, RunDirectory(path, dataset, absolute(sources), sources), started)
+        if speed is not None:
+            run.history.evaluation_steps = speed.evaluation / speed.step
         run.save(new=True)
         yield from run.train(reason, should_stop, notes)
         del trainer, run  # before the group is left

@@ -63,8 +63,11 @@ class Trainer:
         """The number of steps so far, skipped ones included."""
         return self.optimizer.steps_done
 
-    def step(self) -> None:
-        """Learn from the next window; where the gradient is not finite, leave the weights alone."""
+    def step(self, progress: float) -> None:
+        """Learn from the next window, at the rate that belongs to this progress of the run.
+
+        Where the gradient is not finite, the weights are left alone.
+        """
         number = self.steps_done
         window = self._window(number)  # (T + 1, B), B is this process's share of the batch
         if self.batches.starts(number):
@@ -77,7 +80,7 @@ class Trainer:
         loss = F.cross_entropy(logits.flatten(0, 1), window[1:].flatten())
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        finite = self.optimizer.step()
+        finite = self.optimizer.step(progress)
         self.carried = [
             (torch.where(finite, h, 0.0), torch.where(finite, c, 0.0)) for h, c in detached(state)
         ]

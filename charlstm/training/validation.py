@@ -1,5 +1,7 @@
 """The validation loss: the whole text read once, with the state carried, without gradients."""
 
+import time
+
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -10,6 +12,7 @@ from charlstm.training.network import CharLSTM
 STREAMS = 64  # parts of the text that are read side by side
 WARM_UP = 256  # characters that a stream reads before its own, so that its state is not empty
 STREAM_LEAST = 512  # characters; a shorter stream would spend most of its time warming up
+MEASURED_LENGTH = 32  # characters of each stream that are read to know the speed
 BLOCK_LOGITS = 1 << 22  # logits in memory at a time
 
 
@@ -60,3 +63,21 @@ def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device) -> float:
         counted = torch.from_numpy(positions < m)
         total += float(losses.cpu()[counted].double().sum())  # MPS has no float64
     return total / m
+
+
+@torch.no_grad()
+def expected_seconds(model: CharLSTM, characters: int, device: torch.device) -> float:
+    """About how long an evaluation of so many characters takes, from a part of it."""
+    if characters < 2:
+        return 0.0
+    B = _streams(characters)
+    ids = torch.zeros((MEASURED_LENGTH, B), dtype=torch.int64, device=device)
+    model.eval()
+    seconds = []
+    for _ in range(2):  # the first one sets things up
+        before = time.monotonic()
+        logits, _ = model(ids, model.zero_state(B))
+        logits[-1].cpu()  # waits for the device
+        seconds.append(time.monotonic() - before)
+    model.train()
+    return min(seconds) * stream_length(characters) / MEASURED_LENGTH

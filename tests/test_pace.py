@@ -1,0 +1,167 @@
+"""The pace of a run: its progress with each step, and how it keeps to its time."""
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charlstm.errors import OptionError
+from charlstm.training.config import Settings
+from charlstm.training.pace import LEAVING, Pace, Timekeeper
+
+PACES = st.lists(
+    st.tuples(st.integers(1, 50), st.integers(1, 500)), max_size=8
+)  # steps to the next change, steps left after it
+
+
+def changed_often(changes: list[tuple[int, int]]) -> Pace:
+    """A pace of 600 steps at first, with these changes."""
+    pace, done = Pace.constant(600), 0
+    for steps, left in changes:
+        done = min(done + steps, pace.last)
+        pace = pace.changed(done, last=done + left)
+    return pace
+
+
+def test_a_run_of_so_many_steps_has_one_pace() -> None:
+    """Each step is the same share of it."""
+    pace = Pace.constant(8)
+    assert [pace.after(step) for step in range(9)] == [step / 8 for step in range(9)]
+    assert [pace.during(step) for step in (0, 7)] == [1 / 16, 15 / 16]
+    assert str(pace) == "0:0:8"
+
+
+@given(PACES)
+def test_progress_never_falls_and_ends_at_one(changes: list[tuple[int, int]]) -> None:
+    """However often the pace is changed."""
+    pace = changed_often(changes)
+    progress = [pace.after(step) for step in range(pace.last + 1)]
+    assert all(after >= before - 1e-8 for before, after in pairwise(progress))
+    assert progress[0] == 0
+    assert progress[-1] == 1
+    assert all(0 < pace.during(step) <= 1 for step in range(pace.last))
+
+
+@given(PACES)
+def test_a_pace_that_was_written_down_is_the_same(changes: list[tuple[int, int]]) -> None:
+    """To the last bit: the progress of each step is computed from what is written."""
+    pace = changed_often(changes)
+    assert Pace.parse(str(pace)) == pace
+    assert pace.begins_like(pace)
+
+
+@pytest.mark.parametrize("parts", [1, 3, 16, 200])
+@given(changes=PACES)
+def test_each_part_of_a_run_is_passed_once(changes: list[tuple[int, int]], parts: int) -> None:
+    """Where steps are smaller than parts, so that no step passes two; the last is the run's end."""
+    pace = changed_often(changes)
+    passed = [step for step in range(pace.last) if pace.passes(step, parts)]
+    assert len(passed) <= parts
+    if all((1 - c.progress) / max(1, c.last - c.step) < 1 / parts for c in pace.changes):
+        assert len(passed) >= parts - len(changes) - 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "100",
+        "0:0",
+        "0:0:x",
+        "0:nan:9",
+        "0:0:0",
+        "0:1.5:9",
+        "0:-1:9",
+        "5:0.5:9",
+        "0:0:9,0:0.5:8",
+        "0:0:9,5:0.5:4",
+        "0:0:9,7:0.5:12,6:0.6:14",
+        "0:0:" + "9" * 5000,
+        ",".join(f"{n}:0:{n + 1}" for n in range(100_001)),
+    ],
+)
+def test_what_is_no_pace_is_refused(text: str) -> None:
+    """As a wrong value of its option, and in few words."""
+    with pytest.raises(OptionError, match="pace") as caught:
+        Settings(pace=text)
+    assert len(str(caught.value)) < 400
+
+
+def kept_to(
+    seconds: float,
+    seconds_of_step: Callable[[float], float],
+    *,
+    evaluations: int = 16,
+    evaluation_steps: float = 8.0,
+    expected: float | None = None,
+    started: float = 2.0,
+    eval_every: int | None = None,
+) -> tuple[float, Pace]:
+    """When such a run ends on a machine that is simulated, and its pace.
+
+    A step that begins at a time takes ``seconds_of_step``. An evaluation is as long as so many
+    steps, but is ``expected`` to be as long as so many.
+    """
+    now, done = started, 0
+    pace = Pace.constant(max(4, round(seconds / seconds_of_step(now))))
+    keeper = Timekeeper(
+        seconds, evaluation_steps if expected is None else expected, eval_every, done=0, now=now
+    )
+    while done < pace.last:
+        step, done = done, done + 1
+        now += seconds_of_step(now)
+        if done < pace.last and (keeper.due(now) or done == pace.last - 1):
+            left = max(1, evaluations - int(evaluations * pace.after(done)))
+            pace = pace.changed(done, last=keeper.last_step(done, now, left))
+        due = pace.passes(step, evaluations) if eval_every is None else done % eval_every == 0
+        if done == pace.last or due:
+            began = now
+            for _ in range(round(evaluation_steps)):
+                now += seconds_of_step(now)
+            keeper.add_evaluation(now - began)
+    return now + LEAVING, pace
+
+
+def neighbour(step: float, busy: float, period: float) -> Callable[[float], float]:
+    """Steps that take three times as long while another program is at work, a third of the time."""
+    return lambda now: step * (3 if now % period < busy else 1)
+
+
+MACHINES: dict[str, Callable[[float], float]] = {
+    "steady": lambda now: 0.012,
+    "small network": lambda now: 0.003,
+    "slow beginning": lambda now: 0.012 * (1 + 4 * math.exp(-(now - 2))),
+    "faster later": lambda now: 0.02 if now < 10 else 0.01,
+    "slower later": lambda now: 0.01 if now < 10 else 0.02,
+    "neighbour, short": neighbour(0.012, 0.1, 0.3),
+    "neighbour, seconds": neighbour(0.012, 1.0, 3.0),
+    "neighbour, long": neighbour(0.012, 10.0, 30.0),
+}
+
+
+@pytest.mark.parametrize("seconds", [5.0, 10.0, 20.0, 60.0, 180.0])
+@pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES.keys())
+def test_a_run_ends_in_its_time(seconds: float, machine: Callable[[float], float]) -> None:
+    """Also where the speed changes, and where an evaluation takes longer than expected."""
+    for evaluations, expected in ((1, None), (1, 12.0), (4, 4.0), (16, None)):
+        if evaluations > 1 and seconds < 20:
+            continue  # evaluations are few where the time is short
+        ended, pace = kept_to(seconds, machine, evaluations=evaluations, expected=expected)
+        assert 0.95 * seconds < ended < seconds + max(0.03 * seconds, 0.3)
+        assert len(pace.changes) < 100 + seconds
+
+
+def test_evaluations_that_were_asked_for_are_in_the_time() -> None:
+    """However many there are."""
+    for every in (1, 10, 1000):
+        ended, _ = kept_to(30.0, lambda now: 0.01, eval_every=every, evaluation_steps=5.0)
+        assert 28.5 < ended < 30.9
+
+
+def test_a_run_whose_time_is_over_ends_at_once() -> None:
+    """After a step or two."""
+    _, pace = kept_to(5.0, lambda now: 0.5, started=6.0)
+    assert pace.last <= 3
