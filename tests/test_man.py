@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from charlstm.cli.main import command
-from charlstm.training import pace as plan
+from charlstm.training import length as plan
 from charlstm.training import recipe
 from charlstm.training.config import Settings, TrainConfig
+from charlstm.training.pace import Speed
 
 MAN = Path(__file__).parents[1] / "man"
 TREE = command()
@@ -188,7 +189,7 @@ def chosen(characters: int, **settings: Any) -> TrainConfig:
     return recipe.choose(
         Settings(device="cpu", precision="fp32", threads=1, **settings),
         recipe.Text(characters, vocab_size=64, repetition=1.0),
-        measure=lambda config: plan.Speed(step=1e-9, evaluation=0.0),
+        measure=lambda config: Speed(step=1e-9, evaluation=0.0),
         seconds_spent=lambda: 0.0,
     )[0]
 

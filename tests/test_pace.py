@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from charlstm.errors import OptionError
 from charlstm.training.config import Settings
-from charlstm.training.pace import LEAVING, Pace, Timekeeper
+from charlstm.training.pace import LEAVING, TOLERANCE, Pace, Timekeeper
 
 PACES = st.lists(
     st.tuples(st.integers(1, 50), st.integers(1, 500)), max_size=8
@@ -115,7 +115,9 @@ def kept_to(
         now += seconds_of_step(now)
         if done < pace.last and (keeper.due(now) or done == pace.last - 1):
             left = max(1, evaluations - int(evaluations * pace.after(done)))
-            pace = pace.changed(done, last=keeper.last_step(done, now, left))
+            last = keeper.last_step(done, now, left)
+            if last == done or abs(last - pace.last) > TOLERANCE * (pace.last - done):
+                pace = pace.changed(done, last=last)
         due = pace.passes(step, evaluations) if eval_every is None else done % eval_every == 0
         if done == pace.last or due:
             began = now

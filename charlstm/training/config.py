@@ -148,17 +148,15 @@ def config_toml(config: TrainConfig, text: TextOptions, sources: Sequence[str]) 
     return "\n".join(["[train]", *lines, ""])
 
 
-def repeating_command(
-    config: TrainConfig, text: TextOptions, sources: Sequence[str], pace: Pace
-) -> str:
-    """The command line that makes the same model on the same machine, ready for a shell.
-
-    ``pace`` is the one that the run kept.
-    """
+def at_pace(config: TrainConfig, pace: Pace) -> TrainConfig:
+    """The configuration that repeats a run that had this pace, step by step."""
     if len(pace.changes) == 1:
-        config = replace(config, steps=pace.last, time=None, pace=None)
-    else:
-        config = replace(config, pace=str(pace))
+        return replace(config, steps=pace.last, time=None, pace=None)
+    return replace(config, time=None, pace=str(pace))
+
+
+def repeating_command(config: TrainConfig, text: TextOptions, sources: Sequence[str]) -> str:
+    """The command line that makes the same model on the same machine, ready for a shell."""
     # A name that begins with a hyphen would be read as an option.
     words = [f"./{s}" if s.startswith("-") and s != "-" else s for s in sources]
     for name, value in all_options(config, text).items():

@@ -100,7 +100,7 @@ class Run:
             model = KeptModel(trainer.steps_done, self._validate())
             self._keep(model, self.history.mean_loss())
         if self.finished and self.group.leads:
-            self.directory.complete_card(self.config, self.pace)
+            self.directory.complete(self.config, self.pace)
         yield from self._write(self.checkpoint())
         if self.directory.fault:
             raise TrainingError(

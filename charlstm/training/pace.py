@@ -14,7 +14,7 @@ from charlstm.checks import require_integer, require_number
 from charlstm.errors import OptionError
 
 MOST_CHANGES = 100_000  # of a pace that somebody gives; a run of a week has fewer
-TOLERANCE = 0.005  # of the steps left: a smaller difference is no reason to change the pace
+TOLERANCE = 0.02  # of the steps left: a smaller difference is no reason to change the pace
 LEAVING = 0.1  # seconds to end the process, once all is saved
 CHECK_SECONDS, CHECK_SHARE = 1.0, 0.01  # from one look at the clock to the next, or of the time,
 CHECK_LEFT = 0.1  # but not more than this share of the time that is left
@@ -63,7 +63,7 @@ class Pace:
         except ValueError as error:
             shown = text if len(text) < 80 else f"{text[:80]}..."
             fault = f"is {shown!r}, which is not the pace of a run: {error}"
-            raise OptionError(fault, "pace", "pace") from error
+            raise OptionError(fault, "pace") from error
         return cls(changes)
 
     def __str__(self) -> str:

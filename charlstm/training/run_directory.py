@@ -28,7 +28,7 @@ from charlstm.model.lstm import Array
 from charlstm.model.model_file import ModelFile, load_model, save_model
 from charlstm.text.dataset import Dataset
 from charlstm.training.checkpoint import Checkpoint, save_checkpoint
-from charlstm.training.config import TrainConfig, config_toml, repeating_command
+from charlstm.training.config import TrainConfig, at_pace, config_toml, repeating_command
 from charlstm.training.lock import LOCK_FILE, locked
 from charlstm.training.losses import KeptModel
 from charlstm.training.pace import Pace
@@ -61,6 +61,7 @@ class RunDirectory:
         self.save_seconds = 0.0  # and how long that took
         self._interval = FIRST_SAVE_SECONDS
         self._model: ModelFile | None = None
+        self._config_toml: str | None = None
         self._lines: list[str] = []
 
     @property
@@ -98,12 +99,16 @@ class RunDirectory:
             command=self._command(config, pace),
         )
 
-    def complete_card(self, config: TrainConfig, pace: Pace) -> None:
-        """Let the card of the model tell the pace of the whole run, with the next ``write``.
+    def complete(self, config: TrainConfig, pace: Pace) -> None:
+        """Let card and ``config.toml`` tell the pace of the whole run, with the next ``write``.
 
         A model that was kept before the end knows the pace only until then. One that was made at
         another pace, before a crash, is left alone.
         """
+        if len(pace.changes) == 1:
+            return  # all is known already
+        repeated = at_pace(config, pace)
+        self._config_toml = config_toml(repeated, self.dataset.text, self.sources)
         try:
             model = self._model or load_model(self.model)
             known = Pace.parse(str(model.training.get("pace")))
@@ -114,7 +119,7 @@ class RunDirectory:
             self._model = replace(model, training=training, command=self._command(config, pace))
 
     def _command(self, config: TrainConfig, pace: Pace) -> str:
-        return repeating_command(config, self.dataset.text, self.sources_given, pace)
+        return repeating_command(at_pace(config, pace), self.dataset.text, self.sources_given)
 
     def append(self, line: str) -> None:
         """Let this be the next line of the metrics, with the next ``write``."""
@@ -125,6 +130,9 @@ class RunDirectory:
         if self._model is not None:
             save_model(self._model, self.model)
             self._model = None
+        if self._config_toml is not None:
+            write_atomically(self.path / CONFIG_FILE, self._config_toml.encode())
+            self._config_toml = None
         if self._lines:
             _append(self.path / METRICS_FILE, "".join(self._lines).encode())
             self._lines = []
