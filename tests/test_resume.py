@@ -204,7 +204,10 @@ def test_a_run_can_be_given_another_length(cut: Path, more: dict[str, Any], step
     lines = [json.loads(line) for line in (cut / "metrics.jsonl").read_text().splitlines()]
     found = [line["step"] for line in lines]
     assert found == [*range(1, steps + 1)]
-    assert f"steps = {steps}\n" in (cut / "config.toml").read_text()
+    assert (
+        f'pace = "{load_checkpoint(cut / "state.safetensors").pace}"\n'
+        in (cut / "config.toml").read_text()
+    )
     summary = load_model(cut / "model.safetensors").training
     assert summary["planned_steps"] == steps
     assert summary["pace"] == f"0:0:30,19:{19 / steps:.9g}:{steps}"
