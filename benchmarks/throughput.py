@@ -7,8 +7,9 @@ it for more than a dozen epochs. The bare loops are embedding, ``nn.LSTM`` and o
 cross-entropy, clipped gradients and fused AdamW, with the state carried from window to window and
 without dropout, in bf16 (autocast) and in fp32. Nobody evaluates or writes anything.
 
-All live in one process and take turns of 20 steps, so that a machine that slows down slows
-all alike. Figures are medians over the rounds; a ratio is the median of the rounds' ratios.
+The text is read as in a run, on a GPU from its own memory. All loops live in one process and take
+turns of 20 steps, so that a machine that slows down slows all alike. Figures are medians over the
+rounds; a ratio is the median of the rounds' ratios.
 """
 
 import argparse
@@ -26,7 +27,8 @@ from charlstm.text.decoding import TextOptions
 from charlstm.text.vocabulary import Ids
 from charlstm.training.batches import TrainingData
 from charlstm.training.config import Settings, TrainConfig
-from charlstm.training.device import for_this_machine
+from charlstm.training.device import for_this_machine, prepare_data
+from charlstm.training.distributed import ALONE
 from charlstm.training.recipe import Text, choose
 from charlstm.training.trainer import Trainer
 
@@ -89,9 +91,8 @@ def turn(step: Callable[[], object], device: str) -> float:
     return time.perf_counter() - before
 
 
-def measured(config: TrainConfig, ids: Ids, repeats: int) -> list[list[float]]:
+def measured(config: TrainConfig, data: TrainingData, repeats: int) -> list[list[float]]:
     """Characters a second of each round: charlstm, the same with dropout, bare bf16 and fp32."""
-    data = TrainingData(ids, ids[:0])
     dropout, weight_dropout = DROPOUTS
     regularised = replace(
         config, network=replace(config.network, dropout=dropout), weight_dropout=weight_dropout
@@ -99,8 +100,8 @@ def measured(config: TrainConfig, ids: Ids, repeats: int) -> list[list[float]]:
     rivals = (
         Trainer(config, data),
         Trainer(regularised, data),
-        Bare(config, ids, bf16=True),
-        Bare(config, ids, bf16=False),
+        Bare(config, data.train_ids, bf16=True),
+        Bare(config, data.train_ids, bf16=False),
     )
     for rival in rivals:  # the first steps set things up
         turn(rival.step, config.device)
@@ -120,7 +121,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
     dataset = load_dataset([arguments.text], TextOptions())
-    ids = dataset.split(0.1)[0]
+    data = prepare_data(dataset, 0.1, device=arguments.device, group=ALONE)
     rows = []
     for size in arguments.sizes:
         num_layers, hidden_size = map(int, size.split("x"))
@@ -134,8 +135,8 @@ def main() -> None:
             seq_length=arguments.window,
             device=arguments.device,
         )
-        config = configuration(settings, len(ids), len(dataset.vocabulary))
-        rounds = measured(config, ids, arguments.repeats)
+        config = configuration(settings, len(data.train_ids), len(dataset.vocabulary))
+        rounds = measured(config, data, arguments.repeats)
         rows.append(
             (
                 f"{num_layers} x {hidden_size}",

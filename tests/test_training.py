@@ -91,6 +91,16 @@ def test_an_epoch_reads_every_character_at_most_once(sizes: tuple[int, int, int]
     assert len(set(firsts)) == 4
 
 
+def test_a_text_on_the_device_is_read_in_the_same_order() -> None:
+    """There each step gets only the first positions; the windows wrap around the text's end."""
+    ids = (np.arange(97) % 5).astype(np.uint8)
+    trainers = [
+        Trainer(config(), TrainingData(ids, ids[:0], on_device=text))
+        for text in (None, torch.tensor(ids))
+    ]
+    assert losses(trainers[0], 12) == losses(trainers[1], 12)
+
+
 def test_the_order_is_known_from_the_step_alone() -> None:
     """Two readers of one text agree at any step; another random seed reads otherwise."""
     ids = np.arange(500, dtype=np.uint16)
@@ -513,10 +523,13 @@ def test_a_gpu_learns_as_the_cpu_does(precision: str) -> None:
 @pytest.mark.gpu
 @gpu
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_a_step_on_a_gpu_waits_for_nothing(dtype: Any) -> None:
-    """CUDA itself would raise an error at the first synchronisation."""
+@pytest.mark.parametrize("room", [True, False])
+def test_a_step_on_a_gpu_waits_for_nothing(dtype: Any, room: bool) -> None:
+    """CUDA itself would raise an error at the first wait; with and without room for the text."""
     ids = np.tile(np.array([0, 1, 2, 3, 4, 3, 2], dtype), 60)
-    trainer = Trainer(config(device="cuda", precision="bf16"), data_of(ids))
+    there = torch.tensor(ids.astype(np.int32), device="cuda") if room else None
+    data = TrainingData(ids, ids[:0], on_device=there)
+    trainer = Trainer(config(device="cuda", precision="bf16"), data)
     losses(trainer, 3)
     torch.cuda.set_sync_debug_mode("error")
     try:

@@ -64,19 +64,24 @@ class Batches:
         """Whether ``step`` (from 0) begins new passages, so that the state must be zero."""
         return step % self._shape[1] == 0
 
+    def first_positions(self, step: int) -> npt.NDArray[np.int64]:
+        """Where in ``ids`` the windows of ``step`` (from 0) begin, of shape (B,)."""
+        passages, windows = self._shape
+        epoch, step_in_epoch = divmod(step, passages * windows)
+        passage, window = divmod(step_in_epoch, windows)
+        B, T = self.batch_size, self.seq_length
+        cut, order = _order(self.random_seed, epoch, len(self.ids), B * passages)
+        first = order[passage * B : (passage + 1) * B] * (windows * T)
+        found: npt.NDArray[np.int64] = (cut + first + window * T) % len(self.ids)
+        return found
+
     def positions(self, step: int) -> npt.NDArray[np.int64]:
         """The positions in ``ids`` of the windows of ``step`` (from 0), and of what follows them.
 
         Shape (seq_length + 1, B).
         """
-        B, T = self.batch_size, self.seq_length
-        passages, windows = self._shape
-        epoch, step_in_epoch = divmod(step, passages * windows)
-        passage, window = divmod(step_in_epoch, windows)
-        cut, order = _order(self.random_seed, epoch, len(self.ids), B * passages)
-        first = cut + order[passage * B : (passage + 1) * B] * (windows * T)  # (B,)
-        times = window * T + np.arange(T + 1)  # (T + 1,)
-        positions: npt.NDArray[np.int64] = (first + times[:, None]) % len(self.ids)
+        times = np.arange(self.seq_length + 1)[:, None]  # (T + 1, 1)
+        positions: npt.NDArray[np.int64] = (self.first_positions(step) + times) % len(self.ids)
         return positions
 
 

@@ -114,9 +114,9 @@ def lstm_layer(
     else:
         # Never under autocast, which has cuDNN compute in fp16 whatever type it is given
         # (aten/src/ATen/cudnn/AutocastRNN.cpp). cuDNN itself takes bf16 since torch 2.10 with
-        # cuDNN 9.13 (use_cudnn in aten/src/ATen/native/RNN.cpp); with an older one torch computes
-        # in bf16 step by step. Rounded weights are not in one buffer. _cudnn_rnn then copies them
-        # into one, which takes microseconds (aten/src/ATen/native/cudnn/RNN.cpp).
+        # cuDNN 9.13, and adds up in fp32 (use_cudnn in aten/src/ATen/native/RNN.cpp,
+        # promote_rnn_math_type in native/cudnn/RNN.cpp). Where it does not, torch computes in bf16
+        # step by step. Rounded weights are not in one buffer, so _cudnn_rnn copies them into one.
         rounded = [weight.to(x.dtype) for weight in weights]
         states = (hidden.to(x.dtype), cell.to(x.dtype))
         h, hidden, cell = torch.lstm(x, states, rounded, True, 1, 0.0, True, False, False)

@@ -21,7 +21,7 @@ from charlstm.text.vocabulary import Ids
 from charlstm.training import optimizer
 from charlstm.training.batches import Batches, TrainingData
 from charlstm.training.config import TrainConfig
-from charlstm.training.device import memory_for
+from charlstm.training.device import keep_freed_memory, memory_for
 from charlstm.training.dropout import masks_of
 from charlstm.training.losses import StepLosses
 from charlstm.training.network import CharLSTM, detached
@@ -45,6 +45,7 @@ class Trainer:
         B, T = config.batch_size, config.seq_length
         self.batches = Batches(data.train_ids, B, T, config.random_seed)
         torch.set_num_threads(config.threads)
+        keep_freed_memory()
         torch.manual_seed(config.random_seed)
         self.device = torch.device(config.device)
         self.dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
@@ -56,6 +57,7 @@ class Trainer:
             if self.group.size > 1:
                 self.forward = torch.nn.parallel.DistributedDataParallel(self.network)
             self.carried = self.network.zero_state(B // self.group.size)
+        self.times = torch.arange(T + 1, device=self.device)[:, None]  # within a window
         self.losses = torch.zeros(3, device=self.device)  # sum, steps taken, steps skipped
 
     @property
@@ -134,10 +136,12 @@ class Trainer:
 
     def _window(self, step: int) -> Tensor:
         """The ids of ``step`` and the one that follows, (T + 1, B), for this process."""
-        positions = self.batches.positions(step)[:, self.group.rank :: self.group.size]
+        rows = slice(self.group.rank, None, self.group.size)
         if self.data.on_device is None:
+            positions = self.batches.positions(step)[:, rows]
             return self._to_device(self.batches.ids[positions].astype(np.int64))
-        return self.data.on_device[self._to_device(positions)].long()
+        first = self._to_device(self.batches.first_positions(step)[rows])  # (B,)
+        return self.data.on_device[(first + self.times) % len(self.data.on_device)].long()
 
     def _to_device(self, values: npt.NDArray[np.int64]) -> Tensor:
         """The values as a tensor on the device; on CUDA nobody waits for the copy.
