@@ -1,8 +1,11 @@
 """The validation loss: the whole text read once, with the state carried, without gradients."""
 
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
@@ -26,7 +29,6 @@ def _streams(characters: int) -> int:
     return max(1, min(STREAMS, (characters - 1) // STREAM_LEAST))
 
 
-@torch.no_grad()
 def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device) -> float:
     """Mean cross-entropy, nats per character, of every character of ``ids`` but the first.
 
@@ -36,9 +38,46 @@ def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device) -> float:
     in fp32, as in the program that generates, whatever the precision of the run.
     """
     m = len(ids) - 1  # predictions
-    B = _streams(len(ids))
-    length = -(-m // B)
-    first = np.arange(B) * length  # position of the first character of each stream
+    length = -(-m // _streams(len(ids)))
+    totals = _shared(lambda streams: _walk(model, ids, streams * length, length), len(ids), device)
+    return sum(totals) / m
+
+
+def expected_seconds(model: CharLSTM, characters: int, device: torch.device) -> float:
+    """About how long an evaluation of so many characters takes, from a part of it."""
+    if characters < 2:
+        return 0.0
+    ids = np.zeros(MEASURED_LENGTH + 1, np.uint8)
+    seconds = []
+    for _ in range(2):  # the first one sets things up
+        before = time.monotonic()
+        _shared(lambda streams: _walk(model, ids, 0 * streams, MEASURED_LENGTH), characters, device)
+        seconds.append(time.monotonic() - before)
+    return min(seconds) * stream_length(characters) / (MEASURED_LENGTH + WARM_UP)
+
+
+def _shared(
+    work: Callable[[npt.NDArray[np.int64]], float], characters: int, device: torch.device
+) -> list[float]:
+    """What ``work`` makes of the numbers of the streams; on a CPU they are shared among threads.
+
+    A layer that is computed by several threads makes them wait for each other after each
+    character. If another program takes one of the cores, that takes many times as long.
+    """
+    streams = np.arange(_streams(characters))
+    threads = torch.get_num_threads() if device.type == "cpu" else 1
+    if threads == 1:
+        return [work(streams)]
+    shares = [share for share in np.array_split(streams, threads) if len(share)]
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        return list(pool.map(work, shares))
+
+
+@torch.no_grad()
+def _walk(model: CharLSTM, ids: Ids, first: npt.NDArray[np.int64], length: int) -> float:
+    """The sum of the losses in streams that begin at the positions ``first``, each so long."""
+    m, B = len(ids) - 1, len(first)
+    device = model.output.weight.device
 
     def block(start: int, size: int) -> torch.Tensor:
         """Characters ``start`` to ``start + size`` of every stream, (size, B)."""
@@ -47,37 +86,16 @@ def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device) -> float:
         return torch.from_numpy(inside).to(device)
 
     total = 0.0
-    state = model.zero_state(B)
-    if B > 1:
-        state = model(block(-WARM_UP, WARM_UP), state)[1]
+    state = model(block(-WARM_UP, WARM_UP), model.zero_state(B))[1]
     for h, c in state:
-        h[:, 0] = c[:, 0] = 0  # nothing comes before the first stream
+        h[:, first == 0] = c[:, first == 0] = 0  # nothing comes before the first stream
     size = max(1, min(length, BLOCK_LOGITS // (B * model.config.vocab_size)))
     for start in range(0, length, size):
         both = block(start, min(size, length - start) + 1)  # (T + 1, B)
         logits, state = model(both[:-1], state)
-        losses = F.cross_entropy(logits.flatten(0, 1), both[1:].flatten(), reduction="none").view(
-            -1, B
-        )
-        positions = first + np.arange(start, start + len(losses))[:, None]
+        losses = F.cross_entropy(logits.flatten(0, 1), both[1:].flatten(), reduction="none")
+        positions = first + np.arange(start, start + len(both) - 1)[:, None]
         counted = torch.from_numpy(positions < m)
-        total += float(losses.cpu()[counted].double().sum())  # MPS has no float64
-    return total / m
-
-
-@torch.no_grad()
-def expected_seconds(model: CharLSTM, characters: int, device: torch.device) -> float:
-    """About how long an evaluation of so many characters takes, from a part of it."""
-    if characters < 2:
-        return 0.0
-    B = _streams(characters)
-    ids = torch.zeros((MEASURED_LENGTH, B), dtype=torch.int64, device=device)
-    model.eval()
-    seconds = []
-    for _ in range(2):  # the first one sets things up
-        before = time.monotonic()
-        logits, _ = model(ids, model.zero_state(B))
-        logits[-1].cpu()  # waits for the device
-        seconds.append(time.monotonic() - before)
-    model.train()
-    return min(seconds) * stream_length(characters) / MEASURED_LENGTH
+        # MPS has no float64.
+        total += float(losses.view(-1, B).cpu()[counted].double().sum())
+    return total
