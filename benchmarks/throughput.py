@@ -16,6 +16,7 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import torch
 from tables import median, table
@@ -33,6 +34,7 @@ from charlstm.training.recipe import Text, choose
 from charlstm.training.trainer import Trainer
 
 TURN = 20  # steps
+HALFWAY = 0.5  # the progress of the run of which a step is done, which decides its learning rate
 DROPOUTS = (0.3, 0.2)  # of values, of recurrent connections
 
 
@@ -97,18 +99,16 @@ def measured(config: TrainConfig, data: TrainingData, repeats: int) -> list[list
     regularised = replace(
         config, network=replace(config.network, dropout=dropout), weight_dropout=weight_dropout
     )
-    rivals = (
-        Trainer(config, data),
-        Trainer(regularised, data),
-        Bare(config, data.train_ids, bf16=True),
-        Bare(config, data.train_ids, bf16=False),
+    steps = (
+        partial(Trainer(config, data).step, HALFWAY),
+        partial(Trainer(regularised, data).step, HALFWAY),
+        Bare(config, data.train_ids, bf16=True).step,
+        Bare(config, data.train_ids, bf16=False).step,
     )
-    for rival in rivals:  # the first steps set things up
-        turn(rival.step, config.device)
+    for step in steps:  # the first ones set things up
+        turn(step, config.device)
     characters = TURN * config.batch_size * config.seq_length
-    return [
-        [characters / turn(rival.step, config.device) for rival in rivals] for _ in range(repeats)
-    ]
+    return [[characters / turn(step, config.device) for step in steps] for _ in range(repeats)]
 
 
 def main() -> None:

@@ -119,7 +119,8 @@ def lstm_layer(
         # step by step. Rounded weights are not in one buffer, so _cudnn_rnn copies them into one.
         rounded = [weight.to(x.dtype) for weight in weights]
         states = (hidden.to(x.dtype), cell.to(x.dtype))
-        h, hidden, cell = torch.lstm(x, states, rounded, True, 1, 0.0, True, False, False)
+        learning = torch.is_grad_enabled()
+        h, hidden, cell = torch.lstm(x, states, rounded, True, 1, 0.0, learning, False, False)
     return h, (hidden.float(), cell.float())
 
 
