@@ -47,13 +47,14 @@ def expected_seconds(model: CharLSTM, characters: int, device: torch.device) -> 
     """About how long an evaluation of so many characters takes, from a part of it."""
     if characters < 2:
         return 0.0
-    ids = np.zeros(MEASURED_LENGTH + 1, np.uint8)
+    length = MEASURED_LENGTH
+    ids = np.zeros(length + 1, np.uint8)
     seconds = []
     for _ in range(2):  # the first one sets things up
         before = time.monotonic()
-        _shared(lambda streams: _walk(model, ids, 0 * streams, MEASURED_LENGTH), characters, device)
+        _shared(lambda streams: _walk(model, ids, 0 * streams, length, 0), characters, device)
         seconds.append(time.monotonic() - before)
-    return min(seconds) * stream_length(characters) / (MEASURED_LENGTH + WARM_UP)
+    return min(seconds) * stream_length(characters) / length
 
 
 def _shared(
@@ -74,7 +75,13 @@ def _shared(
 
 
 @torch.no_grad()
-def _walk(model: CharLSTM, ids: Ids, first: npt.NDArray[np.int64], length: int) -> float:
+def _walk(
+    model: CharLSTM,
+    ids: Ids,
+    first: npt.NDArray[np.int64],
+    length: int,
+    warm_up: int = WARM_UP,
+) -> float:
     """The sum of the losses in streams that begin at the positions ``first``, each so long."""
     m, B = len(ids) - 1, len(first)
     device = model.output.weight.device
@@ -86,7 +93,9 @@ def _walk(model: CharLSTM, ids: Ids, first: npt.NDArray[np.int64], length: int) 
         return torch.from_numpy(inside).to(device)
 
     total = 0.0
-    state = model(block(-WARM_UP, WARM_UP), model.zero_state(B))[1]
+    state = model.zero_state(B)
+    if warm_up:
+        state = model(block(-warm_up, warm_up), state)[1]
     for h, c in state:
         h[:, first == 0] = c[:, first == 0] = 0  # nothing comes before the first stream
     size = max(1, min(length, BLOCK_LOGITS // (B * model.config.vocab_size)))
