@@ -39,7 +39,9 @@ def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device) -> float:
     """
     m = len(ids) - 1  # predictions
     length = -(-m // _streams(len(ids)))
-    totals = _shared(lambda streams: _walk(model, ids, streams * length, length), len(ids), device)
+    totals = _shared(
+        lambda streams: _walk(model, ids, streams * length, length, WARM_UP), len(ids), device
+    )
     return sum(totals) / m
 
 
@@ -80,9 +82,12 @@ def _walk(
     ids: Ids,
     first: npt.NDArray[np.int64],
     length: int,
-    warm_up: int = WARM_UP,
+    warm_up: int,
 ) -> float:
-    """The sum of the losses in streams that begin at the positions ``first``, each so long."""
+    """The sum of the losses in streams that begin at the positions ``first``, each so long.
+
+    Before, each reads ``warm_up`` characters that do not count.
+    """
     m, B = len(ids) - 1, len(first)
     device = model.output.weight.device
 
