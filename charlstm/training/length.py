@@ -27,9 +27,9 @@ SEQUENCE = 5  # characters; shorter ones repeat in any text, longer ones in few
 LONGEST = 300_000  # characters of a text whose repetition is counted
 EVALUATION_SHARE = 0.05  # of a time budget, at most
 DEFAULT_SECONDS = 180.0
-MEASURED_STEPS = 3  # of each size that is measured, unless that takes
+MEASURED_STEPS = 8  # of each size that is measured, unless that takes
 LEAST_PLANNED = 4  # steps; a run whose time is over ends sooner
-MEASURE_SHARE = 0.02  # of the time
+MEASURE_SHARE = 0.01  # of the time
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # no two sequences have one key, except by rare chance
 
 

@@ -14,7 +14,7 @@ from charlstm.training import length
 from charlstm.training.config import Common, Settings, TrainConfig
 from charlstm.training.pace import Speed
 
-LARGE = 300_000  # characters
+LARGE, VERY_LARGE = 300_000, 5_000_000  # characters
 VAL_FRACTION = 0.1
 MOST_VAL_CHARACTERS = 1_000_000  # held back by default; to validate then takes seconds, not hours
 FINE_TUNING_RATE = 0.3  # of the rate of a fresh network
@@ -30,11 +30,15 @@ MOST_DROPOUTS = (0.4, 0.3)
 
 @dataclass(frozen=True)
 class Size:
-    """A size of network, and the characters it must read before it beats the one below it."""
+    """A size of network, what it reads in a step, and when it is of use.
+
+    ``characters`` are how many it must read before it beats the size below it.
+    """
 
     num_layers: int
     hidden_size: int
     seq_length: int
+    batch_size: int
     characters: float = 0.0
 
 
@@ -43,8 +47,9 @@ SIZES_SMALL = ((4_000, 64), (8_000, 96), (length.SMALL, 192))
 # For a text of SMALL characters or more; a larger network learns more from each character, and
 # reads fewer of them in the same time.
 SIZES = (
-    Size(1, 128, 32), Size(1, 192, 48, 0.8e6), Size(2, 192, 48, 2e6),
-    Size(2, 256, 64, 3.5e6), Size(2, 384, 64, 7e6), Size(2, 512, 64, 20e6),
+    Size(1, 128, 24, 32), Size(1, 192, 48, 16, 0.8e6), Size(2, 192, 48, 16, 2e6),
+    Size(2, 256, 64, 16, 3.5e6), Size(2, 384, 64, 16, 7e6), Size(2, 512, 64, 16, 20e6),
+    Size(2, 768, 64, 16, 100e6), Size(2, 1024, 64, 16, 300e6),
 )  # fmt: skip
 MORE_WORK = 3.0  # a second, at most, that a machine does of a large network than of the smallest
 
@@ -185,7 +190,7 @@ def _sizes(settings: Settings, n: int) -> list[Size]:
     """The sizes to choose from for ``n`` characters, smallest first; one if it was asked for."""
     for below, hidden_size in SIZES_SMALL:
         if n < below:
-            return [Size(2, hidden_size, SEQ_LENGTH)]
+            return [Size(2, hidden_size, SEQ_LENGTH, BATCH_SIZE_SMALL)]
     asked = (
         settings.hidden_size,
         settings.num_layers,
@@ -194,8 +199,9 @@ def _sizes(settings: Settings, n: int) -> list[Size]:
         settings.pace,
     )
     if any(value is not None for value in asked):
-        return [Size(2, 256, SEQ_LENGTH)]
-    most = 256 if n < LARGE else 512
+        small = n < length.SMALL
+        return [Size(2, 256, SEQ_LENGTH, BATCH_SIZE_SMALL if small else BATCH_SIZE)]
+    most = 256 if n < LARGE else 512 if n < VERY_LARGE else 1024
     return [size for size in SIZES if size.hidden_size <= most]
 
 
@@ -212,8 +218,8 @@ def _window_and_batch(
     What the recipe chooses leaves WINDOWS_LEAST steps to an epoch. What was asked for is made
     smaller only if the text is shorter than a single step.
     """
-    large = BATCH_SIZE_GPU if settings.device == "cuda" else BATCH_SIZE
-    usual = BATCH_SIZE_SMALL if n < length.SMALL else large
+    gpu = settings.device == "cuda" and n >= length.SMALL
+    usual = BATCH_SIZE_GPU if gpu else size.batch_size
     T, B = settings.seq_length or size.seq_length, settings.batch_size or usual
     wanted = (T, B)
     while settings.seq_length is None and T > LEAST_SEQ_LENGTH and n < WINDOWS_LEAST * B * T:
