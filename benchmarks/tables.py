@@ -40,6 +40,11 @@ def trained(text: str, *options: str) -> tuple[dict[str, Any], float]:
         return json.loads(card.stdout), seconds
 
 
+def in_time(asked: float, seconds: float) -> bool:
+    """Whether a run that was asked for so many seconds took no more than may be called that."""
+    return seconds <= asked + max(0.03 * asked, 0.3)
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """A Markdown table."""
     lines = [header, ["---"] * len(header), *rows]

@@ -2,6 +2,7 @@
 
     python benchmarks/time_to_loss.py TEXT --times 6s 10s 1m 3m --random-seeds 0 1 2 --peer
 
+Only runs that end by T + max(3 %, 0.3 s) count; a loss in brackets is that of one that did not.
 Every loss is a mean over the last tenth of TEXT, which training never reads. "Best at" is the
 part of the run after which the kept model came. ``--peer`` first runs
 ``benchmarks/small_transformer.py`` on the same text, once; its seconds are those of its whole
@@ -17,7 +18,9 @@ import sys
 import time
 from pathlib import Path
 
-from tables import ENVIRONMENT, median, table, trained
+from tables import ENVIRONMENT, in_time, median, table, trained
+
+from charlstm import checks
 
 PEER = [sys.executable, str(Path(__file__).with_name("small_transformer.py")), "--json"]
 
@@ -40,19 +43,22 @@ def peer(text: str) -> tuple[str, ...]:
 
 def charlstm(text: str, asked: str, seeds: list[str]) -> tuple[str, ...]:
     """The row of ``charlstm train --time``."""
-    losses, seconds, sizes, best = [], [], [], []
+    losses, shown, seconds, sizes, best = [], [], [], [], []
     for seed in seeds:
         card, spent = trained(text, "--time", asked, "--random-seed", seed)
         model, training = card["model"], card["training"]
-        losses.append(training["val_loss"])
+        loss = training["val_loss"]
+        counts = in_time(checks.seconds(asked), spent)
+        losses += [loss] if counts else []
+        shown.append(f"{loss:.4f}" if counts else f"({loss:.4f})")
         seconds.append(spent)
         sizes.append(f"{model['num_layers']} x {model['hidden_size']}")
         best.append(training["steps"] / training["planned_steps"])
     return (
         asked,
         " ".join(f"{spent:.1f}" for spent in seconds),
-        f"{median(losses):.4f}",
-        " ".join(f"{loss:.4f}" for loss in losses),
+        f"{median(losses):.4f}" if losses else "-",
+        " ".join(shown),
         ", ".join(dict.fromkeys(sizes)),
         f"{median(best):.2f}",
     )

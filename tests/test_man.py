@@ -216,18 +216,19 @@ def recipe_says(topic: str) -> str:
 def test_recipe_of_the_sizes() -> None:
     """The page tells the sizes for short texts, and those that the time decides between."""
     says = recipe_says("layers, hidden size")
-    assert len(re.findall(r"(\d) x (\d+)\s+for fewer than", says)) == 4
-    for L, H, limit in re.findall(r"(\d) x (\d+)\s+for fewer than ([\d,]+)", says):
+    limits = re.findall(r"(\d) x (\d+)\s+for fewer than ([\d,]+)", says)
+    assert len(limits) == 5
+    for L, H, limit in limits:
         model = chosen(int(limit.replace(",", "")) - 1).network
         assert (model.num_layers, model.hidden_size) == (int(L), int(H))
     last = recipe.SIZES[-1]
     assert f"else {last.num_layers} x {last.hidden_size}" in says
-    assert chosen(10**6).network.hidden_size == last.hidden_size
+    assert chosen(10**7).network.hidden_size == last.hidden_size
     listed = [
-        recipe.Size(int(L), int(H), 0, float(million or 0) * 1e6)
+        recipe.Size(int(L), int(H), 0, 0, float(million or 0) * 1e6)
         for L, H, million in re.findall(r"^(\d) x (\d+)(?: from (\S+) million.*)?[,.]$", says, re.M)
     ]
-    assert listed == [replace(size, seq_length=0) for size in recipe.SIZES]
+    assert listed == [replace(size, seq_length=0, batch_size=0) for size in recipe.SIZES]
     assert chosen(1 << 20, steps=1).network.hidden_size == 256
 
 
