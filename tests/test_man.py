@@ -228,7 +228,9 @@ def test_recipe_of_the_sizes() -> None:
         recipe.Size(int(L), int(H), 0, 0, float(million or 0) * 1e6)
         for L, H, million in re.findall(r"^(\d) x (\d+)(?: from (\S+) million.*)?[,.]$", says, re.M)
     ]
-    assert listed == [replace(size, seq_length=0, batch_size=0) for size in recipe.SIZES]
+    assert listed == [
+        replace(size, seq_length=0, batch_size=0, learning_rate=0.02) for size in recipe.SIZES
+    ]
     assert chosen(1 << 20, steps=1).network.hidden_size == 256
 
 

@@ -40,6 +40,7 @@ class Size:
     seq_length: int
     batch_size: int
     characters: float = 0.0
+    learning_rate: float = 0.02  # of up to 256 units
 
 
 # Characters below which a text gets so many units in each of two layers.
@@ -47,7 +48,7 @@ SIZES_SMALL = ((4_000, 64), (8_000, 96), (length.SMALL, 192))
 # For a text of SMALL characters or more; a larger network learns more from each character, and
 # reads fewer of them in the same time.
 SIZES = (
-    Size(1, 128, 24, 32), Size(1, 192, 48, 16, 0.8e6), Size(2, 192, 48, 16, 2e6),
+    Size(1, 128, 24, 32, learning_rate=0.04), Size(1, 192, 48, 16, 0.8e6), Size(2, 192, 48, 16, 2e6),
     Size(2, 256, 64, 16, 3.5e6), Size(2, 384, 64, 16, 7e6), Size(2, 512, 64, 16, 20e6),
     Size(2, 768, 64, 16, 100e6), Size(2, 1024, 64, 16, 300e6),
 )  # fmt: skip
@@ -145,7 +146,9 @@ def _complete(
     n = text.characters
     seq_length, batch_size, shrunk = _window_and_batch(settings, size, n, processes)
     H = settings.hidden_size or size.hidden_size
-    rate = _learning_rate(H) * (FINE_TUNING_RATE if settings.init_from else 1)
+    # Wider layers, smaller steps.
+    rate = round(size.learning_rate * min(1.0, math.sqrt(256 / H)), 5)
+    rate *= FINE_TUNING_RATE if settings.init_from else 1
     steps = length.most_steps(settings, n, batch_size, seq_length, text.repetition)
     config = TrainConfig(
         **fields_of(Common, vars(settings)),
@@ -203,11 +206,6 @@ def _sizes(settings: Settings, n: int) -> list[Size]:
         return [Size(2, 256, SEQ_LENGTH, BATCH_SIZE_SMALL if small else BATCH_SIZE)]
     most = 256 if n < LARGE else 512 if n < VERY_LARGE else 1024
     return [size for size in SIZES if size.hidden_size <= most]
-
-
-def _learning_rate(hidden_size: int) -> float:
-    """AdamW's rate at its peak: wider layers, smaller steps."""
-    return round(0.02 * min(1.0, math.sqrt(256 / hidden_size)), 5)
 
 
 def _window_and_batch(

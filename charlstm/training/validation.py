@@ -15,7 +15,7 @@ from charlstm.training.network import CharLSTM
 STREAMS = 64  # parts of the text that are read side by side
 WARM_UP = 256  # characters that a stream reads before its own, so that its state is not empty
 STREAM_LEAST = 512  # characters; a shorter stream would spend most of its time warming up
-MEASURED_LENGTH = 32  # characters of each stream that are read to know the speed
+MEASURED_LENGTH = 64  # characters of each stream that are read to know the speed
 BLOCK_LOGITS = 1 << 22  # logits in memory at a time
 
 
