@@ -103,13 +103,13 @@ def kept_to(
     """When such a run ends on a machine that is simulated, and its pace.
 
     A step that begins at a time takes ``seconds_of_step``. An evaluation is as long as so many
-    steps, but is ``expected`` to be as long as so many.
+    steps, but is ``expected`` to be as long as so many of the fastest.
     """
     now, done = started, 0
     pace = Pace.constant(max(4, round(seconds / seconds_of_step(now))))
-    keeper = Timekeeper(
-        seconds, evaluation_steps if expected is None else expected, eval_every, done=0, now=now
-    )
+    fastest = min(seconds_of_step(now + tenth / 10) for tenth in range(300))
+    evaluation = fastest * (evaluation_steps if expected is None else expected)
+    keeper = Timekeeper(seconds, evaluation, eval_every, done=0, now=now)
     while done < pace.last:
         step, done = done, done + 1
         now += seconds_of_step(now)

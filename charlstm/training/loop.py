@@ -59,7 +59,7 @@ class Run:
         if self.config.time is not None:
             self.timekeeper = Timekeeper(
                 self.config.time - self.directory.save_seconds,
-                self.history.evaluation_steps,
+                self.history.evaluation_seconds,
                 self.config.eval_every,
                 done=done,
                 now=self._seconds(),
@@ -220,7 +220,7 @@ class Run:
         yield from self._write()
         if self.timekeeper is not None:
             self.timekeeper.add_evaluation(self._seconds() - began)
-            self.history.evaluation_steps = self.timekeeper.evaluation
+            self.history.evaluation_seconds = self.timekeeper.evaluation
         yield events.Evaluation(
             step=self.trainer.steps_done,
             steps=self.pace.last,

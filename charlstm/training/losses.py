@@ -110,7 +110,7 @@ class RunHistory:
     loss_steps: int = 0  # and the number of their steps
     skipped_in_a_row: int = 0
     rollbacks: int = 0
-    evaluation_steps: float = 0.0  # so many steps are as long as an evaluation
+    evaluation_seconds: float = 0.0  # that an evaluation takes
 
     def to_json(self) -> dict[str, Any]:
         """The fields; a loss that is not finite, which JSON has no number for, as a text."""
@@ -129,7 +129,7 @@ class RunHistory:
                 found[name] = require_integer(name, value)
             else:
                 found[name] = float(value)
-        for name in ("seconds", "evaluation_steps"):
+        for name in ("seconds", "evaluation_seconds"):
             require_number(name, found[name], least=0)
         if math.isnan(found["best_loss"]):
             raise ValueError("best_loss is no number")

@@ -139,15 +139,15 @@ class Timekeeper:
 
     ``seconds`` is the time of the whole run, from the start of the process to its end; ``now`` is
     how much of it is spent. An evaluation comes every ``eval_every`` steps, or, with None, at
-    given parts of the run. What it takes is known in steps, since another program slows down both.
+    given parts of the run.
     """
 
     def __init__(
         self, seconds: float, evaluation: float, eval_every: int | None, *, done: int, now: float
     ) -> None:
-        """For a run of which ``done`` steps are done; ``evaluation`` is as long as so many."""
+        """For a run of which ``done`` steps are done; an ``evaluation`` takes about so long."""
         self.seconds, self.eval_every = seconds, eval_every
-        self.evaluation = evaluation  # in steps
+        self.evaluation = evaluation  # seconds
         self._step = 0.0  # seconds, evaluations not counted
         self._measured = 0.0  # seconds that were measured
         self._done, self._now = done, now  # at the last look at the clock
@@ -161,8 +161,7 @@ class Timekeeper:
     def add_evaluation(self, seconds: float) -> None:
         """Enter an evaluation that took so long, with all that belongs to it."""
         self._evaluated += seconds
-        if self._measured:
-            self.evaluation += (seconds / self._step - self.evaluation) * NEW_EVALUATION
+        self.evaluation += (seconds - self.evaluation) * NEW_EVALUATION
 
     def last_step(self, done: int, now: float, evaluations: int) -> int:
         """The number of steps at the end of the run, once ``done`` steps are done.
@@ -172,12 +171,10 @@ class Timekeeper:
         self._measure(done, now)
         left = self._left(now)
         self._next = now + self._pause(left)
-        steps = left / self._step
         if self.eval_every is None:
-            steps -= evaluations * self.evaluation
-        else:
-            steps = (steps - self.evaluation) / (1 + self.evaluation / self.eval_every)
-        return done + max(0, round(steps))
+            return done + max(0, round((left - evaluations * self.evaluation) / self._step))
+        step = self._step + self.evaluation / self.eval_every
+        return done + max(0, round((left - self.evaluation) / step))
 
     def _measure(self, done: int, now: float) -> None:
         """Enter the steps since the last look at the clock.

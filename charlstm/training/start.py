@@ -118,7 +118,7 @@ def _train(
         path = group.agree(held.enter_context(new))
         run = Run(trainer, RunDirectory(path, dataset, absolute(sources), sources), started)
         if speed is not None:
-            run.history.evaluation_steps = speed.evaluation / speed.step
+            run.history.evaluation_seconds = speed.evaluation
         run.save(new=True)
         yield from run.train(reason, should_stop, notes)
         del trainer, run  # before the group is left
