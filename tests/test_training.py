@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -562,3 +563,12 @@ def test_settings_are_checked_without_torch() -> None:
     code = "import charlstm.training.config, sys; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_the_page_about_gpus_names_tests_that_exist() -> None:
+    """What it says was verified on a CPU is verified there."""
+    root = Path(__file__).parents[1]
+    named = set(re.findall(r"`(test_\w+)", (root / "docs/gpu.md").read_text()))
+    written = "".join(path.read_text() for path in (root / "tests").glob("test_*.py"))
+    assert named
+    assert all(f"def {name}(" in written for name in named)
