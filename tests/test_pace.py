@@ -39,7 +39,7 @@ def test_progress_never_falls_and_ends_at_one(changes: list[tuple[int, int]]) ->
     """However often the pace is changed."""
     pace = changed_often(changes)
     progress = [pace.after(step) for step in range(pace.last + 1)]
-    assert all(after >= before - 1e-8 for before, after in pairwise(progress))
+    assert all(after >= before - 1e-5 for before, after in pairwise(progress))
     assert progress[0] == 0
     assert progress[-1] == 1
     assert all(0 < pace.during(step) <= 1 for step in range(pace.last))

@@ -70,10 +70,12 @@ def _lines(card: dict[str, Any]) -> list[tuple[str, str]]:
     for layer in card["layers"]:
         values, parameters = f"{layer['values']:,} values", f"{layer['parameters']:,} parameters"
         lines.append((f"layer {layer['name']}", f"{values}, {parameters}"))
+    if isinstance(pace := training.get("pace"), str):  # the command has all of it
+        training = {**training, "pace": counted(pace.count(","), "change")}
     for part in ("model", "corpus", "text", "training"):
         lines += [
             (_shown(f"{part} {name}".replace("_", " ")), _shown(value))
-            for name, value in card[part].items()
+            for name, value in {**card, "training": training}[part].items()
             if name not in SUMMED_UP.get(part, ())
             or (part == "training" and value is not None and number(value) is None)
         ]

@@ -147,7 +147,9 @@ class Run:
     def _keep_time(self) -> None:
         """Now and then, change the pace so that the run ends in its time.
 
-        In a group the leader's clock counts, and it is asked in steps that all processes know.
+        In a group the leader's clock counts, and it is asked in steps that all processes know. A
+        run with time to spare is left alone for the first half, so that a slow beginning changes
+        nothing.
         """
         keeper, done = self.timekeeper, self.trainer.steps_done
         if keeper is None or done >= self.pace.last:
@@ -155,11 +157,14 @@ class Run:
         due = keeper.due(self._seconds()) if self.group.size == 1 else done % AGREE_EVERY == 0
         if not (due or done == self.pace.last - 1):
             return
+        to_spare = self.pace.changes == ((0, 0.0, self.config.most_steps),)
         parts = self.config.evaluations
         evaluations = parts - int(parts * self.pace.after(done))
         last = keeper.last_step(done, self._seconds(), max(1, evaluations))
         last = self.group.agree(min(last, max(done, self.config.most_steps or last)))
         left = self.pace.last - done
+        if self.group.agree(to_spare and self._seconds() < keeper.seconds / 2):
+            return
         if last == done or abs(last - self.pace.last) > TOLERANCE * left:
             self.pace = self.pace.changed(done, last=last)
 

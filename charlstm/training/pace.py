@@ -67,7 +67,7 @@ class Pace:
         return cls(changes)
 
     def __str__(self) -> str:
-        return ",".join(f"{step}:{progress:.9g}:{last}" for step, progress, last in self.changes)
+        return ",".join(f"{step}:{progress:.6g}:{last}" for step, progress, last in self.changes)
 
     @property
     def last(self) -> int:
@@ -100,7 +100,7 @@ class Pace:
         """
         if progress is None:
             progress = self.after(step)
-        change = Change(step, float(f"{progress:.9g}"), last)
+        change = Change(step, float(f"{progress:.6g}"), last)
         return Pace((*(c for c in self.changes if c.step < step), change))
 
     def begins_like(self, other: "Pace") -> bool:
