@@ -15,7 +15,7 @@ from charlstm.cli.main import command
 from charlstm.training import length as plan
 from charlstm.training import recipe
 from charlstm.training.config import Settings, TrainConfig
-from charlstm.training.pace import Speed
+from charlstm.training.length import Speed
 
 MAN = Path(__file__).parents[1] / "man"
 TREE = command()

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from charlstm.errors import OptionError
 from charlstm.training.config import Settings
-from charlstm.training.pace import LEAVING, TOLERANCE, Pace, Timekeeper
+from charlstm.training.pace import Pace
+from charlstm.training.timekeeper import LEAVING, Timekeeper
+
+from .test_training import config
 
 PACES = st.lists(
     st.tuples(st.integers(1, 50), st.integers(1, 500)), max_size=8
@@ -108,16 +111,18 @@ def kept_to(
     now, done = started, 0
     pace = Pace.constant(max(4, round(seconds / seconds_of_step(now))))
     fastest = min(seconds_of_step(now + tenth / 10) for tenth in range(300))
-    evaluation = fastest * (evaluation_steps if expected is None else expected)
-    keeper = Timekeeper(seconds, evaluation, eval_every, done=0, now=now)
+    keeper = Timekeeper(
+        config(time=seconds, evaluations=evaluations, eval_every=eval_every),
+        evaluation=fastest * (evaluation_steps if expected is None else expected),
+        saving=0.0,
+        done=0,
+        now=now,
+    )
     while done < pace.last:
         step, done = done, done + 1
         now += seconds_of_step(now)
         if done < pace.last and (keeper.due(now) or done == pace.last - 1):
-            left = max(1, evaluations - int(evaluations * pace.after(done)))
-            last = keeper.last_step(done, now, left)
-            if last == done or abs(last - pace.last) > TOLERANCE * (pace.last - done):
-                pace = pace.changed(done, last=last)
+            pace = keeper.new_pace(pace, done, now)
         due = pace.passes(step, evaluations) if eval_every is None else done % eval_every == 0
         if done == pace.last or due:
             began = now
@@ -167,3 +172,18 @@ def test_a_run_whose_time_is_over_ends_at_once() -> None:
     """After a step or two."""
     _, pace = kept_to(5.0, lambda now: 0.5, started=6.0)
     assert pace.last <= 3
+
+
+def test_a_slow_beginning_changes_nothing_where_there_is_time_to_spare() -> None:
+    """The steps that are of use are then done at one pace; with too little time they are not."""
+    for time, changes in ((100.0, 1), (20.0, 2)):
+        keeper = Timekeeper(
+            config(time=time, most_steps=1000), evaluation=0.1, saving=0.0, done=0, now=2.0
+        )
+        pace, now = Pace.constant(1000), 2.0
+        for done in range(1, 1000):
+            now += 0.5 if done < 20 else 0.01
+            if keeper.due(now):
+                pace = keeper.new_pace(pace, done, now)
+        assert pace.last <= 1000
+        assert (len(pace.changes) >= changes) if changes > 1 else (len(pace.changes) == 1)

@@ -8,8 +8,7 @@ import pytest
 
 from charlstm.training.batches import shape
 from charlstm.training.config import Settings, TrainConfig
-from charlstm.training.length import LEAST_PLANNED, LONGEST, repetition
-from charlstm.training.pace import Speed
+from charlstm.training.length import LEAST_PLANNED, LONGEST, Speed, repetition
 from charlstm.training.recipe import Text, choose, val_fraction
 
 MACHINE = {"device": "cpu", "precision": "fp32", "threads": 2}

@@ -10,11 +10,7 @@ import pytest
 from charlstm.cli.hints import explained
 from charlstm.errors import CharLSTMError, OptionError, TrainingError
 from charlstm.training.lock import LOCK_FILE, LOCK_SECONDS, is_at_work, locked
-from charlstm.training.run_directory import (
-    check_output,
-    clear,
-    new_run,
-)
+from charlstm.training.output import check_output, clear, new_run
 
 
 @pytest.fixture(autouse=True)

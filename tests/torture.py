@@ -23,8 +23,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-import torch._dynamo  # noqa: F401 (an optimizer would import it later, in every child)
-
 import charlstm.training.loop
 import charlstm.training.resume  # noqa: F401 (loads all of torch that a training needs)
 from charlstm.cli.main import main as charlstm_main

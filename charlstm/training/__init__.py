@@ -7,11 +7,11 @@
 
 Modules, in reading order: ``config`` (settings asked for, configuration made), ``device``,
 ``recipe`` (sizes, rates, dropout), ``length`` (how long a run is), ``pace`` (which share of the run
-each step is, and how it keeps to its time), ``batches`` (the order in which the text is read),
-``dropout``, ``network``, ``optimizer``, ``validation``, ``trainer`` (a step), ``losses`` (what a
-run remembers, and whether it diverged), ``events``, ``samples``, ``loop``, ``checkpoint``,
-``lock``, ``run_directory``, ``start`` (a new run), ``resume``, ``finetune``, ``distributed`` and
-``prune``.
+each step is), ``timekeeper`` (how it keeps to its time), ``batches`` (the order in which the text
+is read), ``dropout``, ``network``, ``optimizer``, ``validation``, ``trainer`` (a step), ``losses``
+(what a run remembers, and whether it diverged), ``events``, ``samples``, ``loop``, ``checkpoint``,
+``lock``, ``output`` (a new directory), ``run_directory`` (its files), ``start`` (a new run),
+``resume``, ``finetune``, ``distributed`` and ``prune``.
 
 The events of a run are in ``events``. Only this room imports torch. Nothing is imported before one
 of the names below is asked for.

@@ -13,7 +13,8 @@ import numpy as np
 from charlstm.text.vocabulary import Ids
 from charlstm.training.batches import TrainingData, shape
 from charlstm.training.config import EVALUATIONS, Settings, TrainConfig
-from charlstm.training.pace import LEAVING, Pace, Speed
+from charlstm.training.pace import Pace
+from charlstm.training.timekeeper import LEAVING
 
 LEAST_STEPS = 100  # without a budget: a text of a few lines is read often enough to be learned
 SMALL = 60_000  # characters; below it a text is short
@@ -31,6 +32,14 @@ MEASURED_STEPS = 8  # of each size that is measured, unless that takes
 LEAST_PLANNED = 4  # steps; a run whose time is over ends sooner
 MEASURE_SHARE = 0.01  # of the time
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # no two sequences have one key, except by rare chance
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds that a training step and an evaluation take on this machine."""
+
+    step: float
+    evaluation: float
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from charlstm.training.config import BUDGETS, SAMPLE_OPTIONS
 from charlstm.training.device import environment, memory_for
 from charlstm.training.events import Event, ShouldStop
 from charlstm.training.losses import KeptModel, RunHistory, StepLosses, loss_levels
-from charlstm.training.pace import TOLERANCE, Pace, Timekeeper
+from charlstm.training.pace import Pace
 from charlstm.training.run_directory import RunDirectory
 from charlstm.training.samples import sample_of
+from charlstm.training.timekeeper import Timekeeper
 from charlstm.training.trainer import Trainer
 
 LOG_POINTS = 200  # lines of metrics in a run
@@ -58,9 +59,9 @@ class Run:
         self.first_step, self.first_time = done, time.monotonic()
         if self.config.time is not None:
             self.timekeeper = Timekeeper(
-                self.config.time - self.directory.save_seconds,
-                self.history.evaluation_seconds,
-                self.config.eval_every,
+                self.config,
+                evaluation=self.history.evaluation_seconds,
+                saving=self.directory.save_seconds,
                 done=done,
                 now=self._seconds(),
             )
@@ -147,26 +148,14 @@ class Run:
     def _keep_time(self) -> None:
         """Now and then, change the pace so that the run ends in its time.
 
-        In a group the leader's clock counts, and it is asked in steps that all processes know. A
-        run with time to spare is left alone for the first half, so that a slow beginning changes
-        nothing.
+        In a group the leader's clock counts, and it is asked in steps that all processes know.
         """
-        keeper, done = self.timekeeper, self.trainer.steps_done
+        keeper, done, now = self.timekeeper, self.trainer.steps_done, self._seconds()
         if keeper is None or done >= self.pace.last:
             return
-        due = keeper.due(self._seconds()) if self.group.size == 1 else done % AGREE_EVERY == 0
-        if not (due or done == self.pace.last - 1):
-            return
-        to_spare = self.pace.changes == ((0, 0.0, self.config.most_steps),)
-        parts = self.config.evaluations
-        evaluations = parts - int(parts * self.pace.after(done))
-        last = keeper.last_step(done, self._seconds(), max(1, evaluations))
-        last = self.group.agree(min(last, max(done, self.config.most_steps or last)))
-        left = self.pace.last - done
-        if self.group.agree(to_spare and self._seconds() < keeper.seconds / 2):
-            return
-        if last == done or abs(last - self.pace.last) > TOLERANCE * left:
-            self.pace = self.pace.changed(done, last=last)
+        due = keeper.due(now) if self.group.size == 1 else done % AGREE_EVERY == 0
+        if due or done == self.pace.last - 1:
+            self.pace = self.group.agree(keeper.new_pace(self.pace, done, now))
 
     def _evaluates(self, step: int) -> bool:
         """Whether an evaluation comes after ``step``, from 0."""

@@ -15,7 +15,7 @@ from charlstm.model.locate import RUNS
 from charlstm.model.model_file import load_model
 from charlstm.training.checkpoint import load_checkpoint
 from charlstm.training.lock import LOCK_FILE, locked
-from charlstm.training.run_directory import leftovers_in
+from charlstm.training.output import leftovers_in
 
 LINK = "it is a symbolic link, which may lead anywhere; go to where it leads, and prune there"
 

@@ -12,7 +12,7 @@ from charlstm.model.config import ModelConfig
 from charlstm.options import fields_of
 from charlstm.training import length
 from charlstm.training.config import Common, Settings, TrainConfig
-from charlstm.training.pace import Speed
+from charlstm.training.length import Speed
 
 LARGE, VERY_LARGE = 300_000, 5_000_000  # characters
 VAL_FRACTION = 0.1

@@ -21,15 +21,12 @@ from charlstm.training.distributed import joined, launched
 from charlstm.training.events import Event, ShouldStop
 from charlstm.training.length import most_steps
 from charlstm.training.lock import locked
-from charlstm.training.pace import LEAVING, Pace
-from charlstm.training.run_directory import (
-    RunDirectory,
-    absolute,
-    check_files,
-    clear,
-)
+from charlstm.training.output import clear
+from charlstm.training.pace import Pace
+from charlstm.training.run_directory import RunDirectory, absolute, check_files
 from charlstm.training.samples import prompt_in
 from charlstm.training.start import given_options, names_for_run
+from charlstm.training.timekeeper import LEAVING
 
 # What may be asked for anew; everything else was settled when the run began.
 CHANGEABLE = (

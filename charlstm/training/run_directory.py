@@ -1,40 +1,29 @@
-"""The directory of a run: made, and its files written so that no crash can spoil them.
+"""The files of a run, written so that no crash can spoil them.
 
-Free of torch. How a state is read is in ``checkpoint``, which files a run has in
-``charlstm.model.locate``.
+Free of torch. How their directory is made is in ``output``, how a state is read in ``checkpoint``.
 """
 
 import errno
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 from charlstm.errors import CharLSTMError, ModelFileError, OptionError
-from charlstm.files import (
-    MODEL_FILE,
-    STATE_FILE,
-    leftovers,
-    regular_size,
-    sync_directory,
-    write_atomically,
-)
-from charlstm.model.locate import CONFIG_FILE, METRICS_FILE, RUNS
+from charlstm.files import MODEL_FILE, STATE_FILE, regular_size, write_atomically
+from charlstm.model.locate import CONFIG_FILE, METRICS_FILE
 from charlstm.model.lstm import Array
 from charlstm.model.model_file import ModelFile, load_model, save_model
 from charlstm.text.dataset import Dataset
 from charlstm.training.checkpoint import Checkpoint, save_checkpoint
 from charlstm.training.config import TrainConfig, at_pace, config_toml, repeating_command
-from charlstm.training.lock import LOCK_FILE, locked
 from charlstm.training.losses import KeptModel
+from charlstm.training.output import FILES
 from charlstm.training.pace import Pace
 
-LONGEST_NAME = 100
-FILES = (MODEL_FILE, STATE_FILE, METRICS_FILE, CONFIG_FILE)
 FIRST_SAVE_SECONDS = 5.0  # to the first state of a process,
 SAVE_SECONDS = 60.0  # and from one state to the next, or longer, so that
 SAVE_SHARE = 0.02  # of the time, at most, goes into that
@@ -191,48 +180,6 @@ def _of_pace(pace: Pace) -> dict[str, Any]:
     return {"planned_steps": pace.last, "pace": str(pace)}
 
 
-def check_output(output: Path) -> None:
-    """Raise OptionError if ``output`` holds anything: nothing that exists is written over.
-
-    What a killed training left before it had a state does not count.
-    """
-    try:
-        found = set(output.iterdir()) if output.exists() else set()
-        empty = not found - {output / LOCK_FILE, *leftovers_in(output)}
-    except OSError as error:
-        raise _no_directory(output, error) from error
-    if not empty:
-        code = "run exists" if (output / STATE_FILE).exists() else "output"
-        raise OptionError(f"{output}: exists and is not empty", code=code, directory=output)
-
-
-@contextmanager
-def new_run(output: Path | None, corpus_name: str) -> Iterator[Path]:
-    """A new, empty, locked directory: ``output``, or the first free ``runs/<corpus name>[-N]``.
-
-    If the block fails before there is a state, the directory is left as it was found. Raises
-    OptionError for an ``output`` that holds anything, TrainingError where another training is
-    faster, and CharLSTMError where no directory can be made.
-    """
-    if output is not None:
-        check_output(output)
-    made = output is None or not output.exists()
-    directory = _made(output, corpus_name)
-    with locked(directory):
-        try:
-            check_output(directory)
-            clear(directory)
-            sync_directory(directory.parent)
-            yield directory
-        except BaseException:
-            if not (directory / STATE_FILE).exists():
-                with suppress(OSError):
-                    (directory / LOCK_FILE).unlink()
-                    if made:
-                        directory.rmdir()
-            raise
-
-
 def check_files(paths: Iterable[Path], error: type[CharLSTMError], *, follow: bool) -> None:
     """Raise ``error`` where one of these exists and is not a file, or a directory to ``follow``.
 
@@ -249,41 +196,9 @@ def check_files(paths: Iterable[Path], error: type[CharLSTMError], *, follow: bo
             raise error(f"{path}: cannot be used: {fault.strerror}") from fault
 
 
-def clear(directory: Path) -> None:
-    """Remove ``leftovers_in`` the directory; the lock must be held."""
-    for path in leftovers_in(directory):
-        with suppress(OSError):
-            path.unlink()
-
-
-def leftovers_in(directory: Path) -> list[Path]:
-    """The unfinished files of a training that was killed."""
-    return [path for name in FILES for path in leftovers(directory / name)]
-
-
 def absolute(sources: Sequence[str]) -> list[str]:
     """The sources by their absolute paths; ``-`` stays standard input."""
     return [source if source == "-" else str(Path(source).absolute()) for source in sources]
-
-
-def _made(output: Path | None, corpus_name: str) -> Path:
-    """``output``, or the first new directory below RUNS with the name of the corpus."""
-    # The name of a corpus may come from a dataset of unknown origin.
-    plain = "".join(c if c.isprintable() and c != os.sep else "-" for c in corpus_name)
-    name = plain.lstrip(".")[:LONGEST_NAME] or "corpus"
-    for number in count(1):
-        directory = output or RUNS / (name if number == 1 else f"{name}-{number}")
-        try:
-            directory.mkdir(parents=True, exist_ok=output is not None)
-            break
-        except OSError as error:
-            if output or not (isinstance(error, FileExistsError) and RUNS.is_dir()):
-                raise _no_directory(directory, error) from error
-    return directory
-
-
-def _no_directory(directory: Path, error: OSError) -> CharLSTMError:
-    return CharLSTMError(f"{directory}: cannot be a run directory: {error.strerror}", "output")
 
 
 def _append(path: Path, data: bytes) -> None:

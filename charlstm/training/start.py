@@ -23,8 +23,9 @@ from charlstm.training.distributed import joined, launched
 from charlstm.training.events import Event, ShouldStop, TextRead
 from charlstm.training.finetune import transferred, with_sizes_of
 from charlstm.training.length import measured, repetition
+from charlstm.training.output import check_output, new_run
 from charlstm.training.recipe import Text, choose, val_fraction
-from charlstm.training.run_directory import RunDirectory, absolute, check_output, new_run
+from charlstm.training.run_directory import RunDirectory, absolute
 from charlstm.training.samples import prompt_in
 
 
