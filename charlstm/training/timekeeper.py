@@ -5,7 +5,7 @@ import math
 from charlstm.training.config import TrainConfig
 from charlstm.training.pace import Pace
 
-LEAVING = 0.1  # seconds to end the process, once all is saved
+LEAVING = 0.05  # seconds to end the process, once all is saved
 TOLERANCE = 0.02  # of the steps left: a smaller difference is no reason to change the pace
 CHECK_SECONDS, CHECK_SHARE = 1.0, 0.01  # from one look at the clock to the next, or of the time,
 CHECK_LEFT = 0.1  # but not more than this share of the time that is left

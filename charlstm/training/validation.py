@@ -16,6 +16,7 @@ STREAMS = 64  # parts of the text that are read side by side
 WARM_UP = 256  # characters that a stream reads before its own, so that its state is not empty
 STREAM_LEAST = 512  # characters; a shorter stream would spend most of its time warming up
 MEASURED_LENGTH = 64  # characters of each stream that are read to know the speed
+MEASURED_TIMES = 4
 BLOCK_LOGITS = 1 << 22  # logits in memory at a time
 
 
@@ -52,7 +53,7 @@ def expected_seconds(model: CharLSTM, characters: int, device: torch.device) -> 
     length = MEASURED_LENGTH
     ids = np.zeros(length + 1, np.uint8)
     seconds = []
-    for _ in range(2):  # the first one sets things up
+    for _ in range(MEASURED_TIMES):  # the first one sets things up
         before = time.monotonic()
         _shared(lambda streams: _walk(model, ids, 0 * streams, length, 0), characters, device)
         seconds.append(time.monotonic() - before)
