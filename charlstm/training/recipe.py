@@ -48,7 +48,7 @@ SIZES_SMALL = ((4_000, 64), (8_000, 96), (length.SMALL, 192))
 # For a text of SMALL characters or more; a larger network learns more from each character, and
 # reads fewer of them in the same time.
 SIZES = (
-    Size(1, 128, 24, 32, learning_rate=0.04), Size(1, 192, 48, 16, 1.6e6),
+    Size(1, 128, 24, 32, learning_rate=0.04), Size(1, 192, 48, 16, 1.1e6),
     Size(2, 192, 48, 16, 2e6), Size(2, 256, 64, 16, 3.5e6), Size(2, 384, 64, 16, 7e6),
     Size(2, 512, 64, 16, 20e6), Size(2, 768, 64, 16, 100e6), Size(2, 1024, 64, 16, 300e6),
 )  # fmt: skip
