@@ -39,9 +39,10 @@ def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device) -> float:
     in fp32, as in the program that generates, whatever the precision of the run.
     """
     m = len(ids) - 1  # predictions
-    length = -(-m // _streams(len(ids)))
+    B = _streams(len(ids))
+    length, warm_up = -(-m // B), WARM_UP if B > 1 else 0  # nothing comes before a single stream
     totals = _shared(
-        lambda streams: _walk(model, ids, streams * length, length, WARM_UP), len(ids), device
+        lambda streams: _walk(model, ids, streams * length, length, warm_up), len(ids), device
     )
     return sum(totals) / m
 
