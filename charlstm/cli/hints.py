@@ -40,6 +40,9 @@ HINTS = {
     "few characters": "give a longer text, or evaluate all of it with --split all",
     "split with baselines": "use --split val, or leave out --baselines",
     # Training.
+    "no torch": "install it where charlstm is: {python} -m pip install torch; with pipx: pipx "
+    "inject charlstm torch; with uv: uv tool install --with torch charlstm",
+    "broken torch": "install it again: {python} -m pip install --force-reinstall torch",
     "no run": "make one with charlstm train CORPUS, or name one",
     "no corpus": "name a text, as in charlstm train play.txt, or - for standard input",
     "file name": "rename the file, or pipe it: - < FILE",

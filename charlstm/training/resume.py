@@ -27,6 +27,7 @@ from charlstm.training.run_directory import RunDirectory, absolute, check_files
 from charlstm.training.samples import prompt_in
 from charlstm.training.start import given_options, names_for_run
 from charlstm.training.timekeeper import LEAVING
+from charlstm.training.torch_import import require_torch
 
 # What may be asked for anew; everything else was settled when the run began.
 CHANGEABLE = (
@@ -135,6 +136,7 @@ def _loaded(directory: Path) -> Checkpoint:
         fault = f"{directory}: no {STATE_FILE} to go on from; its model is sound"
         raise TrainingError(fault, "run without state", directory=directory)
     checkpoint = load_checkpoint(path)
+    require_torch()
     from charlstm.training.trainer import check_state
 
     with reading_state(path):

@@ -27,6 +27,7 @@ from charlstm.training.output import check_output, new_run
 from charlstm.training.recipe import Text, choose, val_fraction
 from charlstm.training.run_directory import RunDirectory, absolute
 from charlstm.training.samples import prompt_in
+from charlstm.training.torch_import import require_torch
 
 
 def train(
@@ -92,6 +93,7 @@ def _train(
         settings = with_sizes_of(model, replace(settings, init_from=str(path.absolute())))
     dataset = load_dataset(sources, text)
     yield TextRead(dataset.fingerprint.name, len(dataset.ids), dataset.notes)
+    require_torch()
     from charlstm.training.device import for_this_machine, prepare_data
     from charlstm.training.loop import Run
     from charlstm.training.trainer import Trainer

@@ -1,0 +1,93 @@
+"""An installation that lacks something: what works all the same, and what is said of the rest."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .conftest import Run
+
+MISSING = "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n"
+LIBRARY = "raise OSError('libtorch_cpu.so: cannot open shared object file')\n"
+HALF = "from torch._C import *\n"
+NO_TORCH = "charlstm: error: torch, which training needs, is not installed; install it where "
+BROKEN = "charlstm: error: torch, which training needs, cannot be imported: "
+
+
+def shadowed(tmp_path: Path, module: str, source: str) -> dict[str, str]:
+    """An environment in which ``import module`` runs ``source``."""
+    directory = tmp_path / "shadows" / module
+    directory.mkdir(parents=True)
+    (directory / "__init__.py").write_text(source)
+    path = os.pathsep.join([str(directory.parent), os.environ.get("PYTHONPATH", "")])
+    return {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+@pytest.mark.parametrize(
+    ("source", "begins"),
+    [
+        (MISSING, NO_TORCH),
+        (LIBRARY, f"{BROKEN}OSError: libtorch_cpu.so: cannot open shared object file; "),
+        (HALF, f"{BROKEN}ModuleNotFoundError: No module named 'torch._C'; install it again: "),
+        ("raise RuntimeError('a\\nb')\n", f"{BROKEN}RuntimeError: a b; install it again: "),
+        ("x = (", f"{BROKEN}SyntaxError: "),
+        ("", f"{BROKEN}ImportError: cannot import name 'Tensor' from 'torch' "),
+    ],
+    ids=["missing", "no library", "half", "any error", "cut off", "empty"],
+)
+def test_train_says_what_to_install(
+    charlstm: Run, tmp_path: Path, play: Path, source: str, begins: str
+) -> None:
+    """In one line, whether torch is missing or broken; and no run is begun."""
+    env = shadowed(tmp_path, "torch", source)
+    done = charlstm("train", play, "-o", tmp_path / "run", "--steps", 1, "-q", env=env)
+    said = done.stderr.decode()
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert said.startswith(begins)
+    assert said.count("\n") == 1
+    assert " -m pip install " in said
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("source", [MISSING, LIBRARY], ids=["missing", "broken"])
+def test_a_resumed_run_says_what_to_install(
+    charlstm: Run, tmp_path: Path, trained: Path, source: str
+) -> None:
+    """And its state is as it was."""
+    run = shutil.copytree(trained, tmp_path / "run")
+    before = (run / "state.safetensors").read_bytes()
+    env = shadowed(tmp_path, "torch", source)
+    done = charlstm("train", "--resume", run, "--steps", 99, env=env)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.startswith(b"charlstm: error: torch, which training needs, ")
+    assert done.stderr.count(b"\n") == 1
+    assert (run / "state.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize("source", [MISSING, LIBRARY], ids=["missing", "broken"])
+def test_all_but_training_works_without_torch(
+    charlstm: Run, tmp_path: Path, trained: Path, play: Path, source: str
+) -> None:
+    """Nothing else imports it, not even the removal of what runs no longer need."""
+    env = shadowed(tmp_path, "torch", source)
+    run = shutil.copytree(trained, tmp_path / "runs" / "verse")
+    for words in (
+        ["generate", "-n", 5, "The tide"],
+        ["generate", "-n", 5, "--samples", 3],
+        ["score", play],
+        ["predict", "The"],
+        ["evaluate", play, "--baselines"],
+        ["inspect"],
+        ["models"],
+        ["history"],
+        ["vocab", play],
+        ["dataset", play, "-o", "verse.data"],
+        ["novelty", play, play],
+        ["visualize", "The tide"],
+        ["models", "--prune", "--yes"],
+        ["train", "--help"],
+    ):
+        done = charlstm(*words, cwd=tmp_path, env=env)
+        assert done.returncode == 0, (words, done.stderr)
+    assert not (run / "state.safetensors").exists()
