@@ -10,8 +10,15 @@ def main() -> int:
     """Run the command line; a Ctrl-C while it is being loaded ends the program at once."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from charlstm.cli.main import main as run
+    try:
+        from charlstm.cli.main import main as run
+    except ImportError as error:  # a package without which there is no command line
+        if (error.name or "").startswith("charlstm"):
+            raise
+        from charlstm.errors import incomplete
 
+        sys.stderr.write(f"charlstm: error: {incomplete(error)}\n")
+        return 1
     status = run()
     if "torch" in sys.modules:
         _leave(status)

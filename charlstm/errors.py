@@ -4,6 +4,8 @@ A message says what is wrong, with the value. The command line adds what to do a
 the error's ``code`` or ``name`` (``charlstm.cli.hints``). Other programs can use these too.
 """
 
+import shlex
+import sys
 from typing import Any
 
 MOST_LISTED = 8  # characters named in a message
@@ -81,3 +83,10 @@ def listed(characters: str) -> str:
     shown = " ".join(f"{c!r} (U+{ord(c):04X})" for c in characters[:MOST_LISTED])
     more = len(characters) - MOST_LISTED
     return f"{shown} and {more} more" if more > 0 else shown
+
+
+def incomplete(error: ImportError) -> str:
+    """What to say of a package that charlstm needs, and that is missing or broken."""
+    reason = " ".join(str(error).split())
+    python = shlex.quote(sys.executable)
+    return f"{reason}; install again: {python} -m pip install --force-reinstall charlstm"

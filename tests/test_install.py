@@ -91,3 +91,29 @@ def test_all_but_training_works_without_torch(
         done = charlstm(*words, cwd=tmp_path, env=env)
         assert done.returncode == 0, (words, done.stderr)
     assert not (run / "state.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("typer", ["--version"]),
+        ("numpy", ["generate"]),
+        ("safetensors", ["inspect", "-m", "{model}"]),
+        ("filelock", ["models", "--prune"]),
+        ("pydivsufsort", ["novelty", "{play}", "{play}"]),
+        ("tqdm", ["train", "{play}"]),
+    ],
+)
+def test_another_package_is_missing(
+    charlstm: Run, tmp_path: Path, trained: Path, play: Path, module: str, words: list[str]
+) -> None:
+    """One line says which, and how the program is installed again."""
+    missing = f"raise ModuleNotFoundError(\"No module named '{module}'\", name='{module}')\n"
+    env = shadowed(tmp_path, module, missing)
+    words = [word.format(play=play, model=trained) for word in words]
+    done = charlstm(*words, cwd=tmp_path, env=env)
+    said = done.stderr.decode().splitlines()
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert len(said) == 1
+    assert said[0].startswith(f"charlstm: error: No module named '{module}'; ")
+    assert said[0].endswith(" -m pip install --force-reinstall charlstm")

@@ -33,7 +33,7 @@ from charlstm.cli import (
 from charlstm.cli.settings_file import add_config_option
 from charlstm.cli.stop import Stop, end_by
 from charlstm.cli.variables import misspelt
-from charlstm.errors import CharLSTMError
+from charlstm.errors import CharLSTMError, incomplete
 
 DEBUG_VARIABLE = "CHARLSTM_DEBUG"
 
@@ -174,6 +174,8 @@ def _report(error: Exception) -> int:
         if error.errno in FULL:
             advice = f"free some space or {advice}"
         message = f"{error.filename or 'cannot write'}: {error.strerror or error}; {advice}"
+    elif isinstance(error, ImportError) and not (error.name or "").startswith("charlstm"):
+        message = incomplete(error)
     elif isinstance(error, MemoryError):
         message = "out of memory; close other programs, or ask for less at a time"
     else:
