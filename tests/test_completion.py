@@ -1,5 +1,11 @@
 """Completion in a shell: it offers the commands, their options and the values of options."""
 
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pexpect
 import pytest
 
 from charlstm.cli.main import command
@@ -7,6 +13,7 @@ from charlstm.cli.main import command
 from .conftest import Run
 
 TREE = command()
+SCRIPTS = Path(__file__).parents[1] / "completions"
 
 
 def offered(charlstm: Run, *words: str) -> set[str]:
@@ -39,3 +46,67 @@ def test_options_of_a_command_are_offered(charlstm: Run, name: str) -> None:
 def test_values_of_an_option_are_offered(charlstm: Run) -> None:
     """Where an option has a few possible values."""
     assert offered(charlstm, "generate", "--unknown", "") == {"error", "skip", "nearest"}
+
+
+def interactive(program: list[str], desk: Path, tmp_path: Path) -> pexpect.spawn:
+    """A shell at a terminal, without settings of its own, that has ``charlstm`` on its path."""
+    if shutil.which(program[0]) is None:
+        pytest.skip(f"{program[0]} is not installed")
+    kept = {name: os.environ[name] for name in ("LANG", "PYTHONPATH") if name in os.environ}
+    path = f"{desk / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    env = {**kept, "PATH": path, "HOME": str(tmp_path), "TERM": "dumb", "PS1": "$ "}
+    return pexpect.spawn(
+        program[0], program[1:],
+        env=env, cwd=desk, timeout=30, encoding="utf-8", dimensions=(24, 250),
+    )  # fmt: skip
+
+
+BASH, ZSH = ["bash", "--norc", "--noprofile", "-i"], ["zsh", "-f", "-i"]
+
+
+@pytest.mark.parametrize(
+    ("program", "turned_on"),
+    [
+        (BASH, f"source {SCRIPTS}/charlstm.bash"),
+        (BASH, 'eval "$(charlstm --show-completion)"'),
+        (ZSH, f"autoload -Uz compinit; compinit -D; source {SCRIPTS}/_charlstm"),
+        (ZSH, f"fpath=({SCRIPTS} $fpath); autoload -Uz compinit; compinit -u -D"),
+        (ZSH, 'autoload -Uz compinit; compinit -D; eval "$(charlstm --show-completion)"'),
+    ],
+    ids=["bash, file", "bash, line", "zsh, file", "zsh, fpath", "zsh, line"],
+)
+def test_a_shell_completes(desk: Path, tmp_path: Path, program: list[str], turned_on: str) -> None:
+    """A command, an option, a value of an option and the name of a file, at the first tab."""
+    shell = interactive(program, desk, tmp_path)
+    shell.sendline(f"{turned_on}; echo rea''dy")
+    shell.expect("ready")
+    shell.send("charlstm gener\t--unkn\tnea\t-h | head -n 1\r")
+    shell.expect(r"generate[ \x08]+--unknown[ \x08]+nearest[ \x08]+-h")
+    shell.expect_exact("Usage: charlstm generate")
+    shell.send("charlstm vocab pla\t-q | head -n 1\r")
+    shell.expect(r"vocab play\.txt[ \x08]+-q")
+    shell.expect(r"id\s+character")
+    shell.close(force=True)
+
+
+@pytest.mark.parametrize(
+    "turned_on", [f"source {SCRIPTS}/charlstm.fish", "charlstm --show-completion | source"]
+)
+def test_fish_completes(desk: Path, tmp_path: Path, turned_on: str) -> None:
+    """Commands, options and values."""
+    if shutil.which("fish") is None:
+        pytest.skip("fish is not installed")
+    asked = "; ".join(
+        f"complete -C 'charlstm {words}'"
+        for words in ("gener", "generate --unkn", "generate --unknown nea")
+    )
+    path = f"{desk / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", f"{turned_on}; {asked}"],
+        env=env, cwd=desk, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == [
+        *("generate", "--unknown", "nearest")
+    ]

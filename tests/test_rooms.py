@@ -202,6 +202,7 @@ def test_generate_loads_what_it_needs_and_no_more(trained: Path) -> None:
         ),
         *("cli.stop", "cli.variables", "cli.wording", "cli.writing"),
         *("cli.dataset", "cli.evaluate", "cli.generate", "cli.history", "cli.inspect"),
+        "cli.manual",
         *("cli.models", "cli.novelty", "cli.predict", "cli.score", "cli.train", "cli.visualize"),
         "cli.vocab",
     }

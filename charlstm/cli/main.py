@@ -22,6 +22,7 @@ from charlstm.cli import (
     generate,
     history,
     inspect,
+    manual,
     models,
     novelty,
     predict,
@@ -87,6 +88,7 @@ app.command(cls=Command)(models.models)
 app.command(cls=Command)(history.history)
 app.command(cls=Command)(novelty.novelty)
 app.command(cls=Command)(visualize.visualize)
+app.command("help", cls=Command)(manual.show_page)
 
 
 @app.callback(invoke_without_command=True)
