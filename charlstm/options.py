@@ -96,6 +96,7 @@ MODEL, PASSAGES, REMOVAL = "Model", "Passages", "Removal"
 SHOWN, CHART = "What is shown", "Chart"
 EVALUATION = "Evaluation"
 TEXT, ROWS = "Text", "Rows"
+DOWNLOAD = "Download"
 
 MOST_STEPS = 10**12  # more than any machine can do
 
@@ -271,6 +272,9 @@ _TABLE = (
            help="Write the chart to FILE.svg or FILE.png instead."),
     # What a score has rows for; ``lines`` is another one.
     Option("chars", bool, ROWS, default=False, help="Print a row for each character."),
+    # Texts of the catalogue.
+    Option("url", str, DOWNLOAD, metavar="URL",
+           help="Download from this mirror, as URL/NAME.txt.  [default: the catalogue's address]"),
     # What most commands share.
     Option("model", str, MODEL, metavar="MODEL", short="m",
            help="Model file or run directory.  [default: the newest run]"),

@@ -43,6 +43,12 @@ def test_options_of_a_command_are_offered(charlstm: Run, name: str) -> None:
     assert offered(charlstm, name, "--") == expected | {"--help"}
 
 
+def test_actions_and_names_of_the_catalogue_are_offered(charlstm: Run) -> None:
+    """An action first, then the names that begin as the word does."""
+    assert offered(charlstm, "corpus", "") == {"list", "get", "path"}
+    assert offered(charlstm, "corpus", "get", "ham") == {"hamlet"}
+
+
 def test_values_of_an_option_are_offered(charlstm: Run) -> None:
     """Where an option has a few possible values."""
     assert offered(charlstm, "generate", "--unknown", "") == {"error", "skip", "nearest"}

@@ -112,11 +112,14 @@ def test_synopsis_has_every_option(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_synopsis_has_every_argument(name: str) -> None:
-    """The synopsis names each positional argument."""
+    """The synopsis names each positional argument, or all values that it may have."""
     synopsis = section(page_of(name), "SYNOPSIS")
     for parameter in TREE.commands[name].params:
         if parameter.param_type_name == "argument":
-            assert f"Ar {parameter.metavar.rstrip('.')}" in synopsis
+            choices = getattr(parameter.type, "choices", None)
+            named = [f"Ar {parameter.metavar.rstrip('.')}"]
+            named = [f"Cm {choice}" for choice in choices] if choices else named
+            assert [text for text in named if text not in synopsis] == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -13,9 +13,9 @@ import charlstm as package
 from charlstm.cli.main import command as command_tree
 
 ROOT = Path(package.__file__).parent
-HEAVY = {"torch", "rich", "tqdm", "pydantic", "plotext", "matplotlib"}
+HEAVY = {"torch", "rich", "tqdm", "pydantic", "plotext", "matplotlib", "pooch", "requests"}
 HOMES = {"torch": "training", "typer": "cli", "rich": "cli", "tqdm": "cli"}
-HOMES |= {"plotext": "cli", "matplotlib": "cli"}
+HOMES |= {"plotext": "cli", "matplotlib": "cli", "pooch": "text", "requests": "text"}
 # Each room may import from those before it. The first five are single modules that need no room.
 ORDER = [
     "errors",
@@ -109,6 +109,7 @@ def test_every_import_runs_one_way() -> None:
         ("charlstm.text.dataset", "from rich.table import Table", "belongs to cli"),
         ("charlstm.options", "import typer", "belongs to cli"),
         ("charlstm.analysis.curves", "import plotext", "belongs to cli"),
+        ("charlstm.cli.downloads", "import pooch", "belongs to text"),
         ("charlstm.analysis.curves", "from matplotlib.figure import Figure", "belongs to cli"),
         ("charlstm.cli.generate", "from charlstm.generation import batch", "not offered"),
         ("charlstm.model", "import charlstm.errors", "docstring alone"),
@@ -195,6 +196,8 @@ def test_generate_loads_what_it_needs_and_no_more(trained: Path) -> None:
             "cli",
             "cli.main",
             "cli.console",
+            "cli.corpus",
+            "cli.downloads",
             "cli.loading",
             "cli.options",
             "cli.reading",
@@ -207,7 +210,7 @@ def test_generate_loads_what_it_needs_and_no_more(trained: Path) -> None:
         "cli.vocab",
     }
     assert "numpy" in loaded
-    assert not ({"pydivsufsort"} | HEAVY) & loaded
+    assert not ({"pydivsufsort", "tomllib"} | HEAVY) & loaded
 
 
 def test_novelty_loads_neither_torch_nor_rich(play: Path) -> None:

@@ -5,7 +5,7 @@ inside functions, so that ``--help`` is fast. In reading order: ``main`` (the tr
 the one place where errors become messages), ``options``, ``settings_file``, ``variables``,
 ``console``, ``wording``, ``hints``, ``loading``, ``stop``; the commands ``train`` (with
 ``progress``), ``generate`` (with ``reading``, ``escapes`` and ``writing``), ``evaluate``,
-``score``, ``predict``, ``vocab``, ``dataset``, ``inspect``, ``models``, ``novelty``, ``visualize``
-(with ``traced_text``, ``found_cells`` and ``heatmap``), ``history`` (with ``chart`` and
-``picture``), ``manual`` (of ``help``).
+``score``, ``predict``, ``vocab``, ``corpus`` (with ``downloads``), ``dataset``, ``inspect``,
+``models``, ``novelty``, ``visualize`` (with ``traced_text``, ``found_cells`` and ``heatmap``),
+``history`` (with ``chart`` and ``picture``), ``manual`` (of ``help``).
 """

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from charlstm.cli import console
+from charlstm.cli.downloads import fetch
 from charlstm.cli.options import Corpus, is_given, with_options
 from charlstm.errors import OptionError
 from charlstm.options import FILES, OPTIONS, fields_of
@@ -33,6 +34,7 @@ def dataset(corpus: Corpus, **values: Any) -> None:
     given = {name: values[name] for name in names if is_given(values, name)}
     text = TextOptions(**fields_of(TextOptions, values))
     console.say_if_typed(corpus, quiet=quiet)
+    fetch(corpus, quiet=quiet)
     source = open_corpus(corpus, text)
     if output.suffix == ".npz":
         shape, made = write_npz(source, output, **{"window": 50, **given})

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charlstm.cli import console, wording
+from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import loaded
 from charlstm.cli.options import Corpus, with_options
 from charlstm.errors import OptionError
@@ -58,6 +59,7 @@ def evaluate(corpus: Corpus, **values: Any) -> None:
     quiet, json = values["quiet"], values["json"]
     model = loaded(values)
     console.say_if_typed(corpus, quiet=quiet)
+    fetch(corpus, quiet=quiet)
     terminal = console.is_terminal(sys.stdout) and not json
     rows: list[tuple[str, ...]] = []
     try:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlstm.cli import console, reading, wording, writing
+from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import compute_with_one_thread
 from charlstm.cli.options import is_given, with_options
 from charlstm.cli.stop import Stop, end_by
@@ -126,6 +127,7 @@ def _how(model: "LanguageModel", values: dict[str, Any]) -> dict[str, Any]:
 def _line_filter(model: "LanguageModel", values: dict[str, Any]) -> Any:
     """The filter for the lines of a text, whose corpus is read as the model's own corpus was."""
     notes: list[str] = []
+    fetch(values["corpus"], quiet=values["quiet"])
     compared = {name: values[name] for name in ("glob", "novel", "new_lines", "unique")}
     try:
         line_filter = model.new_lines_filter(values["corpus"], notes=notes, **compared)

@@ -17,6 +17,17 @@ HINTS = {
     "seed encoding": "a seed phrase must be UTF-8: convert it, for example with iconv -t UTF-8",
     "no files": "name the files, or give another --glob (only train and evaluate read "
     "datasets, and a dataset must be the only source)",
+    "no such text": "check the name; charlstm corpus list shows the texts of the catalogue",
+    "similar text": "did you mean {nearest}? charlstm corpus list shows the texts of the catalogue",
+    "not cached": "charlstm corpus get {name} downloads it",
+    "no answer": "check the network, or name a mirror: charlstm corpus get {name} --url URL (for "
+    "all commands: the variable CHARLSTM_CORPUS_URL)",
+    "cut off": "try it again, or name a mirror: charlstm corpus get {name} --url URL (for all "
+    "commands: the variable CHARLSTM_CORPUS_URL)",
+    "wrong content": "name another mirror: charlstm corpus get {name} --url URL (for all commands: "
+    "the variable CHARLSTM_CORPUS_URL)",
+    "cache": "set XDG_CACHE_HOME to a directory in which you may write",
+    "incomplete installation": "install charlstm again",
     "min count": "lower --min-count",
     "window": "lower --window",
     "output exists": "remove it, or give another name with -o",

@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 import charlstm
 from charlstm.cli import (
     console,
+    corpus,
     dataset,
     evaluate,
     generate,
@@ -82,6 +83,7 @@ app.command(cls=Command)(evaluate.evaluate)
 app.command(cls=Command)(score.score)
 app.command(cls=Command)(predict.predict)
 app.command(cls=Command)(vocab.vocab)
+app.command(cls=Command)(corpus.corpus)
 app.command(cls=Command)(dataset.dataset)
 app.command(cls=Command)(inspect.inspect)
 app.command(cls=Command)(models.models)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlstm.cli import console
+from charlstm.cli.downloads import fetch
 from charlstm.cli.options import with_options
 from charlstm.errors import OptionError
 from charlstm.options import PASSAGES, fields_of
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
 )
 def novelty(
     corpus: Annotated[
-        str, typer.Argument(metavar="CORPUS", help="A file, a directory, or - for standard input.")
+        str,
+        typer.Argument(
+            metavar="CORPUS",
+            help="A file, a directory, a name of the catalogue, or - for standard input.",
+        ),
     ],
     text: Annotated[
         str,
@@ -55,6 +60,7 @@ def novelty(
     quiet = values["quiet"]
     notes: list[str] = []
     console.say_if_typed((corpus, text), quiet=quiet)
+    fetch((corpus, text), quiet=quiet)
     source = read_whole(open_corpus([corpus], options), notes)
     given = read_whole(open_corpus([text], options), notes)
     console.say(*notes, quiet=quiet)

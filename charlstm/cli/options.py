@@ -14,7 +14,10 @@ SETTINGS = "charlstm.settings"  # in a context: which file each setting comes fr
 
 Corpus = Annotated[
     list[str],
-    typer.Argument(metavar="CORPUS...", help="Files, directories, or - for standard input."),
+    typer.Argument(
+        metavar="CORPUS...",
+        help="Files, directories, names of the catalogue, or - for standard input.",
+    ),
 ]
 Function = TypeVar("Function", bound=Callable[..., Any])
 

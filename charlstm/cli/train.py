@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlstm.cli import console, options
+from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import leave_threads_to_torch
 from charlstm.cli.options import with_options
 from charlstm.cli.stop import Stop, end_by, says_if_stopped
@@ -38,7 +39,8 @@ def train(
     corpus: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="CORPUS...", help="Files, directories, a dataset, or - for standard input."
+            metavar="CORPUS...",
+            help="Files, directories, names of the catalogue, a dataset, or - for standard input.",
         ),
     ] = None,
     **values: Any,
@@ -71,8 +73,10 @@ def train(
         from charlstm.training.events import Started, TextRead
 
         console.say_if_typed(corpus or (), quiet=quiet or launch.size > 1)
+        given = _given(ctx)
+        if resume is None or "corpus" in given:
+            fetch(corpus or (), quiet=quiet)
         if resume is not None:
-            given = _given(ctx)
             if "output" in given:
                 raise OptionError("--output and --resume do not go together; leave one out")
             events = training.resume_run(

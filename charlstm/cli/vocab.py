@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from charlstm.cli import console
+from charlstm.cli.downloads import fetch
 from charlstm.cli.options import Corpus, with_options
 from charlstm.options import fields_of
 
@@ -23,6 +24,7 @@ def vocab(corpus: Corpus, **values: Any) -> None:
 
     text = TextOptions(**fields_of(TextOptions, values))
     console.say_if_typed(corpus, quiet=values["quiet"])
+    fetch(corpus, quiet=values["quiet"])
     found = survey(open_corpus(corpus, text))
     console.say(*found.notes, quiet=values["quiet"])
     characters = describe_characters(found.counts, text.min_count)

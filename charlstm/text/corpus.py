@@ -16,7 +16,13 @@ from charlstm.checks import require_integer, require_text
 from charlstm.errors import CorpusError, OptionError
 from charlstm.files import temporary_space
 from charlstm.text.decoding import CHUNK_BYTES, Source, TextOptions, normalised
-from charlstm.text.sources import corpus_name, files_below, listed
+from charlstm.text.sources import (
+    corpus_name,
+    files_below,
+    is_catalogue_name,
+    listed,
+    located,
+)
 
 SPOOL_BYTES = 64 << 20  # a longer stream is copied to a temporary file, a shorter one to memory
 CODE_POINTS = 0x110000
@@ -93,20 +99,22 @@ class Survey:
 
 
 def open_corpus(sources: Sequence[str], options: TextOptions) -> Corpus:
-    """The corpus made of files, directories and ``-`` (standard input).
+    """The corpus made of files, directories, texts of the catalogue and ``-`` (standard input).
 
     A directory stands for all files below it whose names match ``options.glob``, as
-    ``files_below`` finds them. Pipes and other streams are copied, because a corpus is read twice.
-    Raises CorpusError for a source that does not exist, cannot be read or holds no text.
+    ``files_below`` finds them. A name in the catalogue stands for its text, as ``located`` finds
+    it. Pipes and other streams are copied, because a corpus is read twice. Raises CorpusError for a
+    source that does not exist, cannot be read or holds no text.
     """
     found: list[Source] = []
+    if not all(sources):
+        raise OptionError("a corpus has an empty name; is a variable of the shell unset?")
+    sources = [located(source) for source in sources]
     for source in sources:
-        if not source:
-            raise OptionError("a corpus has an empty name; is a variable of the shell unset?")
         try:
             found += _opened(source, options.glob)
         except FileNotFoundError as error:
-            raise CorpusError(f"{source}: no such file; check the name") from error
+            raise _missing(source) from error
         except OSError as error:
             where = error.filename or source
             raise CorpusError(f"{where}: cannot be read: {error.strerror}") from error
@@ -166,6 +174,18 @@ def _opened(source: str, glob: str) -> list[Source]:
         return [Source(path)]
     with path.open("rb") as stream:
         return [Source(path, _copy_aside(stream))]
+
+
+def _missing(source: str) -> CorpusError:
+    """The error for a source that does not exist; it may be a name that was misspelt."""
+    from charlstm.text.catalogue import catalogue, similar, unknown_text
+
+    names, fault = [] if "/" in source else list(catalogue()), "no such file"
+    if is_catalogue_name(source):
+        return unknown_text(source, f"{fault}, and not a text of the catalogue", names)
+    if similar(source, names):
+        return unknown_text(source, fault, names)
+    return CorpusError(f"{source}: {fault}; check the name")
 
 
 def _copy_aside(stream: IO[bytes]) -> IO[bytes]:

@@ -1,6 +1,7 @@
 """Which files a corpus is made of, and what the corpus is called. No file is opened here."""
 
 import os
+import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -13,6 +14,7 @@ Sources = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 LONGEST_GLOB = 1000  # characters
 LISTED = 2  # how many of many files a message names
+CATALOGUE_NAME = re.compile("[a-z][a-z0-9-]*")
 
 
 def source_names(sources: Sources) -> list[str]:
@@ -23,6 +25,27 @@ def source_names(sources: Sources) -> list[str]:
     except TypeError as error:
         fault = f"is {shown(sources)}; it must be a text, a path or a list of them"
         raise OptionError(fault, "sources") from error
+
+
+def is_catalogue_name(source: str) -> bool:
+    """Whether a source can only be the name of a text in the catalogue.
+
+    Anything that exists under this name is meant first, and ``./macbeth`` is always a path.
+    """
+    return bool(CATALOGUE_NAME.fullmatch(source)) and not os.path.lexists(source)
+
+
+def located(source: str) -> str:
+    """The path of a source: of a text in the catalogue that of its file, else the source itself.
+
+    A text that is not yet on this machine is downloaded. Raises CorpusError if it cannot be.
+    """
+    if not is_catalogue_name(source):
+        return source
+    from charlstm.text.catalogue import catalogue, download
+
+    text = catalogue().get(source)
+    return source if text is None else str(download(text))
 
 
 def check_glob(glob: str) -> None:
