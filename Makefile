@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PLAY := corpora/a-bell-for-cold-hythe.txt
 DEMO_RUN := $(VENV)/demo
 
-.PHONY: help demo test torture gpu lint format clean
+.PHONY: help demo test torture gpu lint format dist clean
 help:
 	@echo "make demo    train on a play for about a minute, then write in its style"
 	@echo "make test    run all tests"
@@ -15,6 +15,7 @@ help:
 	@echo "make gpu     tests and a benchmark for a machine with an NVIDIA GPU"
 	@echo "make lint    ruff and mypy"
 	@echo "make format  put the code into its usual form"
+	@echo "make dist    build the wheel and the source archive, and try the wheel"
 	@echo "make clean   remove what the others made"
 
 demo: $(VENV)/program
@@ -42,8 +43,11 @@ format: $(VENV)/development
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+dist: $(VENV)/development
+	$(BIN)/python -m tests.distribution
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The two stamps say that the program, or the program and what its tests need, is installed.

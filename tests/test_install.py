@@ -1,12 +1,18 @@
-"""An installation that lacks something: what works all the same, and what is said of the rest."""
+"""What is installed, and an installation that lacks something: what works, and what is said."""
 
 import os
+import re
+import shlex
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from . import distribution
 from .conftest import Run
+
+ROOT = Path(__file__).parents[1]
 
 MISSING = "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n"
 LIBRARY = "raise OSError('libtorch_cpu.so: cannot open shared object file')\n"
@@ -117,3 +123,52 @@ def test_another_package_is_missing(
     assert len(said) == 1
     assert said[0].startswith(f"charlstm: error: No module named '{module}'; ")
     assert said[0].endswith(" -m pip install --force-reinstall charlstm")
+
+
+def test_the_readme_installs_all_but_torch() -> None:
+    """Its command for an installation without torch names the other packages, and their limits."""
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    wanted = set()
+    for text in needed:
+        name = re.match(r"[\w-]+", text)
+        limit = re.search(r"<[\d.]+", text)
+        assert name
+        wanted.add(name[0] + (limit[0] if limit else ""))
+    command = re.search(
+        r"pip install --no-deps \.\n +pip install (.*(?:\\\n.*)*)", (ROOT / "README.md").read_text()
+    )
+    assert command
+    assert {"torch", *shlex.split(command[1])} == wanted
+
+
+def test_the_wheel_holds_the_program_and_what_comes_with_it(tmp_path: Path) -> None:
+    """Built from the checkout and from the source archive it has the same files."""
+    pytest.importorskip("hatchling")
+    distribution.build(ROOT, tmp_path / "dist", "sdist", "wheel")
+    wheel = distribution.contents(distribution.only(tmp_path / "dist", "*.whl"))
+    sdist = distribution.only(tmp_path / "dist", "*.tar.gz")
+    again = distribution.contents(distribution.wheel_of_sdist(sdist, tmp_path / "source"))
+    assert distribution.faults(wheel, again) == []
+    data = f"charlstm-{distribution.charlstm.__version__}.data/data/share"
+    assert {
+        f"{data}/man/man1/charlstm.1",
+        f"{data}/man/man1/charlstm-train.1",
+        f"{data}/bash-completion/completions/charlstm",
+        f"{data}/zsh/site-functions/_charlstm",
+        f"{data}/fish/vendor_completions.d/charlstm.fish",
+        "charlstm/py.typed",
+    } <= set(wheel)
+    assert not [name for name in wheel if "__pycache__" in name or name.startswith("tests/")]
+
+
+def test_a_lost_and_a_changed_file_of_the_wheel_are_found() -> None:
+    """The comparison reports both, wherever they are lost."""
+    sound = {name: path.read_bytes() for name, path in distribution.expected().items()}
+    assert distribution.faults(sound, sound) == []
+    lacking = {name: data for name, data in sound.items() if name != "charlstm/py.typed"}
+    assert distribution.faults(sound, lacking) == [
+        "charlstm/py.typed: not in both wheels, or not the same"
+    ]
+    assert distribution.faults(lacking, lacking) == [
+        "charlstm/py.typed: not in the wheel as it is in the checkout"
+    ]
