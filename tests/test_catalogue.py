@@ -480,7 +480,7 @@ def test_a_name_is_a_corpus_for_every_command(
 
 
 def test_train_takes_a_name(command: Command, mirror: Mirror, tmp_path: Path) -> None:
-    """The run and the corpus have its name; the text comes from a mirror."""
+    """The run and the corpus have its name; the text comes from a mirror; it can be resumed."""
     words = ("--steps", 5, "--hidden-size", 8)
     done = command("train", "verse", *words, CHARLSTM_CORPUS_URL=mirror.url)
     assert (done.returncode, done.stdout) == (0, b"runs/verse/model.safetensors\n"), done.stderr
@@ -488,6 +488,9 @@ def test_train_takes_a_name(command: Command, mirror: Mirror, tmp_path: Path) ->
     card = json.loads(command("inspect", "runs/verse", "--json").stdout)
     assert card["corpus"]["name"] == "verse"
     assert card["corpus"]["sha256"] == hashlib.sha256(CONTENT).hexdigest()
+    assert "charlstm train verse " in card["command"]
+    done = command("train", "--resume", "runs/verse", "--steps", 8)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_terminal_shows_a_bar(

@@ -190,17 +190,18 @@ class _Arrival:
 
     def fault(self, error: Exception, response: Any) -> CorpusError:
         """The error for a download that failed with an ``error`` of the library requests."""
-        kinds = {type(fault).__name__ for fault in (error, *error.args)}
-        code, why = "no answer", "cannot be reached"
+        kinds, name = {type(fault).__name__ for fault in (error, *error.args)}, self._text.name
+        why = "cannot be reached"
         if response is not None:
             why = f"the server answers {response.status_code} {response.reason or ''}".rstrip()
         elif self.size or "ChunkedEncodingError" in kinds:
-            code, why = "cut off", f"cut off after {self.size:,} of {self._text.size:,} bytes"
+            why = f"cut off after {self.size:,} of {self._text.size:,} bytes"
+            return CorpusError(f"{self._address}: {why}", "cut off", name=name)
         elif kinds & {"ConnectTimeout", "ReadTimeout", "ReadTimeoutError"}:
             why = f"no answer within {TIMEOUT:g} seconds"
         elif kinds & {"SSLError", "ProxyError"}:
             why = f"cannot be reached ({type(error).__name__})"
-        return CorpusError(f"{self._address}: {why}", code, name=self._text.name)
+        return CorpusError(f"{self._address}: {why}", "no answer", name=name)
 
     def _wrong(self, found: str) -> CorpusError:
         fault = f"{self._address}: not the text {self._text.name} of the catalogue ({found})"
