@@ -13,6 +13,8 @@ from typing import Any
 
 # Compiled bytecode is what users have; a benchmark of start-up must have it too.
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+# A run begins from nothing, unless what it begins from is what a benchmark is about.
+ENVIRONMENT["CHARLSTM_TRAIN_INIT_FROM"] = "none"
 CHARLSTM = str(Path(sys.executable).with_name("charlstm"))
 
 

@@ -26,7 +26,7 @@ from charlstm.generation.text_stream import (
     random_numbers,
     read,
 )
-from charlstm.model.locate import find_model
+from charlstm.model.locate import bundled_name, find_model
 from charlstm.model.model_file import ModelFile, load_model
 from charlstm.options import OPTIONS
 from charlstm.text.corpus import open_corpus
@@ -43,8 +43,9 @@ if TYPE_CHECKING:
 
 
 def load(path: str | os.PathLike[str] | None = None) -> "LanguageModel":
-    """The model in a file or a run directory; without a path, that of the newest run.
+    """The model in a file, in a run directory, or of the name of a bundled model.
 
+    Without a path it is that of the newest run, or if there is none, the bundled ``shakespeare``.
     Raises CharLSTMError if there is none, or if it cannot be used. For one character at a time
     numpy is fastest with one thread: set ``OPENBLAS_NUM_THREADS=1`` before numpy is imported, as
     the command does. Only then are texts certain to be the same as the command's.
@@ -74,6 +75,11 @@ class LanguageModel:
             f"<LanguageModel of {self._model.fingerprint.name}: {config.num_layers} x "
             f"{config.hidden_size}, {config.vocab_size} characters>"
         )
+
+    @property
+    def bundled_name(self) -> str | None:
+        """The name of a model that comes with the program; None of any other model."""
+        return bundled_name(self.path)
 
     @property
     def card(self) -> dict[str, Any]:

@@ -149,8 +149,9 @@ _TABLE = (
     Option("batch_size", int, OPTIMIZER, least=1, most=1 << 20,
            help="Number of windows in one step."),
     # Where a run begins, its machine, and what it writes.
-    Option("init_from", str, BEGINNING, metavar="MODEL",
-           help="Begin with the weights of this model file or run directory."),
+    Option("init_from", str, BEGINNING, default="auto", metavar="MODEL",
+           help="Begin with the weights of this model; none: with random weights; auto: with "
+                "those of the bundled model, where that helps."),
     Option("resume", str, BEGINNING, metavar="RUN",
            help="Continue a stopped run, or make a finished run longer."),
     Option("device", str, MACHINE, default="auto", choices=("auto", "cpu", "cuda", "mps"),
@@ -277,7 +278,8 @@ _TABLE = (
            help="Download from this mirror, as URL/NAME.txt.  [default: the catalogue's address]"),
     # What most commands share.
     Option("model", str, MODEL, metavar="MODEL", short="m",
-           help="Model file or run directory.  [default: the newest run]"),
+           help="Model file, run directory, or name of a bundled model.  "
+                "[default: the newest run, or else shakespeare]"),
     Option("json", bool, OUTPUT, default=False, help="Print one JSON object."),
     Option("quiet", bool, OUTPUT, default=False, short="q",
            help="Print nothing but errors on standard error."),

@@ -58,9 +58,12 @@ SMALL_RUN: dict[str, Any] = {
 }
 
 
-# A developer's own settings are nothing to the tests.
-NO_SETTINGS = tempfile.TemporaryDirectory()
-os.environ["XDG_CONFIG_HOME"] = NO_SETTINGS.name
+# A developer's own settings are nothing to the tests. A run begins from nothing, unless its base is
+# what a test is about: a network as large as the bundled one would take many times as long.
+SETTINGS = tempfile.TemporaryDirectory()
+os.environ["XDG_CONFIG_HOME"] = SETTINGS.name
+Path(SETTINGS.name, "charlstm").mkdir()
+Path(SETTINGS.name, "charlstm/config.toml").write_text('[train]\ninit_from = "none"\n')
 
 
 @pytest.fixture(scope="session")

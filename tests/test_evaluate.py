@@ -388,14 +388,16 @@ def test_json_of_several_texts(charlstm: Run, trained: Path, play: Path, tmp_pat
         (["own", "--split", "all"], ["of which the model learned from 90 %", "other texts"]),
         (["other"], ["; the model learned from another text)"]),
         (["other", "--split", "val"], ["validation part of", "learned from another text"]),
+        (["copy"], ["of which the model has read about 100 % before", "other texts"]),
     ],
 )
 def test_what_was_read_is_said(
     charlstm: Run, trained: Path, play: Path, tmp_path: Path, words: list[str], said: list[str]
 ) -> None:
     """Whether it is the model's own text, and how much of it the model learned from."""
-    (tmp_path / "other.txt").write_text(VERSE * 7)
-    files = {"own": play, "other": tmp_path / "other.txt"}
+    (tmp_path / "copy.txt").write_text(VERSE * 7)
+    (tmp_path / "other.txt").write_text((VERSE * 7)[::-1])
+    files = {"own": play, "copy": tmp_path / "copy.txt", "other": tmp_path / "other.txt"}
     done = charlstm("evaluate", "-m", trained, files[words[0]], *words[1:])
     assert done.returncode == 0
     for part in said:

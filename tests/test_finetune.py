@@ -39,18 +39,24 @@ def model_of(characters: str) -> ModelFile:
 
 
 def test_rows_go_over_by_character() -> None:
-    """A kept character has its old rows at its new id, a new one fresh rows and a small bias."""
-    model, vocabulary = model_of("abcd"), Vocabulary("\u00e9xdb")
+    """A kept character has its old rows at its new id, a new one those of a similar one.
+
+    A character like no other begins with the mean of all rows. The bias of a new one is that of a
+    known character that is as frequent.
+    """
+    model, vocabulary = model_of("abcd"), Vocabulary("\u00e5xdb")
     config = ModelConfig(vocab_size=4, embedding_size=3, hidden_size=4, num_layers=2)
-    fresh = weights(config, 1)
-    found, note = transferred(model, vocabulary, fresh)
-    assert note == "begun from the model of old: 2 characters kept, 2 added, 2 dropped"
+    found = transferred(model, vocabulary, np.array([5, 20, 20, 5]))
     for name in ("embedding.weight", "output.weight"):
-        assert (found[name][2] == model.weights[name][3]).all()  # d
-        assert (found[name][3] == model.weights[name][1]).all()  # b
-        assert (found[name][:2] == fresh[name][:2]).all()
-    least = model.weights["output.bias"].min()
-    assert found["output.bias"].tolist()[:2] == [least, least]
+        rows = model.weights[name]
+        assert (found[name][0] == rows[0]).all()  # a with a ring
+        assert np.allclose(found[name][1], rows.mean(0))  # x
+        assert (found[name][2] == rows[3]).all()  # d
+        assert (found[name][3] == rows[1]).all()  # b
+    bias = found["output.bias"]
+    assert bias[2:].tolist() == model.weights["output.bias"][[3, 1]].tolist()
+    assert bias[1] - bias[0] == pytest.approx(np.log(20 / 5), abs=1e-5)
+    assert bias[:2].mean() == pytest.approx(bias[2:].mean(), abs=1e-5)
     for name, weight in model.weights.items():
         if name.startswith("layers"):
             assert (found[name] == weight).all()
@@ -69,7 +75,7 @@ def test_sizes_are_the_models() -> None:
 def test_the_command_begins_where_the_other_model_ended(
     charlstm: Run, trained: Path, play: Path, tmp_path: Path
 ) -> None:
-    """It says what became of the characters, and a step later it is as good as it was."""
+    """It says how well the model reads the text, and a step later it is as good as it was."""
     text = tmp_path / "other.txt"
     text.write_text(play.read_text().replace("q", "\u03b6").replace("T", "\u00de"))
     done = charlstm(
@@ -77,7 +83,7 @@ def test_the_command_begins_where_the_other_model_ended(
     )
     assert done.returncode == 0, done.stderr.decode()
     again = charlstm("train", text, "-o", tmp_path / "two", "--steps", 1, "--init-from", trained)
-    assert b"characters kept, 2 added, 2 dropped" in again.stderr
+    assert b"which already reads this text at " in again.stderr
     before = load_model(trained / "model.safetensors").training["val_loss"]
     after = load_model(tmp_path / "run/model.safetensors").training
     assert after["val_loss"] < before + 0.5
@@ -128,5 +134,5 @@ def test_a_model_meets_an_alphabet_that_it_never_saw(
     text.write_text("".join(chr(0x3B1 + ord(c) % 24) for c in play.read_text()))
     done = charlstm("train", text, "-o", tmp_path / "run", "--steps", 60, "--init-from", trained)
     assert done.returncode == 0, done.stderr.decode()
-    assert b"begun from the model of verse: 0 characters kept, 23 added" in done.stderr
+    assert b" nats and knows 0 of its 23 characters; " in done.stderr
     assert b"rolled back" not in done.stderr

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from charlstm.cli.main import command
+from charlstm.training import finetune, recipe
 from charlstm.training import length as plan
-from charlstm.training import recipe
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.length import Speed
 
@@ -280,8 +280,12 @@ def test_recipe_of_the_rest() -> None:
     assert chosen(1 << 20, hidden_size=64, epochs=6).learning_rate == rate
     few = f"no more than {recipe.FEW_EPOCHS:g} times, {config.learning_rate / rate:g} times that"
     assert few in says
-    tuned = chosen(1 << 20, steps=1, init_from="model")
-    assert f"{tuned.learning_rate / config.learning_rate:g} times the recipe's" in page
+    near = f"the learning rate is {finetune.rate_share(1 << 20, 0.0):g} times the recipe's."
+    assert f"{near} For a text of fewer than {finetune.NEAR_CHARACTERS:,} characters" in page
+    often = f"at most {finetune.epochs_share(1 << 20, 0.0):.2f} times as often as the recipe says"
+    short = f"fewer than {plan.SMALL:,} characters {finetune.epochs_share(1000, 0.0):.2f} times"
+    assert f"{often}, and one of {short} as often" in page
+    assert f"worse by {finetune.FAR:g} nat per character or more" in page
     for option, value in (
         ("--weight-decay", config.weight_decay),
         ("--grad-clip", config.grad_clip),

@@ -138,11 +138,13 @@ def test_a_hint_goes_on_with_the_sentence(code: str) -> None:
     assert not hint.endswith(".")
     options = [p for node in TREE.commands.values() for p in node.params]
     known = {flag for p in options for flag in (*p.opts, *p.secondary_opts)}
-    assert named(hint) - known - {"--nproc-per-node"} == set()  # an option of torchrun
+    others = {"--nproc-per-node", "--force-reinstall", "--with"}  # of torchrun, of pip and of uv
+    assert named(hint) - known - others == set()
 
 
 # Modules outside the command line that spell its options, and why.
 SPELL = {
+    "errors.py": "a package is missing, perhaps one of the command line's own",
     "options.py": "the table of options, from which the command line is made",
     "training/config.py": "writes the command that repeats a run into the model file",
 }

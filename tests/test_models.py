@@ -11,9 +11,11 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from charlstm.cli import wording
+from charlstm.cli.main import main
 from charlstm.errors import ModelFileError
 from charlstm.language_model import LanguageModel
-from charlstm.model.locate import list_models
+from charlstm.model import locate
+from charlstm.model.locate import bundled_models, list_models
 from charlstm.model.model_file import ModelFile, load_card, load_model, save_model
 from charlstm.text.corpus import Fingerprint
 
@@ -50,8 +52,9 @@ def run(name: str, age: float, model: ModelFile | bytes | None = None) -> Path:
 
 
 def rows(output: bytes) -> list[list[str]]:
-    """The cells of tab-separated lines, the header first."""
-    return [line.split("\t") for line in output.decode().splitlines()]
+    """The cells of tab-separated lines, the header first, without those of bundled models."""
+    cells = [line.split("\t") for line in output.decode().splitlines()]
+    return [row for row in cells if row[0] not in bundled_models()]
 
 
 def test_models_are_listed_the_newest_last(charlstm: Run) -> None:
@@ -94,8 +97,8 @@ def test_models_as_json(charlstm: Run) -> None:
     """One object a line, for one as for many."""
     directory = run("play", 60, made("play", 1.5))
     run("bad", 0, b"")
-    lines = charlstm("models", "--json", "-q").stdout.decode().splitlines()
-    sound, bad = map(json.loads, lines)
+    listed = map(json.loads, charlstm("models", "--json", "-q").stdout.decode().splitlines())
+    sound, bad = (model for model in listed if not model["bundled"])
     config = make_model("ab\n").config
     modified = (directory / "model.safetensors").stat().st_mtime
     assert sound.pop("modified") == wording.timestamp(modified)
@@ -106,6 +109,7 @@ def test_models_as_json(charlstm: Run) -> None:
         "hidden_size": config.hidden_size,
         "parameters": config.parameters,
         "val_loss": 1.5,
+        "bundled": False,
         "bytes": (directory / "model.safetensors").stat().st_size,
         "error": None,
     }
@@ -135,12 +139,17 @@ def test_a_damaged_model_is_listed_as_such(charlstm: Run) -> None:
     assert charlstm("models", "-q").stderr == b""
 
 
-def test_without_models_the_way_to_make_one_is_said(charlstm: Run) -> None:
-    """An empty list is no error."""
-    done = charlstm("models")
-    assert (done.returncode, len(rows(done.stdout))) == (0, 1)
-    assert done.stderr == b"no model under runs/; make one with charlstm train CORPUS\n"
-    assert charlstm("models", "--json", "-q").stdout == b""
+def test_without_models_the_way_to_make_one_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An empty list is no error, also where the bundled models are missing."""
+    monkeypatch.setattr(locate, "BUNDLED", tmp_path / "bundled")
+    assert main(["models"]) == 0
+    shown, said = capfd.readouterr()
+    assert len(rows(shown.encode())) == 1
+    assert said == "no model; make one with charlstm train CORPUS\n"
+    assert main(["models", "--json", "-q"]) == 0
+    assert capfd.readouterr().out == ""
 
 
 def test_names_and_cards_do_not_act_on_a_terminal(
@@ -184,7 +193,7 @@ def test_a_model_that_goes_away_meanwhile_is_left_out() -> None:
     """A run may be removed while the list is made."""
     for name in "ab":
         run(name, 0)
-    listing = list_models()
+    listing = (model for model in list_models() if not model.bundled)
     first = next(listing)
     other = "b" if first.name == "runs/a" else "a"
     Path("runs", other, "model.safetensors").unlink()

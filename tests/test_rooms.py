@@ -1,6 +1,7 @@
 """The rooms of the program: who may import what, seen in the source and in real processes."""
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ ORDER = [
     "untrusted",
     "text",
     "model",
+    "bundled",
     "generation",
     "analysis",
     "language_model",
@@ -172,11 +174,10 @@ def test_functions_are_short_and_take_few_parameters() -> None:
 
 
 def modules_after(code: str) -> set[str]:
-    """The modules loaded once ``code`` has run in a fresh interpreter."""
+    """The modules loaded once ``code`` has run in a fresh interpreter, without any settings."""
     program = f"{code}\nimport sys; print(*sys.modules, file=sys.stderr)"
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
-    )
+    command, env = [sys.executable, "-c", program], {**os.environ, "XDG_CONFIG_HOME": os.devnull}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=env)
     return set(done.stderr.split("\n")[-2].split())
 
 
@@ -187,7 +188,14 @@ def test_generate_loads_what_it_needs_and_no_more(trained: Path) -> None:
     own = {name.removeprefix("charlstm.") for name in loaded if name.startswith("charlstm.")}
     assert own == {
         *("errors", "checks", "options", "files", "untrusted", "language_model"),
-        *("text", "text.corpus", "text.decoding", "text.sources", "text.vocabulary"),
+        *(
+            "text",
+            "text.corpus",
+            "text.decoding",
+            "text.passages",
+            "text.sources",
+            "text.vocabulary",
+        ),
         *("model", "model.config", "model.lstm", "model.model_file", "model.locate"),
         *("generation", "generation.sampling", "generation.stopping", "generation.saved_state"),
         "generation.text_stream",

@@ -52,7 +52,7 @@ def config(**changes: Any) -> TrainConfig:
         "averaging": 0.1,
         "patience": 0,
         "save_every": None,
-        "init_from": None,
+        "init_from": "none",
         "device": "cpu",
         "precision": "fp32",
         "threads": 1,

@@ -139,9 +139,19 @@ def best_order(train: Ids, vocab_size: int) -> int:
     The search ends when the loss has risen twice in a row.
     """
     cut = len(train) - len(train) // HELD_BACK
+    losses = held_back_losses(train, cut, vocab_size)
+    return int(np.argmin(losses)) if losses else 0
+
+
+def held_back_losses(train: Ids, cut: int, vocab_size: int) -> list[float]:
+    """The losses of n-grams of order 0, 1, 2 and more on ``train[cut:]``, learned from the rest.
+
+    The list ends when the loss has risen twice in a row. It is empty if fewer than two characters
+    are held back.
+    """
     held_back = train[cut:].astype(np.int64)
     if len(held_back) < 2:
-        return 0
+        return []
     shares = np.full(len(held_back), 1 / vocab_size)
     contexts = np.zeros(len(held_back), np.int64)
     losses: list[float] = []
@@ -151,7 +161,7 @@ def best_order(train: Ids, vocab_size: int) -> int:
         risen = len(losses) > 2 and losses[-1] > losses[-2] > losses[-3]
         if risen or len(losses) > HIGHEST_ORDER:
             break
-    return int(np.argmin(losses))
+    return losses
 
 
 def _counted(ids: Integers, V: int) -> Iterator[Counts]:

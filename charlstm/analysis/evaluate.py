@@ -12,6 +12,8 @@ from charlstm.errors import CorpusError, ModelFileError, OptionError
 from charlstm.model.model_file import ModelFile
 from charlstm.options import OPTIONS
 from charlstm.text.dataset import Dataset, in_blocks
+from charlstm.text.passages import NOTICED, sampled_passages, share_read
+from charlstm.text.vocabulary import Ids
 
 Split = Literal["train", "val", "all"]
 LONGEST_WINDOW = GROUP
@@ -23,9 +25,11 @@ class Evaluation(LossUnits):
 
     ``text`` is the name of the text, ``split`` the part that was read, and ``own`` whether it is
     the text that the model learned from. Of the ``characters`` that were predicted, the model
-    ``learned`` from so many. ``loss`` is the mean of -ln of their probabilities, in nats.
-    ``accuracy`` and ``top_5_accuracy`` are the shares that were the most probable character, and
-    one of the five most probable.
+    ``learned`` from so many. ``read`` is about the share of them that the model has read: in a text
+    with the same passages, or as the model that it began from. It is None if the text is too short
+    to tell. ``loss`` is the mean of -ln of their probabilities, in nats. ``accuracy`` and
+    ``top_5_accuracy`` are the shares that were the most probable character, and one of the five
+    most probable.
     """
 
     text: str
@@ -36,7 +40,13 @@ class Evaluation(LossUnits):
     loss: float
     accuracy: float
     top_5_accuracy: float
+    read: float | None = None
     baselines: tuple[Baseline, ...] = ()
+
+    @property
+    def was_read(self) -> bool:
+        """Whether the model has read so much of it that the loss is not one of unseen text."""
+        return self.read is not None and self.read >= NOTICED
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,7 @@ def evaluate(model: ModelFile, dataset: Dataset, name: str, reading: Reading) ->
         loss=bits / count * math.log(2),
         accuracy=right / count,
         top_5_accuracy=among_5 / count,
+        read=_read(model, ids, own_validation=own and split == "val"),
         baselines=baselines(model.vocabulary, train, ids) if reading.baselines else (),
     )
 
@@ -132,6 +143,18 @@ def _usual_split(model: ModelFile, *, own: bool, baselines: bool) -> Split:
     if baselines:
         return "val"
     return "val" if own and val_fraction(model) else "all"
+
+
+def _read(model: ModelFile, ids: Ids, *, own_validation: bool) -> float | None:
+    """About the share of ``ids`` that the model has read.
+
+    Of its own validation part that is what the model had read that it began from, as the card says,
+    which anyone can write. What its own text repeats does not count there.
+    """
+    if not own_validation:
+        return share_read(sampled_passages(ids, model.vocabulary), model.passages)
+    share = model.training.get("validation_read")
+    return share if isinstance(share, float) and 0 <= share <= 1 else None
 
 
 def _learned(model: ModelFile, dataset: Dataset, split: Split) -> int:

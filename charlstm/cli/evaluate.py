@@ -95,6 +95,7 @@ def _described(found: "Evaluation") -> dict[str, Any]:
         "characters": found.characters,
         "own": found.own,
         "learned": found.learned,
+        "read": found.read,
         **_losses(found),
         "accuracy": found.accuracy,
         "top_5_accuracy": found.top_5_accuracy,
@@ -146,7 +147,10 @@ def _write_table(rows: list[tuple[str, ...]], *, baselines: bool) -> None:
 def _in_words(found: "Evaluation") -> list[str]:
     """What was read, and what the numbers mean."""
     count, share = wording.counted(found.characters, "character"), found.learned / found.characters
-    if not found.own:
+    read = found.read or 0.0
+    if not found.own and found.was_read:
+        which = f"{count}, of which the model has read about {100 * read:.0f} % before"
+    elif not found.own:
         which = f"{count}; the model learned from another text"
     elif share in (0, 1):
         which = f"{count} that the model {'learned' if share else 'did not learn'} from"
@@ -161,8 +165,10 @@ def _in_words(found: "Evaluation") -> list[str]:
     ]
     ngrams = [b for b in found.baselines if b.name.startswith("n-gram")]
     said += [f"an {b.name} among {_choices(b.perplexity)}" for b in ngrams]
-    caution = ["what a model learned from does not show how good it is on other texts"]
-    return ["; ".join(said), *(caution if share else [])]
+    if found.own and found.was_read and not share:
+        said.append(f"the model that it began from has read about {100 * read:.0f} % of them")
+    caution = ["what a model has read does not show how good it is on other texts"]
+    return ["; ".join(said), *(caution if share or found.was_read else [])]
 
 
 def _choices(perplexity: float) -> str:

@@ -26,8 +26,9 @@ HEADER = ("model", "corpus", "sizes", "loss", "age", "size")
 def models(**values: Any) -> None:
     """List the models that -m can name, the newest last.
 
-    These are the models of the runs in runs/. Each has its corpus, layers x units, validation loss
-    in nats per character, age and size: a table on a terminal, tab-separated lines in a pipe.
+    These are the models that come with the program, and those of the runs in runs/. Each has its
+    corpus, layers x units, validation loss in nats per character, age and size: a table on a
+    terminal, tab-separated lines in a pipe.
 
     charlstm models --json | jq -r .model
     """
@@ -49,7 +50,7 @@ def models(**values: Any) -> None:
             console.write_json(_described(model))
         found.append(model)
     if not found:
-        console.say("no model under runs/; make one with charlstm train CORPUS", quiet=quiet)
+        console.say("no model; make one with charlstm train CORPUS", quiet=quiet)
     terminal = console.is_terminal(sys.stdout)
     if not json and (found or not terminal):
         console.write_rows(HEADER, [_row(model, in_words=terminal) for model in found])
@@ -65,6 +66,7 @@ def _described(model: "ListedModel") -> dict[str, Any]:
         "hidden_size": card and card.config.hidden_size,
         "parameters": card and card.config.parameters,
         "val_loss": card and wording.number(card.training.get("val_loss")),
+        "bundled": model.bundled,
         "modified": wording.timestamp(model.modified),
         "bytes": model.size,
         "error": model.fault,
@@ -79,6 +81,8 @@ def _row(model: "ListedModel", *, in_words: bool) -> tuple[str, ...]:
     if loss is not None:
         loss = f"{loss:.3f}" if in_words else str(loss)
     age = wording.age(seconds) if in_words else str(max(0, int(seconds)))
+    if model.bundled:
+        age = wording.NOTHING
     size = wording.size(model.size) if in_words else str(model.size)
     corpus = told["corpus"] or wording.NOTHING
     return (model.name, corpus, sizes, loss or wording.NOTHING, age, size)

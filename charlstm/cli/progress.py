@@ -60,7 +60,8 @@ def _plan(event: events.Started) -> Iterator[str]:
         f"text: {event.train_characters:,} characters to learn from, "
         f"{event.val_characters:,} to validate on, {network.vocab_size} distinct"
     )
-    yield f"plan: {event.reason}"
+    chosen = "; --init-from none begins from nothing" if event.base_chosen else ""
+    yield f"plan: {event.reason}{chosen}"
     yield (
         f"model: {network.parameters:,} parameters on {config.device} in {config.precision}, "
         f"{counted(config.threads, 'thread')}; run: {event.directory}"

@@ -77,6 +77,9 @@ def model_taken(model: "LanguageModel") -> str:
     """The message that says which run is used if the user named no model."""
     card, path = model.card, model.path
     assert path is not None
+    name = model.bundled_name
+    if name is not None:
+        return f"model: {name}, which comes with charlstm; charlstm train TEXT makes your own"
     name = card["corpus"]["name"]
     parts = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."]
     loss = number(card["training"].get("val_loss"))

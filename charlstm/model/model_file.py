@@ -23,12 +23,14 @@ from charlstm.model.config import ModelConfig
 from charlstm.model.lstm import LSTM, Array
 from charlstm.text.corpus import Fingerprint
 from charlstm.text.decoding import TextOptions
+from charlstm.text.passages import MOST, NO_PASSAGES, Hashes
 from charlstm.text.vocabulary import Vocabulary
 from charlstm.untrusted import described_tensors, reading
 
 FORMAT = 1
 METADATA_KEY = "charlstm"
 FLOAT_TYPES = ("F32", "F16")
+PASSAGES = "passages"  # the name of a tensor that is no weight
 MOST_NOTES = 1000  # entries of a training summary; about thirty are usual
 
 
@@ -61,9 +63,13 @@ class Card:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFile(Card):
-    """All that is in a model file: the card, and float32 weights under torch's names."""
+    """All that is in a model file: the card, float32 weights under torch's names, and passages.
+
+    ``passages`` are hashes of what the model has read (``charlstm.text.passages``).
+    """
 
     weights: dict[str, Array] = field(repr=False)
+    passages: Hashes = field(default_factory=lambda: NO_PASSAGES, repr=False)
 
     @cached_property
     def lstm(self) -> LSTM:
@@ -75,13 +81,18 @@ class ModelFile(Card):
 def save_model(model: ModelFile, path: Path) -> None:
     """Write the model to ``path`` atomically; equal models give equal bytes."""
     metadata = json.dumps({"format": FORMAT, **model.describe()}, sort_keys=True)
-    write_atomically(path, save(model.weights, metadata={METADATA_KEY: metadata}))
+    tensors: dict[str, Any] = {**model.weights}
+    if len(model.passages):
+        tensors[PASSAGES] = model.passages
+    write_atomically(path, save(tensors, metadata={METADATA_KEY: metadata}))
 
 
 def load_model(path: Path) -> ModelFile:
     """Read a model file; raises ModelFileError for one that cannot be used."""
     with _opened(path) as (file, card):
-        return ModelFile(**vars(card), weights=_weights(file, card.config))
+        return ModelFile(
+            **vars(card), weights=_weights(file, card.config), passages=_passages(file)
+        )
 
 
 def load_card(path: Path) -> Card:
@@ -127,7 +138,7 @@ def _card(file: Any, header: dict[str, Any]) -> Card:
 
 def _check_tensors(file: Any, config: ModelConfig) -> None:
     """Raise ValueError unless the tensors have the names, shapes and types of ``config``."""
-    names = list(file.keys())
+    names = [name for name in file.keys() if name != PASSAGES]  # noqa: SIM118 (no mapping)
     # No tensor may be missing, and none may be one too many.
     if len(names) != 4 * config.num_layers + 3:
         raise ValueError(f"{len(names)} tensors for {config.num_layers} layers")
@@ -149,3 +160,17 @@ def _weights(file: Any, config: ModelConfig) -> dict[str, Array]:
         if not np.isfinite(weights[name]).all():
             raise ValueError(f"{name} holds values that are not finite")
     return weights
+
+
+def _passages(file: Any) -> Hashes:
+    """The hashes of what the model has read, in rising order; none in a file that has none."""
+    if PASSAGES not in file.keys():  # noqa: SIM118 (no mapping)
+        return NO_PASSAGES
+    tensor = file.get_slice(PASSAGES)
+    shape = tuple(tensor.get_shape())
+    if tensor.get_dtype() != "U64" or len(shape) != 1 or shape[0] > MOST:
+        raise ValueError(f"{PASSAGES} is {tensor.get_dtype()} of shape {shape}")
+    passages: Hashes = file.get_tensor(PASSAGES)
+    if (passages[1:] <= passages[:-1]).any():
+        raise ValueError(f"{PASSAGES} do not rise")
+    return passages

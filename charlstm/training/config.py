@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from charlstm.checks import require_number, require_text
 from charlstm.errors import OptionError
 from charlstm.model.config import ModelConfig
 from charlstm.options import OPTIONS, Seconds, check_record
@@ -18,6 +19,7 @@ from charlstm.training.pace import Pace
 
 EVALUATIONS = 16  # of a run, unless they take too much of its time
 BUDGETS = ("time", "epochs", "steps", "pace")
+AUTO, NONE = "auto", "none"  # what ``init_from`` may be instead of the name of a model
 SAMPLE_OPTIONS = ("sample", "sample_prompt")  # options that do not change the model
 LONGEST_PROMPT = 1000  # characters, which are read for each sample
 
@@ -35,7 +37,7 @@ class Common:
     save_every: float | None = None  # seconds between two saved states; None: as often as is cheap
     sample: bool = True  # whether the network writes a sample with each evaluation,
     sample_prompt: str = ""  # and what that begins with
-    init_from: str | None = None  # a model file or a run directory
+    init_from: str = AUTO  # a model or "none"; in settings also "auto", which becomes one of both
     device: str = "auto"
     precision: str = "auto"
     random_seed: int = 0
@@ -96,9 +98,15 @@ class TrainConfig(Common):
     learning_rate: float
     weight_dropout: float
     threads: int
+    init_sha256: str | None = None  # of the file of the model that the run began from,
+    validation_read: float | None = None  # and the share of the validation part that it has read
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.init_sha256 is not None:
+            require_text("init_sha256", self.init_sha256)
+        if self.validation_read is not None:
+            require_number("validation_read", self.validation_read, least=0, most=1)
         if self.most_steps is not None:
             OPTIONS["steps"].check(self.most_steps)
 

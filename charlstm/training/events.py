@@ -32,7 +32,8 @@ class Started:
     val_characters: int
     step: int
     steps: int  # at the end of the run, as it is planned now
-    notes: tuple[str, ...] = ()  # what became of the characters of another model, what has changed
+    notes: tuple[str, ...] = ()  # what has changed, or what a loss does not show
+    base_chosen: bool = False  # whether the program chose the model that the run begins from
 
 
 @dataclass(frozen=True)

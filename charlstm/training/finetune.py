@@ -1,22 +1,68 @@
-"""Weights of one model as the beginning of another with other characters; no torch."""
+"""A model as the beginning of another: its weights for other characters, and the recipe; no torch.
 
+The sweeps behind the recipe are in ``benchmarks/README.md``.
+"""
+
+import math
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from charlstm.errors import OptionError
 from charlstm.model.lstm import Array
 from charlstm.model.model_file import ModelFile
 from charlstm.text.vocabulary import Vocabulary
 from charlstm.training.config import Settings
+from charlstm.training.length import SMALL
+
+NEAR_RATE = 0.25  # of the learning rate of a fresh network, for a text that the base reads well
+FAR = 1.0  # nats worse than an n-gram, from which a text is far from what the base has read
+# Shares of the epochs of a fresh network: little of a near text is new.
+NEAR_EPOCHS, NEAR_EPOCHS_SHORT = 1 / 3, 1 / 6
+NEAR_CHARACTERS = 40_000  # a text that is shorter has a lower rate: it is learned by heart sooner
+SIZES = ("hidden_size", "num_layers", "embedding_size", "residual")
+
+Counts = npt.NDArray[np.int64]
+
+
+def nearness(distance: float) -> float:
+    """From 1, where the base reads a text as well as an n-gram or better, to 0, where it is far."""
+    return min(1.0, max(0.0, 1.0 - distance / FAR))
+
+
+def rate_share(characters: int, distance: float) -> float:
+    """The learning rate for a text of so many characters, as a share of that of a fresh network.
+
+    What the base knows of a near text is kept by a low rate, and the more so the less there is to
+    learn. ``distance`` is how many nats worse than an n-gram the base reads the text.
+
+    >>> rate_share(400_000, -0.4), rate_share(10_000, -0.4), rate_share(400_000, 2.0)
+    (0.25, 0.125, 1.0)
+    """
+    near = nearness(distance)
+    short = math.sqrt(min(1.0, characters / NEAR_CHARACTERS))
+    return float((NEAR_RATE * short) ** near)
+
+
+def epochs_share(characters: int, distance: float) -> float:
+    """How often it is of use to read such a text, as a share of the epochs of a fresh network.
+
+    >>> epochs_share(1_000_000, -0.4), epochs_share(1_000_000, 2.0)
+    (0.3333333333333333, 1.0)
+    """
+    near = NEAR_EPOCHS_SHORT if characters < SMALL else NEAR_EPOCHS
+    return float(near ** nearness(distance))
+
+
+def sizes_asked(settings: Settings) -> bool:
+    """Whether the settings ask for a size of network."""
+    return any(getattr(settings, name) is not None for name in SIZES)
 
 
 def with_sizes_of(model: ModelFile, settings: Settings) -> Settings:
     """The settings with the sizes of the model to begin from; OptionError where they differ."""
-    sizes = {
-        name: getattr(model.config, name)
-        for name in ("hidden_size", "num_layers", "embedding_size", "residual")
-    }
+    sizes = {name: getattr(model.config, name) for name in SIZES}
     for name, value in sizes.items():
         asked = getattr(settings, name)
         if asked is not None and asked != value:
@@ -24,29 +70,31 @@ def with_sizes_of(model: ModelFile, settings: Settings) -> Settings:
     return replace(settings, **sizes)
 
 
-def transferred(
-    model: ModelFile, vocabulary: Vocabulary, fresh: dict[str, Array]
-) -> tuple[dict[str, Array], str]:
-    """The model's weights for ``vocabulary``, and in words how many characters were kept.
+def transferred(model: ModelFile, vocabulary: Vocabulary, counts: Counts) -> dict[str, Array]:
+    """The model's weights for ``vocabulary``, whose characters occur ``counts`` times, (V,).
 
     Each character has a row in the embedding (V, E) and one in the output layer (V, H), which it
-    keeps under its new id. A character that the model never saw gets the rows of ``fresh``, the
-    random weights of the new network, and the smallest output bias of the model, so that it
-    begins as a rare one.
+    keeps under its new id. A character that the model never saw begins with the rows of the most
+    similar one that it knows, such as the letter without its accent, or else with the mean of all
+    rows. Its output bias is that of a known character which is as frequent in the new text.
     """
-    old = model.vocabulary.id_of_code_point
-    points = np.array([ord(c) for c in vocabulary.characters])
-    source = old[np.minimum(points, len(old) - 1)]  # (V,), -1 for a new character
-    known = source >= 0
     weights = {**model.weights}
-    for name in ("embedding.weight", "output.weight", "output.bias"):
-        rows = fresh[name].copy()
-        rows[known] = model.weights[name][source[known]]
-        weights[name] = rows
-    weights["output.bias"][~known] = model.weights["output.bias"].min()
-    kept = int(known.sum())
-    added, dropped = len(vocabulary) - kept, len(model.vocabulary) - kept
-    return weights, (
-        f"begun from the model of {model.fingerprint.name}: {kept} characters kept, {added} added, "
-        f"{dropped} dropped"
-    )
+    sources = [_sources(character, model.vocabulary) for character in vocabulary.characters]
+    for name in ("embedding.weight", "output.weight"):
+        rows = model.weights[name]
+        weights[name] = np.stack([rows[ids].mean(0) for ids in sources])
+    known = np.array([c in model.vocabulary for c in vocabulary.characters])
+    bias = np.array([model.weights["output.bias"][ids].mean() for ids in sources], np.float32)
+    logs = np.log(np.maximum(counts, 0.5))
+    if known.any():
+        bias[~known] = (bias[known] - logs[known]).mean() + logs[~known]
+    weights["output.bias"] = bias
+    return weights
+
+
+def _sources(character: str, vocabulary: Vocabulary) -> list[int]:
+    """The ids of the characters whose mean row ``character`` begins with."""
+    near = vocabulary.nearest(character)
+    if near is None:
+        return list(range(len(vocabulary)))
+    return [int(i) for i in vocabulary.encode(near)]

@@ -74,9 +74,18 @@ def planned(
 
 
 def most_steps(
-    settings: Settings, n: int, batch_size: int, seq_length: int, repetition: float = 1.0
+    settings: Settings,
+    n: int,
+    batch_size: int,
+    seq_length: int,
+    repetition: float = 1.0,
+    *,
+    epochs_share: float = 1.0,
 ) -> int:
-    """The steps that were asked for, or those beyond which a text is only learned by heart."""
+    """The steps that were asked for, or those beyond which a text is only learned by heart.
+
+    ``epochs_share`` is the share of the epochs of a fresh network that are of use.
+    """
     if settings.steps is not None:
         return settings.steps
     if settings.pace is not None:
@@ -87,7 +96,7 @@ def most_steps(
     usual = MOST_EPOCHS if settings.time else EPOCHS_SMALL if n < SMALL else EPOCHS
     of_use = MOST_EPOCHS / EPOCHS_SMALL if settings.time else 1.0
     epochs = min(usual, of_use * enough_epochs(repetition))
-    return max(LEAST_STEPS, round(epochs * steps_per_epoch))
+    return max(1, round(epochs_share * max(LEAST_STEPS, epochs * steps_per_epoch)))
 
 
 def repetition(ids: Ids) -> float:

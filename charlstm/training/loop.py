@@ -48,7 +48,12 @@ class Run:
             self.directory.write_with_config(checkpoint, new=new)
 
     def train(
-        self, reason: str, should_stop: ShouldStop, notes: Sequence[str] = ()
+        self,
+        reason: str,
+        should_stop: ShouldStop,
+        notes: Sequence[str] = (),
+        *,
+        base_chosen: bool = False,
     ) -> Iterator[Event]:
         """Train to the last step, or until ``should_stop``; keep the best model.
 
@@ -74,6 +79,7 @@ class Run:
             step=done,
             steps=self.pace.last,
             notes=tuple(notes),
+            base_chosen=base_chosen,
         )
         with memory_for(self.config):
             yield from self._steps(should_stop)
@@ -296,8 +302,9 @@ class Run:
             "seconds": self._seconds(),
             "characters_per_second": self._speed(),
         }
-        if self.config.time is not None:
-            summary["time"] = self.config.time
+        for name in ("time", "init_sha256", "validation_read"):
+            if getattr(self.config, name) is not None:
+                summary[name] = getattr(self.config, name)
         weights = self.trainer.optimizer.weights()
         self.directory.keep(self.config, weights, {**options, **summary}, self.pace)
 

@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 
 from charlstm.model.config import ModelConfig
 from charlstm.options import fields_of
-from charlstm.training import length
+from charlstm.training import finetune, length
 from charlstm.training.config import Common, Settings, TrainConfig
 from charlstm.training.length import Speed
 
 LARGE, VERY_LARGE = 300_000, 5_000_000  # characters
 VAL_FRACTION = 0.1
 MOST_VAL_CHARACTERS = 1_000_000  # held back by default; to validate then takes seconds, not hours
-FINE_TUNING_RATE = 0.3  # of the rate of a fresh network
 BATCH_SIZE, BATCH_SIZE_SMALL, SEQ_LENGTH = 16, 8, 64
 BATCH_SIZE_GPU = 64  # a small batch would leave most of it idle
 LEAST_SEQ_LENGTH = 16
@@ -62,6 +61,7 @@ class Text:
     characters: int
     vocab_size: int
     repetition: float  # the share of its sequences of five characters that came before in it
+    distance: float | None = None  # nats that the base reads it worse than an n-gram; None: no base
 
 
 def val_fraction(settings: Settings, characters: int) -> float:
@@ -148,8 +148,13 @@ def _complete(
     H = settings.hidden_size or size.hidden_size
     # Wider layers, smaller steps.
     rate = round(size.learning_rate * min(1.0, math.sqrt(256 / H)), 5)
-    rate *= FINE_TUNING_RATE if settings.init_from else 1
-    steps = length.most_steps(settings, n, batch_size, seq_length, text.repetition)
+    epochs_share = 1.0
+    if text.distance is not None:
+        rate = round(rate * finetune.rate_share(n, text.distance), 5)
+        epochs_share = finetune.epochs_share(n, text.distance)
+    steps = length.most_steps(
+        settings, n, batch_size, seq_length, text.repetition, epochs_share=epochs_share
+    )
     config = TrainConfig(
         **fields_of(Common, vars(settings)),
         steps=steps,

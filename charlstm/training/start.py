@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from charlstm.errors import OptionError
-from charlstm.model.locate import find_model
-from charlstm.model.model_file import load_model
 from charlstm.options import fields_of
 from charlstm.text.dataset import load_dataset
 from charlstm.text.decoding import TextOptions
 from charlstm.text.sources import Sources, source_names
-from charlstm.training.config import Settings
+from charlstm.text.vocabulary import Vocabulary
+from charlstm.training.base import Base, Beginning, counts_of, named_base, read_by
+from charlstm.training.batches import TrainingData
+from charlstm.training.config import AUTO, Settings
 from charlstm.training.distributed import joined, launched
 from charlstm.training.events import Event, ShouldStop, TextRead
-from charlstm.training.finetune import transferred, with_sizes_of
+from charlstm.training.finetune import transferred
 from charlstm.training.length import measured, repetition
 from charlstm.training.output import check_output, new_run
 from charlstm.training.recipe import Text, choose, val_fraction
@@ -70,7 +71,7 @@ def train(
     names = names_for_run(sources)
     if not names:
         raise OptionError("no corpus is given", code="no corpus")
-    _check_utf8(settings.init_from or "")
+    _check_utf8(settings.init_from)
     directory = None if output is None else Path(output)
     if directory is not None:
         check_output(directory)
@@ -86,11 +87,7 @@ def _train(
     should_stop: ShouldStop,
 ) -> Iterator[Event]:
     """``train``, from records; ``started`` is by the monotonic clock."""
-    model = None
-    if settings.init_from is not None:
-        path = find_model(settings.init_from)
-        model = load_model(path)
-        settings = with_sizes_of(model, replace(settings, init_from=str(path.absolute())))
+    base = named_base(settings)
     dataset = load_dataset(sources, text)
     yield TextRead(dataset.fingerprint.name, len(dataset.ids), dataset.notes)
     require_torch()
@@ -104,27 +101,61 @@ def _train(
     settings = replace(settings, val_fraction=share)
     with joined(settings.device) as group, ExitStack() as held:
         data = prepare_data(dataset, share, device=settings.device, group=group)
+        beginning = _beginning(base, settings, data, dataset.vocabulary)
         config, reason, speed = choose(
-            settings,
-            Text(len(data.train_ids), len(dataset.vocabulary), repetition(data.train_ids)),
+            beginning.settled(settings),
+            Text(
+                len(data.train_ids),
+                len(dataset.vocabulary),
+                repetition(data.train_ids),
+                beginning.distance,
+            ),
             processes=group.size,
             measure=lambda config: measured(config, data, settings.time),
             seconds_spent=lambda: group.agree(time.monotonic() - started),
         )
-        trainer = Trainer(config, data)
-        notes = []
-        if model is not None:
-            weights, note = transferred(model, dataset.vocabulary, trainer.optimizer.weights())
-            trainer.optimizer.load_weights(weights)
-            notes.append(note)
+        trainer = Trainer(beginning.recorded(config), data)
+        if beginning.base is not None:
+            counts = counts_of(data.train_ids, dataset.vocabulary)
+            model = beginning.base.model
+            trainer.optimizer.load_weights(transferred(model, dataset.vocabulary, counts))
         new = new_run(output, dataset.fingerprint.name) if group.leads else nullcontext()
         path = group.agree(held.enter_context(new))
-        run = Run(trainer, RunDirectory(path, dataset, absolute(sources), sources), started)
+        directory = RunDirectory(path, dataset, absolute(sources), sources)
+        if beginning.base is not None:
+            directory.read_before = beginning.base.model.passages
+        run = Run(trainer, directory, started)
         if speed is not None:
             run.history.evaluation_seconds = speed.evaluation
         run.save(new=True)
-        yield from run.train(reason, should_stop, notes)
+        yield from run.train(
+            beginning.in_words() + reason,
+            should_stop,
+            beginning.notes(),
+            base_chosen=beginning.chosen and beginning.base is not None,
+        )
         del trainer, run  # before the group is left
+
+
+def _beginning(
+    base: Base | None, settings: Settings, data: TrainingData, vocabulary: Vocabulary
+) -> Beginning:
+    """What a run begins from: a base that was named, or the bundled one if that helps."""
+    from charlstm.training.validation import loss_of
+
+    if base is None:
+        return Beginning()
+    network = replace(base.model.config, vocab_size=len(vocabulary))
+    reading = read_by(
+        base,
+        data.train_ids,
+        data.val_ids,
+        vocabulary,
+        lambda weights, ids: loss_of(network, weights, ids, settings.device),
+    )
+    automatic = settings.init_from == AUTO
+    helps = data.group.agree(reading.helps or not automatic)
+    return Beginning(base if helps else None, reading, chosen=automatic)
 
 
 def given_options(options: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,8 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
+from charlstm.model.config import ModelConfig
+from charlstm.model.lstm import Array
 from charlstm.text.vocabulary import Ids
 from charlstm.training.network import CharLSTM
 
@@ -45,6 +47,15 @@ def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device) -> float:
         lambda streams: _walk(model, ids, streams * length, length, warm_up), len(ids), device
     )
     return sum(totals) / m
+
+
+def loss_of(config: ModelConfig, weights: dict[str, Array], ids: Ids, device: str) -> float:
+    """The loss, nats per character, of a network with these weights on all of ``ids`` but one."""
+    with torch.device("meta"):  # no random weights are drawn for it
+        model = CharLSTM(config)
+    model.load_state_dict({k: torch.from_numpy(w) for k, w in weights.items()}, assign=True)
+    model.to(device)
+    return evaluate(model, ids, device=torch.device(device))
 
 
 def expected_seconds(model: CharLSTM, characters: int, device: torch.device) -> float:
