@@ -19,8 +19,10 @@ from typing import Any
 import numpy as np
 
 import charlstm
+from charlstm.files import MODEL_FILE, STATE_FILE
 from charlstm.model.locate import BASE_MODEL, BUNDLED, DEFAULT_MODEL
 from charlstm.model.model_file import ModelFile, load_model, save_model
+from charlstm.training.checkpoint import load_checkpoint
 
 TEXTS = Path(__file__).with_name("texts.toml")
 # The options of the two runs. english leaves so much for validation that shakespeare's validation
@@ -28,7 +30,7 @@ TEXTS = Path(__file__).with_name("texts.toml")
 RUNS = {
     BASE_MODEL: "--init-from none --time 60m --val-fraction 0.03 --evaluations 6 "
     "--num-layers 2 --hidden-size 384 --embedding-size 64",
-    DEFAULT_MODEL: f"--init-from runs/{BASE_MODEL} --time 10m --evaluations 4",
+    DEFAULT_MODEL: f"--init-from {BASE_MODEL} --time 7m --evaluations 4",
 }
 
 
@@ -39,7 +41,7 @@ def main() -> None:
     for name, options in RUNS.items():
         run = work / "runs" / name
         train(name, options.split(), work)
-        model = in_float16(load_model(run / "model.safetensors"), read[name])
+        model = in_float16(load_model(run / MODEL_FILE), read[name])
         save_model(model, BUNDLED / f"{name}.safetensors")
         loss = charlstm.load(BUNDLED / f"{name}.safetensors").evaluate(work / name).loss
         training = {**model.training, "val_loss": loss}
@@ -75,11 +77,10 @@ def train(name: str, options: list[str], work: Path) -> None:
     """Do the run ``name`` in ``work``, or the rest of it."""
     program = [sys.executable, "-m", "charlstm", "train"]
     run = Path("runs") / name
-    metrics = work / run / "metrics.jsonl"
     if not (work / run).exists():
         subprocess.run([*program, name, "-o", run, *options], cwd=work, check=True)
-    elif subprocess.run([*program, "--resume", run], cwd=work, check=False).returncode:
-        assert metrics.exists(), "the run cannot be continued"
+    elif not load_checkpoint(work / run / STATE_FILE, tensors=False).finished:
+        subprocess.run([*program, "--resume", run], cwd=work, check=True)
 
 
 def in_float16(model: ModelFile, texts: str) -> ModelFile:

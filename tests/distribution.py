@@ -30,6 +30,8 @@ COMMANDS = (
     "charlstm help vocab",
     "charlstm vocab verse.txt",
     "charlstm models",
+    "charlstm generate --length 50 Once",
+    "charlstm score --lines -m english verse.txt",
 )
 TRAINING = (
     "charlstm train verse.txt --steps 50 --hidden-size 16 --quiet",

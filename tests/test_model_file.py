@@ -4,6 +4,7 @@ import json
 import os
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from safetensors.numpy import load_file, save
 
 from charlstm.errors import ModelFileError
 from charlstm.model.model_file import METADATA_KEY, load_model, save_model
+from charlstm.text.passages import MOST
 
 from .writing import make_model
 
@@ -40,6 +42,15 @@ def test_a_model_comes_back_as_it_was(path: Path) -> None:
     assert back.weights.keys() == model.weights.keys()
     for name, weight in model.weights.items():
         assert np.array_equal(back.weights[name], weight)
+    assert len(back.passages) == 0
+
+
+def test_what_a_model_has_read_comes_back(path: Path) -> None:
+    """The hashes of its passages are no weights."""
+    passages = np.arange(5, dtype=np.uint64)
+    save_model(replace(make_model("ab\n"), passages=passages), path)
+    assert load_model(path).passages.tolist() == passages.tolist()
+    assert "passages" not in load_model(path).weights
 
 
 def test_equal_models_give_equal_bytes(path: Path, tmp_path: Path) -> None:
@@ -137,6 +148,10 @@ def tensor(name: str, value: Any) -> Callable[[Any, dict[str, Any]], None]:
         (tensor("output.bias", np.zeros(3, np.int32)), "type I32"),
         (tensor("output.bias", np.array([0, np.nan, 0], np.float32)), "not finite"),
         (tensor("output.extra", np.zeros(3, np.float32)), "12 tensors"),
+        (tensor("passages", np.zeros(3, np.float32)), "passages is F32 of shape (3,)"),
+        (tensor("passages", np.zeros((1, 3), np.uint64)), "passages is U64 of shape (1, 3)"),
+        (tensor("passages", np.arange(MOST + 1, dtype=np.uint64)), "passages is U64 of shape"),
+        (tensor("passages", np.array([2, 1], np.uint64)), "passages do not rise"),
     ],
 )
 def test_a_file_that_is_not_sound_is_refused(path: Path, change: Any, said: str) -> None:
