@@ -14,7 +14,7 @@ from charlstm.model import locate
 from charlstm.model.model_file import load_model, save_model
 from charlstm.text.passages import NOTICED
 from charlstm.text.vocabulary import Vocabulary
-from charlstm.training import resume_run, train
+from charlstm.training import resume_run, start, train
 from charlstm.training.events import Evaluation, Event, Finished, Started
 from charlstm.training.finetune import transferred
 from tests.conftest import VERSE, Run
@@ -90,6 +90,19 @@ def test_a_text_of_another_kind_begins_from_nothing(
     assert started.config.init_sha256 is None
     assert started.reason.startswith("begun from nothing, since english reads this text at ")
     assert ", an n-gram at " in started.reason
+
+
+def test_a_base_that_is_too_small_for_the_text_and_the_time_is_left(
+    bundled: Path, verse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a very large text the recipe may take a larger network; a named base is kept."""
+    monkeypatch.setattr(start, "VERY_LARGE", 100)
+    started, _ = run(verse, tmp_path / "run")
+    assert started.config.init_from == "none"
+    assert started.config.network.hidden_size > 24
+    assert "there is time for a larger network than english" in started.reason
+    started, _ = run(verse, tmp_path / "named", init_from="english")
+    assert started.config.init_from == "english"
 
 
 @pytest.mark.parametrize("options", [{"init_from": "none"}, {"hidden_size": 8}, {"num_layers": 1}])

@@ -123,12 +123,14 @@ def counts_of(ids: Ids, vocabulary: Vocabulary) -> Counts:
 class Beginning:
     """What a run begins from: ``base``, or random weights; and what was seen of a base.
 
-    ``chosen`` says that the program chose.
+    ``chosen`` says that the program chose, and ``outgrown`` that a larger network than the base
+    is better, since the text is large and the time is long.
     """
 
     base: Base | None = None
     reading: Reading | None = None
     chosen: bool = False
+    outgrown: bool = False
 
     def settled(self, settings: Settings) -> Settings:
         """The settings with what the run begins from, and its sizes."""
@@ -148,6 +150,8 @@ class Beginning:
         if self.reading is None:
             return ""
         reading, name = self.reading, self.reading.base.name
+        if self.outgrown:
+            return f"begun from nothing, since there is time for a larger network than {name}; "
         if self.base is None:
             return (
                 f"begun from nothing, since {name} reads this text at {reading.loss:.2f} nats, an "

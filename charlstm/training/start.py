@@ -5,7 +5,7 @@ Torch is imported once the corpus is read, so that an error in the settings is r
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -19,16 +19,18 @@ from charlstm.text.sources import Sources, source_names
 from charlstm.text.vocabulary import Vocabulary
 from charlstm.training.base import Base, Beginning, counts_of, named_base, read_by
 from charlstm.training.batches import TrainingData
-from charlstm.training.config import AUTO, Settings
+from charlstm.training.config import AUTO, Settings, TrainConfig
 from charlstm.training.distributed import joined, launched
 from charlstm.training.events import Event, ShouldStop, TextRead
 from charlstm.training.finetune import transferred
-from charlstm.training.length import measured, repetition
+from charlstm.training.length import Speed, measured, repetition
 from charlstm.training.output import check_output, new_run
-from charlstm.training.recipe import Text, choose, val_fraction
+from charlstm.training.recipe import VERY_LARGE, Text, choose, val_fraction
 from charlstm.training.run_directory import RunDirectory, absolute
 from charlstm.training.samples import prompt_in
 from charlstm.training.torch_import import require_torch
+
+Plan = tuple[TrainConfig, str, Speed | None]  # a configuration, why it is so, and its speed
 
 
 def train(
@@ -101,18 +103,21 @@ def _train(
     settings = replace(settings, val_fraction=share)
     with joined(settings.device) as group, ExitStack() as held:
         data = prepare_data(dataset, share, device=settings.device, group=group)
-        beginning = _beginning(base, settings, data, dataset.vocabulary)
-        config, reason, speed = choose(
-            beginning.settled(settings),
-            Text(
-                len(data.train_ids),
-                len(dataset.vocabulary),
-                repetition(data.train_ids),
-                beginning.distance,
+        beginning, (config, reason, speed) = _planned(
+            _beginning(base, settings, data, dataset.vocabulary),
+            lambda beginning: choose(
+                beginning.settled(settings),
+                Text(
+                    len(data.train_ids),
+                    len(dataset.vocabulary),
+                    repetition(data.train_ids),
+                    beginning.distance,
+                ),
+                processes=group.size,
+                measure=lambda config: measured(config, data, settings.time),
+                seconds_spent=lambda: group.agree(time.monotonic() - started),
             ),
-            processes=group.size,
-            measure=lambda config: measured(config, data, settings.time),
-            seconds_spent=lambda: group.agree(time.monotonic() - started),
+            characters=len(data.train_ids),
         )
         trainer = Trainer(beginning.recorded(config), data)
         if beginning.base is not None:
@@ -156,6 +161,22 @@ def _beginning(
     automatic = settings.init_from == AUTO
     helps = data.group.agree(reading.helps or not automatic)
     return Beginning(base if helps else None, reading, chosen=automatic)
+
+
+def _planned(
+    beginning: Beginning, plan_of: Callable[[Beginning], Plan], *, characters: int
+) -> tuple[Beginning, Plan]:
+    """What a run begins from after all, and its configuration.
+
+    For a very large text the time may be enough for a network that is larger than the base.
+    """
+    plan = plan_of(beginning)
+    if beginning.base is None or not beginning.chosen or characters < VERY_LARGE:
+        return beginning, plan
+    alone = plan_of(Beginning())
+    if alone[0].network.hidden_size <= plan[0].network.hidden_size:
+        return beginning, plan
+    return replace(beginning, base=None, outgrown=True), alone
 
 
 def given_options(options: dict[str, Any]) -> dict[str, Any]:
