@@ -8,6 +8,7 @@ is not repeated, so the command can be stopped and given again.
 """
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,8 @@ RUNS = {
 
 def main() -> None:
     """Make both models, ``english`` first, since ``shakespeare`` begins from it."""
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     texts, work = (Path(name).absolute() for name in sys.argv[1:])
     read = copy_texts(tomllib.loads(TEXTS.read_text()), texts, work)
     for name, options in RUNS.items():
@@ -54,6 +57,8 @@ def copy_texts(listed: dict[str, Any], texts: Path, work: Path) -> dict[str, str
 
     A text with another hash than the listed one ends the program.
     """
+    for name in RUNS:
+        shutil.rmtree(work / name, ignore_errors=True)  # what else is there would be read too
     plays = listed["shakespeare"]
     for name, sha256 in plays["sha256"].items():
         for directory in (f"{BASE_MODEL}/shakespeare", DEFAULT_MODEL):
@@ -77,10 +82,12 @@ def train(name: str, options: list[str], work: Path) -> None:
     """Do the run ``name`` in ``work``, or the rest of it."""
     program = [sys.executable, "-m", "charlstm", "train"]
     run = Path("runs") / name
+    env = {k: v for k, v in os.environ.items() if not k.startswith("CHARLSTM_")}
+    env |= {"PYTHONPATH": str(TEXTS.parents[1]), "XDG_CONFIG_HOME": os.devnull}
     if not (work / run).exists():
-        subprocess.run([*program, name, "-o", run, *options], cwd=work, check=True)
+        subprocess.run([*program, name, "-o", run, *options], cwd=work, env=env, check=True)
     elif not load_checkpoint(work / run / STATE_FILE, tensors=False).finished:
-        subprocess.run([*program, "--resume", run], cwd=work, check=True)
+        subprocess.run([*program, "--resume", run], cwd=work, env=env, check=True)
 
 
 def in_float16(model: ModelFile, texts: str) -> ModelFile:

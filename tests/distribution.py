@@ -34,6 +34,7 @@ COMMANDS = (
     "charlstm score --lines -m english verse.txt",
 )
 TRAINING = (
+    "charlstm train verse.txt --steps 3 --init-from english --quiet",
     "charlstm train verse.txt --steps 50 --hidden-size 16 --quiet",
     "charlstm generate --length 50 The",
     "charlstm evaluate verse.txt",

@@ -184,3 +184,19 @@ def test_what_is_wrong_is_said(play: Path, environment: dict[str, str], tmp_path
         assert done.returncode != 0
         assert message in done.stderr
         assert not (tmp_path / "run").exists()
+
+
+def test_two_processes_begin_from_a_base_as_one_does(
+    environment: dict[str, str], charlstm: Run, play: Path, trained: Path, tmp_path: Path
+) -> None:
+    """Rates and lengths that depend on how well it reads the text are the same in all."""
+    words = ("train", play, "--init-from", trained, "--batch-size", 6, "--epochs", 2)
+    words += ("--eval-every", 5, "--precision", "fp32", "--threads", 1)
+    alone, both = tmp_path / "alone", tmp_path / "both"
+    done = charlstm(*words, "-o", alone)
+    assert done.returncode == 0, done.stderr
+    done = ranks(environment, 2, *words, "-o", both)
+    assert done.returncode == 0, done.stderr.decode()
+    assert_same(alone, both)
+    passages = [load_model(run / "model.safetensors").passages for run in (alone, both)]
+    assert passages[0].tolist() == passages[1].tolist()

@@ -41,7 +41,7 @@ HINTS = {
     "end": "give a --length, or a --stop text or --lines that this model can write",
     "lines rejected": "ask for fewer lines, allow more lines (--novel, --new-lines, --unique), or "
     "raise --temperature",
-    "invalid model": "copy or download it again, or name another model file or run directory",
+    "invalid model": "copy or download it again, or name another model",
     "no saved state of a text": "--save-state makes one",
     "invalid state": "save it again",
     "state of another model": "name that model with --model",

@@ -25,9 +25,7 @@ def inspect(
     ctx: typer.Context,
     named: Annotated[
         str | None,
-        typer.Argument(
-            metavar="MODEL", show_default=False, help="Model file or run directory, the same as -m."
-        ),
+        typer.Argument(metavar="MODEL", show_default=False, help="The model, the same as -m."),
     ] = None,
     **values: Any,
 ) -> None:

@@ -75,7 +75,9 @@ def train(
         console.say_if_typed(corpus or (), quiet=quiet or launch.size > 1)
         given = _given(ctx)
         if resume is None or "corpus" in given:
+            before = time.monotonic()
             fetch(corpus or (), quiet=quiet)
+            began += time.monotonic() - before  # a download is no part of the run
         if resume is not None:
             if "output" in given:
                 raise OptionError("--output and --resume do not go together; leave one out")

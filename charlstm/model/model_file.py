@@ -98,7 +98,7 @@ def load_model(path: Path) -> ModelFile:
 def load_card(path: Path) -> Card:
     """Read a model file without its weights, in a time that does not depend on their size.
 
-    Raises ModelFileError as ``load_model`` does, but not for weights that are not finite.
+    Raises ModelFileError as ``load_model`` does, but not for damaged weights or passages.
     """
     with _opened(path) as (_, card):
         return card

@@ -215,8 +215,8 @@ def _transfer(address: str, arrival: _Arrival) -> None:
 
     try:
         HTTPDownloader(chunk_size=CHUNK_BYTES, timeout=TIMEOUT)(address, arrival, None)
-    except RequestException as error:
-        raise arrival.fault(error, error.response) from error
+    except (RequestException, ValueError) as error:  # the latter for headers that are no numbers
+        raise arrival.fault(error, getattr(error, "response", None)) from error
     arrival.check()
 
 

@@ -109,8 +109,8 @@ def open_corpus(sources: Sequence[str], options: TextOptions) -> Corpus:
     found: list[Source] = []
     if not all(sources):
         raise OptionError("a corpus has an empty name; is a variable of the shell unset?")
-    sources = [located(source) for source in sources]
-    for source in sources:
+    paths = [located(source) for source in sources]
+    for source in paths:
         try:
             found += _opened(source, options.glob)
         except FileNotFoundError as error:
@@ -118,7 +118,9 @@ def open_corpus(sources: Sequence[str], options: TextOptions) -> Corpus:
         except OSError as error:
             where = error.filename or source
             raise CorpusError(f"{where}: cannot be read: {error.strerror}") from error
-    name = corpus_name(sources, in_files=not any(source.copy for source in found))
+    # Texts of the catalogue have only their cache in common.
+    in_files = paths == list(sources) and not any(source.copy for source in found)
+    name = corpus_name(sources, in_files=in_files)
     return Corpus(name, tuple(found), options)
 
 

@@ -28,6 +28,9 @@ _INVERSE = pow(_MULTIPLIER, -1, 2**64)
 def sampled_passages(ids: Ids, vocabulary: Vocabulary) -> Hashes:
     """The hashes of sampled passages of a text, sorted: (K,), at most MOST.
 
+    Of a text with more than LONGEST characters only a part is read, so that ``share_read`` finds
+    only this share of it.
+
     >>> vocabulary = Vocabulary(" abcdefgh")
     >>> ids = np.random.default_rng(0).integers(0, 9, 9000).astype(np.uint8)
     >>> read, part = sampled_passages(ids, vocabulary), ids[3000:6000]

@@ -2,22 +2,36 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
 from charlstm.analysis.baselines import HELD_BACK, held_back_losses
-from charlstm.errors import CharLSTMError, ModelFileError
-from charlstm.model.locate import BASE_MODEL, bundled_name, find_model
+from charlstm.errors import CharLSTMError
+from charlstm.files import MODEL_FILE
+from charlstm.model.locate import BASE_MODEL, bundled_models, bundled_name, find_model
 from charlstm.model.lstm import Array
 from charlstm.model.model_file import ModelFile, load_model
-from charlstm.text.passages import NO_PASSAGES, NOTICED, Hashes, sampled_passages, share_read
-from charlstm.text.vocabulary import Ids, Vocabulary
+from charlstm.text.dataset import in_blocks
+from charlstm.text.passages import (
+    NO_PASSAGES,
+    NOTICED,
+    Hashes,
+    merged,
+    sampled_passages,
+    share_read,
+)
+from charlstm.text.vocabulary import Vocabulary
+from charlstm.training.batches import TrainingData
 from charlstm.training.config import AUTO, NONE, Settings, TrainConfig
 from charlstm.training.finetune import Counts, sizes_asked, transferred, with_sizes_of
 
-LOOKED_AT = 100_000  # characters at the end of the training part that decide
-WORTH = 0.0  # nats below an n-gram, at least, at which a model reads a text that it helps with
+SAMPLE = 100_000  # characters at the end of the training part that decide
+MARGIN = 0.0  # nats by which a base may read a text worse than an n-gram, and still help
+
+LossOf = Callable[[ModelFile, dict[str, Array], np.ndarray], float]
 
 
 @dataclass(frozen=True)
@@ -30,8 +44,8 @@ class Base:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How a base reads a text: what is known before the first step.
+class Assessment:
+    """How well a base reads a text, as it is known before the first step.
 
     ``loss`` is that of the base on a sample of the training part, with the rows that new
     characters begin with, and ``ngram_loss`` that of an n-gram, both in nats per character.
@@ -39,7 +53,6 @@ class Reading:
     share of the validation part that it has read, None if that cannot be told.
     """
 
-    base: Base
     loss: float
     ngram_loss: float
     known: int
@@ -47,136 +60,151 @@ class Reading:
     validation_read: float | None
 
     @property
+    def distance(self) -> float:
+        """How many nats worse than an n-gram the base reads the text; negative where better."""
+        return self.loss - self.ngram_loss
+
+    @property
     def helps(self) -> bool:
-        """Whether a run that begins from the base is expected to end with a lower loss.
-
-        A model of the same language reads the text better than an n-gram that has read a part of
-        it. What it knows of another language or notation does not make up for its size.
-        """
-        return self.loss < self.ngram_loss - WORTH
-
-
-def open_base(name: str) -> Base:
-    """The model of this name; raises ModelFileError for one that cannot be used."""
-    path = find_model(name)
-    model = load_model(path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Base(bundled_name(path) or str(path.absolute()), model, digest)
-
-
-def passages_of(config: TrainConfig) -> Hashes:
-    """What the model has read that a run began from; nothing if it is no longer that model."""
-    if config.init_from == NONE:
-        return NO_PASSAGES
-    try:
-        base = open_base(config.init_from)
-    except CharLSTMError:
-        return NO_PASSAGES
-    return base.model.passages if base.sha256 == config.init_sha256 else NO_PASSAGES
-
-
-def named_base(settings: Settings) -> Base | None:
-    """The base to look at: the one that is named, or the bundled one if none is asked for."""
-    if settings.init_from == NONE or (settings.init_from == AUTO and sizes_asked(settings)):
-        return None
-    if settings.init_from == AUTO:
-        try:
-            return open_base(BASE_MODEL)
-        except ModelFileError:  # an installation without it can still train
-            return None
-    base = open_base(settings.init_from)
-    with_sizes_of(base.model, settings)
-    return base
-
-
-def read_by(
-    base: Base,
-    train_ids: Ids,
-    val_ids: Ids,
-    vocabulary: Vocabulary,
-    loss_of: Callable[[dict[str, Array], Ids], float],
-) -> Reading:
-    """How the base reads a text, from the training part and its vocabulary.
-
-    ``loss_of`` computes the loss of a network with these weights on a text.
-    """
-    looked_at = np.array(train_ids[-LOOKED_AT:])
-    cut = len(looked_at) - max(2, len(looked_at) // HELD_BACK)
-    weights = transferred(base.model, vocabulary, counts_of(train_ids, vocabulary))
-    validation = sampled_passages(val_ids, vocabulary)
-    return Reading(
-        base,
-        loss=loss_of(weights, looked_at[cut:]),
-        ngram_loss=min(held_back_losses(looked_at, cut, len(vocabulary))),
-        known=sum(c in base.model.vocabulary for c in vocabulary.characters),
-        characters=len(vocabulary),
-        validation_read=share_read(validation, base.model.passages),
-    )
-
-
-def counts_of(ids: Ids, vocabulary: Vocabulary) -> Counts:
-    """How often each character of the vocabulary occurs, (V,)."""
-    return np.bincount(ids, minlength=len(vocabulary))
+        """Whether a run that begins from the base is expected to end with a lower loss."""
+        return self.distance < MARGIN
 
 
 @dataclass(frozen=True)
 class Beginning:
-    """What a run begins from: ``base``, or random weights; and what was seen of a base.
+    """What a run begins from: a ``base`` with ``weights`` for the text's characters, or nothing.
 
-    ``chosen`` says that the program chose, and ``outgrown`` that a larger network than the base
-    is better, since the text is large and the time is long.
+    ``assessed`` is the base that was looked at, with its ``assessment``. It is left if it does not
+    help, or if it is ``too_small`` for the text and the time. ``chosen`` says that the program
+    chose, and that nobody named the base.
     """
 
-    base: Base | None = None
-    reading: Reading | None = None
+    assessed: Base | None = None
+    assessment: Assessment | None = None
+    weights: dict[str, Array] = field(default_factory=dict, repr=False)
     chosen: bool = False
-    outgrown: bool = False
+    too_small: bool = False
 
-    def settled(self, settings: Settings) -> Settings:
+    @property
+    def base(self) -> Base | None:
+        """The model that the run begins from."""
+        if self.assessment is None or self.too_small:
+            return None
+        return self.assessed if self.assessment.helps or not self.chosen else None
+
+    @property
+    def distance(self) -> float | None:
+        """That of the assessment; None without a base."""
+        return self.assessment.distance if self.base and self.assessment else None
+
+    def settings_of(self, settings: Settings) -> Settings:
         """The settings with what the run begins from, and its sizes."""
         if self.base is None:
             return replace(settings, init_from=NONE)
         return with_sizes_of(self.base.model, replace(settings, init_from=self.base.name))
 
-    def recorded(self, config: TrainConfig) -> TrainConfig:
+    def config_of(self, config: TrainConfig) -> TrainConfig:
         """The configuration with what a model card says of the base."""
-        if self.base is None or self.reading is None:
+        if self.base is None or self.assessment is None:
             return config
-        read = self.reading.validation_read
+        read = self.assessment.validation_read
         return replace(config, init_sha256=self.base.sha256, validation_read=read)
 
     def in_words(self) -> str:
         """What the run begins from and why, as the first part of a reason; may be empty."""
-        if self.reading is None:
+        if self.assessed is None or self.assessment is None:
             return ""
-        reading, name = self.reading, self.reading.base.name
-        if self.outgrown:
-            return f"begun from nothing, since there is time for a larger network than {name}; "
-        if self.base is None:
+        found, name = self.assessment, self.assessed.name
+        if self.base is not None:
             return (
-                f"begun from nothing, since {name} reads this text at {reading.loss:.2f} nats, an "
-                f"n-gram at {reading.ngram_loss:.2f}; "
+                f"begun from {name}, which already reads this text at {found.loss:.2f} nats and "
+                f"knows {found.known} of its {found.characters} characters; "
             )
+        if self.too_small:
+            return f"begun from nothing, since there is time for a larger network than {name}; "
         return (
-            f"begun from {name}, which already reads this text at {reading.loss:.2f} nats and "
-            f"knows {reading.known} of its {reading.characters} characters; "
+            f"begun from nothing, since {name} reads this text at {found.loss:.2f} nats, an "
+            f"n-gram at {found.ngram_loss:.2f}; "
         )
-
-    @property
-    def distance(self) -> float | None:
-        """How many nats worse than an n-gram the base reads the text; None without a base."""
-        if self.base is None or self.reading is None:
-            return None
-        return self.reading.loss - self.reading.ngram_loss
 
     def notes(self) -> list[str]:
         """What the validation loss of the run does not show."""
-        if self.base is None or self.reading is None:
-            return []
-        read = self.reading.validation_read
-        if read is None or read < NOTICED:
+        read = self.assessment.validation_read if self.base and self.assessment else None
+        if self.base is None or read is None or read < NOTICED:
             return []
         return [
             f"{self.base.name} has read about {100 * read:.0f} % of the validation part, so the "
             f"validation loss is not one of unseen text"
         ]
+
+
+def base_in(path: Path) -> Base:
+    """The model in this file; raises ModelFileError for one that cannot be used."""
+    model = load_model(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Base(bundled_name(path) or str(path.absolute()), model, digest)
+
+
+def base_to_assess(settings: Settings) -> Base | None:
+    """The base that is named, or the bundled one if none is named and no size is asked for.
+
+    An installation without the bundled model can still train.
+    """
+    if settings.init_from == AUTO:
+        path = None if sizes_asked(settings) else bundled_models().get(BASE_MODEL)
+        return None if path is None else base_in(path)
+    if settings.init_from == NONE:
+        return None
+    base = base_in(find_model(settings.init_from))
+    with_sizes_of(base.model, settings)
+    return base
+
+
+def assessed(base: Base, data: TrainingData, vocabulary: Vocabulary, loss_of: LossOf) -> Beginning:
+    """The base with its weights for this text and its assessment.
+
+    ``loss_of`` computes the loss of such a model with such weights on some ids. In a group the
+    leader alone computes, since numbers that differ in the last digit would be other choices.
+    """
+    weights = transferred(base.model, vocabulary, _counts(data, vocabulary))
+    found = None
+    if data.group.leads:
+        sample = np.array(data.train_ids[-SAMPLE:])
+        cut = len(sample) - max(2, len(sample) // HELD_BACK)
+        validation = sampled_passages(data.val_ids, vocabulary)
+        found = Assessment(
+            loss=loss_of(base.model, weights, sample[cut:]),
+            ngram_loss=min(held_back_losses(sample, cut, len(vocabulary))),
+            known=sum(c in base.model.vocabulary for c in vocabulary.characters),
+            characters=len(vocabulary),
+            validation_read=share_read(validation, base.model.passages),
+        )
+    return Beginning(base, data.group.agree(found), weights)
+
+
+def passages_read(beginning: Beginning, data: TrainingData, vocabulary: Vocabulary) -> Hashes:
+    """The hashes of what the model of a run will have read, the base's included."""
+    own = sampled_passages(data.train_ids, vocabulary)
+    return merged(beginning.base.model.passages, own) if beginning.base else own
+
+
+def passages_before(run: Path, config: TrainConfig) -> Hashes:
+    """The hashes of what the model of a stopped run had read: from its file, or from its base.
+
+    Nothing if there is no such file yet, and the base is no longer the one of its beginning.
+    """
+    with suppress(CharLSTMError):
+        return load_model(run / MODEL_FILE).passages
+    with suppress(CharLSTMError):
+        base = None if config.init_from == NONE else base_in(find_model(config.init_from))
+        if base is not None and base.sha256 == config.init_sha256:
+            return base.model.passages
+    return NO_PASSAGES
+
+
+def _counts(data: TrainingData, vocabulary: Vocabulary) -> Counts:
+    """How often each character of the vocabulary occurs in the training part, (V,)."""
+    counts = np.zeros(len(vocabulary), np.int64)
+    for block in in_blocks(data.train_ids):  # all at once would be eight times as large
+        counts += np.bincount(block, minlength=len(vocabulary))
+    return counts

@@ -76,25 +76,18 @@ def transferred(model: ModelFile, vocabulary: Vocabulary, counts: Counts) -> dic
     Each character has a row in the embedding (V, E) and one in the output layer (V, H), which it
     keeps under its new id. A character that the model never saw begins with the rows of the most
     similar one that it knows, such as the letter without its accent, or else with the mean of all
-    rows. Its output bias is that of a known character which is as frequent in the new text.
+    rows. Its output bias is the logarithm of its count, plus the mean of what the biases of the
+    known characters are above the logarithms of their counts.
     """
     weights = {**model.weights}
-    sources = [_sources(character, model.vocabulary) for character in vocabulary.characters]
-    for name in ("embedding.weight", "output.weight"):
+    similar = [model.vocabulary.nearest(character) for character in vocabulary.characters]
+    ids = [None if text is None else model.vocabulary.encode(text) for text in similar]
+    for name in ("embedding.weight", "output.weight", "output.bias"):
         rows = model.weights[name]
-        weights[name] = np.stack([rows[ids].mean(0) for ids in sources])
+        mean = rows.mean(0)
+        weights[name] = np.stack([mean if some is None else rows[some].mean(0) for some in ids])
     known = np.array([c in model.vocabulary for c in vocabulary.characters])
-    bias = np.array([model.weights["output.bias"][ids].mean() for ids in sources], np.float32)
-    logs = np.log(np.maximum(counts, 0.5))
+    bias, logs = weights["output.bias"], np.log(np.maximum(counts, 0.5))
     if known.any():
         bias[~known] = (bias[known] - logs[known]).mean() + logs[~known]
-    weights["output.bias"] = bias
     return weights
-
-
-def _sources(character: str, vocabulary: Vocabulary) -> list[int]:
-    """The ids of the characters whose mean row ``character`` begins with."""
-    near = vocabulary.nearest(character)
-    if near is None:
-        return list(range(len(vocabulary)))
-    return [int(i) for i in vocabulary.encode(near)]

@@ -13,8 +13,9 @@ from charlstm.files import MODEL_FILE, STATE_FILE
 from charlstm.model.locate import CONFIG_FILE, METRICS_FILE
 from charlstm.model.model_file import load_model
 from charlstm.text.dataset import Dataset, load_dataset
+from charlstm.text.passages import merged, sampled_passages
 from charlstm.text.sources import Sources
-from charlstm.training.base import passages_of
+from charlstm.training.base import passages_before
 from charlstm.training.batches import TrainingData
 from charlstm.training.checkpoint import Checkpoint, load_checkpoint, reading_state
 from charlstm.training.config import BUDGETS, SAMPLE_OPTIONS, Settings, TrainConfig
@@ -113,7 +114,9 @@ def _resume(
             if sources:
                 origin = absolute(sources), sources
             run = Run(trainer, RunDirectory(directory, dataset, *origin), began)
-            run.directory.read_before = passages_of(config)
+            if group.leads:
+                own = sampled_passages(data.train_ids, dataset.vocabulary)
+                run.directory.passages = merged(passages_before(directory, config), own)
             with reading_state(directory / STATE_FILE):
                 run.load(checkpoint)
             reason = f"resumed at step {done:,} of {planned:,}"

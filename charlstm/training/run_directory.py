@@ -18,7 +18,7 @@ from charlstm.model.locate import CONFIG_FILE, METRICS_FILE
 from charlstm.model.lstm import Array
 from charlstm.model.model_file import ModelFile, load_model, save_model
 from charlstm.text.dataset import Dataset
-from charlstm.text.passages import NO_PASSAGES, Hashes, merged, sampled_passages
+from charlstm.text.passages import NO_PASSAGES, Hashes
 from charlstm.text.sources import located
 from charlstm.training.checkpoint import Checkpoint, save_checkpoint
 from charlstm.training.config import TrainConfig, at_pace, config_toml, repeating_command
@@ -52,8 +52,7 @@ class RunDirectory:
         self.save_seconds = 0.0  # and how long that took
         self._interval = FIRST_SAVE_SECONDS
         self._model: ModelFile | None = None
-        self.read_before = NO_PASSAGES  # what the model had read that the run began from
-        self._read: Hashes | None = None  # and what it has read now
+        self.passages: Hashes = NO_PASSAGES  # hashes of what the model has read
         self._config_toml: str | None = None
         self._lines: list[str] = []
 
@@ -85,7 +84,7 @@ class RunDirectory:
         self._model = ModelFile(
             config=config.network,
             weights=weights,
-            passages=self._passages(config.val_fraction),
+            passages=self.passages,
             vocabulary=self.dataset.vocabulary,
             fingerprint=self.dataset.fingerprint,
             text=self.dataset.text,
@@ -111,14 +110,6 @@ class RunDirectory:
         if known != pace and pace.begins_like(known):
             training = {**model.training, **_of_pace(pace)}
             self._model = replace(model, training=training, command=self._command(config, pace))
-
-    def _passages(self, val_fraction: float) -> Hashes:
-        """The hashes of what the model has read, in this run and before it."""
-        if self._read is None:
-            train_ids, _ = self.dataset.split(val_fraction)
-            passages = sampled_passages(train_ids, self.dataset.vocabulary)
-            self._read = merged(self.read_before, passages)
-        return self._read
 
     def _command(self, config: TrainConfig, pace: Pace) -> str:
         return repeating_command(at_pace(config, pace), self.dataset.text, self.sources_given)
@@ -185,7 +176,6 @@ class RunDirectory:
             or type(val_loss) is not (float if config.val_fraction else type(None))
         ):
             return None
-        self._read = model.passages
         return KeptModel(step, val_loss)
 
 

@@ -11,18 +11,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from charlstm.errors import OptionError
+from charlstm.errors import OptionError, TrainingError
+from charlstm.model.lstm import Array
+from charlstm.model.model_file import ModelFile
 from charlstm.options import fields_of
 from charlstm.text.dataset import load_dataset
 from charlstm.text.decoding import TextOptions
 from charlstm.text.sources import Sources, source_names
-from charlstm.text.vocabulary import Vocabulary
-from charlstm.training.base import Base, Beginning, counts_of, named_base, read_by
+from charlstm.text.vocabulary import Ids, Vocabulary
+from charlstm.training.base import Base, Beginning, assessed, base_to_assess, passages_read
 from charlstm.training.batches import TrainingData
 from charlstm.training.config import AUTO, Settings, TrainConfig
 from charlstm.training.distributed import joined, launched
 from charlstm.training.events import Event, ShouldStop, TextRead
-from charlstm.training.finetune import transferred
 from charlstm.training.length import Speed, measured, repetition
 from charlstm.training.output import check_output, new_run
 from charlstm.training.recipe import VERY_LARGE, Text, choose, val_fraction
@@ -30,7 +31,7 @@ from charlstm.training.run_directory import RunDirectory, absolute
 from charlstm.training.samples import prompt_in
 from charlstm.training.torch_import import require_torch
 
-Plan = tuple[TrainConfig, str, Speed | None]  # a configuration, why it is so, and its speed
+Choice = tuple[TrainConfig, str, Speed | None]  # a configuration, why it is so, and its speed
 
 
 def train(
@@ -89,7 +90,7 @@ def _train(
     should_stop: ShouldStop,
 ) -> Iterator[Event]:
     """``train``, from records; ``started`` is by the monotonic clock."""
-    base = named_base(settings)
+    base = base_to_assess(settings)
     dataset = load_dataset(sources, text)
     yield TextRead(dataset.fingerprint.name, len(dataset.ids), dataset.notes)
     require_torch()
@@ -106,7 +107,7 @@ def _train(
         beginning, (config, reason, speed) = _planned(
             _beginning(base, settings, data, dataset.vocabulary),
             lambda beginning: choose(
-                beginning.settled(settings),
+                beginning.settings_of(settings),
                 Text(
                     len(data.train_ids),
                     len(dataset.vocabulary),
@@ -117,18 +118,17 @@ def _train(
                 measure=lambda config: measured(config, data, settings.time),
                 seconds_spent=lambda: group.agree(time.monotonic() - started),
             ),
+            timed=all(v is None for v in (settings.steps, settings.epochs, settings.pace)),
             characters=len(data.train_ids),
         )
-        trainer = Trainer(beginning.recorded(config), data)
+        trainer = Trainer(beginning.config_of(config), data)
         if beginning.base is not None:
-            counts = counts_of(data.train_ids, dataset.vocabulary)
-            model = beginning.base.model
-            trainer.optimizer.load_weights(transferred(model, dataset.vocabulary, counts))
+            trainer.optimizer.load_weights(beginning.weights)
         new = new_run(output, dataset.fingerprint.name) if group.leads else nullcontext()
         path = group.agree(held.enter_context(new))
         directory = RunDirectory(path, dataset, absolute(sources), sources)
-        if beginning.base is not None:
-            directory.read_before = beginning.base.model.passages
+        if group.leads:
+            directory.passages = passages_read(beginning, data, dataset.vocabulary)
         run = Run(trainer, directory, started)
         if speed is not None:
             run.history.evaluation_seconds = speed.evaluation
@@ -145,38 +145,40 @@ def _train(
 def _beginning(
     base: Base | None, settings: Settings, data: TrainingData, vocabulary: Vocabulary
 ) -> Beginning:
-    """What a run begins from: a base that was named, or the bundled one if that helps."""
+    """What a run begins from: a base that was named, or the bundled one if that helps.
+
+    Raises TrainingError if the processes of a group have different models.
+    """
     from charlstm.training.validation import loss_of
 
+    digest = base and base.sha256
+    if data.group.any(data.group.agree(digest) != digest):
+        raise TrainingError("the processes of this run have different models to begin from")
     if base is None:
         return Beginning()
-    network = replace(base.model.config, vocab_size=len(vocabulary))
-    reading = read_by(
-        base,
-        data.train_ids,
-        data.val_ids,
-        vocabulary,
-        lambda weights, ids: loss_of(network, weights, ids, settings.device),
-    )
-    automatic = settings.init_from == AUTO
-    helps = data.group.agree(reading.helps or not automatic)
-    return Beginning(base if helps else None, reading, chosen=automatic)
+
+    def loss(model: ModelFile, weights: dict[str, Array], ids: Ids) -> float:
+        network = replace(model.config, vocab_size=len(vocabulary))
+        return loss_of(network, weights, ids, device=settings.device, threads=settings.threads)
+
+    found = assessed(base, data, vocabulary, loss)
+    return replace(found, chosen=settings.init_from == AUTO)
 
 
 def _planned(
-    beginning: Beginning, plan_of: Callable[[Beginning], Plan], *, characters: int
-) -> tuple[Beginning, Plan]:
-    """What a run begins from after all, and its configuration.
+    beginning: Beginning, choice_of: Callable[[Beginning], Choice], *, timed: bool, characters: int
+) -> tuple[Beginning, Choice]:
+    """What a run begins from after all, and the recipe's choice.
 
     For a very large text the time may be enough for a network that is larger than the base.
     """
-    plan = plan_of(beginning)
-    if beginning.base is None or not beginning.chosen or characters < VERY_LARGE:
-        return beginning, plan
-    alone = plan_of(Beginning())
-    if alone[0].network.hidden_size <= plan[0].network.hidden_size:
-        return beginning, plan
-    return replace(beginning, base=None, outgrown=True), alone
+    choice = choice_of(beginning)
+    if beginning.base is None or not beginning.chosen or not timed or characters < VERY_LARGE:
+        return beginning, choice
+    alone = choice_of(Beginning())
+    if alone[0].network.hidden_size <= choice[0].network.hidden_size:
+        return beginning, choice
+    return replace(beginning, too_small=True), alone
 
 
 def given_options(options: dict[str, Any]) -> dict[str, Any]:

@@ -49,8 +49,12 @@ def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device) -> float:
     return sum(totals) / m
 
 
-def loss_of(config: ModelConfig, weights: dict[str, Array], ids: Ids, device: str) -> float:
+def loss_of(
+    config: ModelConfig, weights: dict[str, Array], ids: Ids, *, device: str, threads: int | None
+) -> float:
     """The loss, nats per character, of a network with these weights on all of ``ids`` but one."""
+    if threads is not None:
+        torch.set_num_threads(threads)
     with torch.device("meta"):  # no random weights are drawn for it
         model = CharLSTM(config)
     model.load_state_dict({k: torch.from_numpy(w) for k, w in weights.items()}, assign=True)
