@@ -98,11 +98,11 @@ def test_a_base_that_is_too_small_for_the_text_and_the_time_is_left(
 ) -> None:
     """For a very large text the recipe may take a larger network; a named base is kept."""
     monkeypatch.setattr(start, "VERY_LARGE", 100)
-    started, _ = run(verse, tmp_path / "run")
+    started, _ = run(verse, tmp_path / "run", steps=None, time=1)
     assert started.config.init_from == "none"
     assert started.config.network.hidden_size > 24
     assert "there is time for a larger network than english" in started.reason
-    started, _ = run(verse, tmp_path / "named", init_from="english")
+    started, _ = run(verse, tmp_path / "named", steps=None, time=1, init_from="english")
     assert started.config.init_from == "english"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from charlstm.errors import CorpusError, ModelFileError, OptionError, TrainingError
+from charlstm.model import locate
 from charlstm.model.locate import find_model
 from charlstm.model.model_file import load_model
 from charlstm.training.run_directory import check_files
@@ -35,8 +36,10 @@ def test_the_newest_model_is_meant_where_none_is_named() -> None:
         find_model("runs/omega")
 
 
-def test_without_any_model_the_way_to_make_one_is_said() -> None:
-    """The command to run stands in the message."""
+def test_without_any_run_the_bundled_model_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If that is missing too, the error says so."""
+    assert find_model(None) == locate.BUNDLED / "shakespeare.safetensors"
+    monkeypatch.setattr(locate, "BUNDLED", Path("bundled"))
     with pytest.raises(ModelFileError, match="no model under runs/"):
         find_model(None)
 
