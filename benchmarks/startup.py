@@ -2,7 +2,8 @@
 
     python benchmarks/startup.py
 
-Makes a model of 2 x 256 with drawn weights; speed does not depend on what was learned.
+Makes a model of 2 x 256 with drawn weights, since speed does not depend on what was learned. The
+bundled model, whose weights are float16, is also run from a copy with float32 weights.
 """
 
 import argparse
@@ -14,7 +15,8 @@ import numpy as np
 from tables import CHARLSTM, median, process_seconds, table
 
 from charlstm.model.config import ModelConfig
-from charlstm.model.model_file import ModelFile, save_model
+from charlstm.model.locate import BUNDLED
+from charlstm.model.model_file import ModelFile, load_model, save_model
 from charlstm.text.corpus import Fingerprint
 from charlstm.text.decoding import TextOptions
 from charlstm.text.vocabulary import Vocabulary
@@ -64,10 +66,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "model.safetensors")
         save_model(drawn_model(256, 2), path)
+        copy = Path(directory, "float32.safetensors")
+        save_model(load_model(BUNDLED / "shakespeare.safetensors"), copy)
         generate = [CHARLSTM, "generate", "-m", str(path), "--random-seed", "1"]
+        bundled = [CHARLSTM, "generate", "-n", "1", "--random-seed", "1", "To be", "-m"]
         commands = {
             "charlstm generate -n 1 (2 x 256)": [*generate, "-n", "1"],
             "charlstm generate -n 1000 (2 x 256)": [*generate, "-n", "1000"],
+            "charlstm generate -n 1 (shakespeare)": [*bundled, "shakespeare"],
+            "charlstm generate -n 1 (shakespeare in float32)": [*bundled, str(copy)],
             "charlstm --help": [CHARLSTM, "--help"],
             "a torch program, one character of the same model": [
                 sys.executable,

@@ -89,6 +89,17 @@ def test_a_text_of_another_kind_begins_from_nothing(
     started, _ = run(numbers, tmp_path / "run")
     assert (started.config.init_from, started.base_chosen) == ("none", False)
     assert started.config.init_sha256 is None
+    assert started.reason.startswith("begun from nothing, since english knows but ")
+
+
+def test_a_text_that_the_base_reads_far_worse_than_an_n_gram_begins_from_nothing(
+    bundled: Path, tmp_path: Path
+) -> None:
+    """Though it knows the characters."""
+    text = tmp_path / "counted.txt"
+    text.write_text("aeiou rstln\n" * 100)
+    started, _ = run(text, tmp_path / "run")
+    assert started.config.init_from == "none"
     assert started.reason.startswith("begun from nothing, since english reads this text at ")
     assert ", an n-gram at " in started.reason
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from charlstm.cli.main import command
-from charlstm.training import finetune, recipe
+from charlstm.training import base, finetune, recipe
 from charlstm.training import length as plan
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.length import Speed
@@ -280,6 +280,9 @@ def test_recipe_of_the_rest() -> None:
     assert chosen(1 << 20, hidden_size=64, epochs=6).learning_rate == rate
     few = f"no more than {recipe.FEW_EPOCHS:g} times, {config.learning_rate / rate:g} times that"
     assert few in says
+    assert f"if it knows {100 * base.LEAST_KNOWN:g} % of the characters" in page
+    assert f"at most {base.MOST_DISTANCE:g} nats per character worse than an n-gram" in page
+    assert f"the last {base.SAMPLE:,} characters" in page
     near = f"the learning rate is {finetune.rate_share(1 << 20, 0.0):g} times the recipe's."
     assert f"{near} For a text of fewer than {finetune.NEAR_CHARACTERS:,} characters" in page
     often = f"at most {finetune.epochs_share(1 << 20, 0.0):.2f} times as often as the recipe says"

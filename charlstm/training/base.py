@@ -29,7 +29,9 @@ from charlstm.training.config import AUTO, NONE, Settings, TrainConfig
 from charlstm.training.finetune import Counts, sizes_asked, transferred, with_sizes_of
 
 SAMPLE = 100_000  # characters at the end of the training part that decide
-MARGIN = 0.0  # nats by which a base may read a text worse than an n-gram, and still help
+# A base helps that knows this share of the text's characters, and reads it at most so many nats
+# worse than an n-gram: see "What auto decides" in benchmarks/README.md.
+LEAST_KNOWN, MOST_DISTANCE = 0.9, 2.4
 
 LossOf = Callable[[ModelFile, dict[str, Array], np.ndarray], float]
 
@@ -49,7 +51,8 @@ class Assessment:
 
     ``loss`` is that of the base on a sample of the training part, with the rows that new
     characters begin with, and ``ngram_loss`` that of an n-gram, both in nats per character.
-    ``known`` of ``characters`` distinct ones are in its vocabulary. ``validation_read`` is the
+    ``known`` of ``characters`` distinct ones are in its vocabulary, and ``known_share`` of all
+    characters of the training part are such characters. ``validation_read`` is the
     share of the validation part that it has read, None if that cannot be told.
     """
 
@@ -57,6 +60,7 @@ class Assessment:
     ngram_loss: float
     known: int
     characters: int
+    known_share: float
     validation_read: float | None
 
     @property
@@ -67,7 +71,7 @@ class Assessment:
     @property
     def helps(self) -> bool:
         """Whether a run that begins from the base is expected to end with a lower loss."""
-        return self.distance < MARGIN
+        return self.known_share >= LEAST_KNOWN and self.distance <= MOST_DISTANCE
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,9 @@ class Beginning:
             )
         if self.too_small:
             return f"begun from nothing, since there is time for a larger network than {name}; "
+        if found.known_share < LEAST_KNOWN:
+            share = f"{100 * found.known_share:.0f} %"
+            return f"begun from nothing, since {name} knows but {share} of the characters; "
         return (
             f"begun from nothing, since {name} reads this text at {found.loss:.2f} nats, an "
             f"n-gram at {found.ngram_loss:.2f}; "
@@ -166,7 +173,9 @@ def assessed(base: Base, data: TrainingData, vocabulary: Vocabulary, loss_of: Lo
     ``loss_of`` computes the loss of such a model with such weights on some ids. In a group the
     leader alone computes, since numbers that differ in the last digit would be other choices.
     """
-    weights = transferred(base.model, vocabulary, _counts(data, vocabulary))
+    counts = _counts(data, vocabulary)
+    weights = transferred(base.model, vocabulary, counts)
+    known = np.array([c in base.model.vocabulary for c in vocabulary.characters])
     found = None
     if data.group.leads:
         sample = np.array(data.train_ids[-SAMPLE:])
@@ -175,8 +184,9 @@ def assessed(base: Base, data: TrainingData, vocabulary: Vocabulary, loss_of: Lo
         found = Assessment(
             loss=loss_of(base.model, weights, sample[cut:]),
             ngram_loss=min(held_back_losses(sample, cut, len(vocabulary))),
-            known=sum(c in base.model.vocabulary for c in vocabulary.characters),
+            known=int(known.sum()),
             characters=len(vocabulary),
+            known_share=float(counts[known].sum() / counts.sum()),
             validation_read=share_read(validation, base.model.passages),
         )
     return Beginning(base, data.group.agree(found), weights)
