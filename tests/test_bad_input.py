@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from charlstm.cli.main import main
+from charlstm.model import locate
+
 from .conftest import VERSE, Run
 
 
@@ -259,9 +262,14 @@ def test_a_file_that_is_no_state_is_not_written_over(
     assert (tmp_path / "precious").read_text() == "precious"
 
 
-def test_generate_without_any_model(charlstm: Run, tmp_path: Path) -> None:
-    """The way to make one is said."""
-    refused(charlstm, ["generate"], 1, ["charlstm train"], tmp_path)
+def test_generate_without_any_model(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Where the bundled models are missing too, the way to make one is said."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(locate, "BUNDLED", tmp_path / "bundled")
+    assert main(["generate"]) == 1
+    assert "charlstm train" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
