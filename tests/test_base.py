@@ -89,7 +89,7 @@ def test_a_text_of_another_kind_begins_from_nothing(
     started, _ = run(numbers, tmp_path / "run")
     assert (started.config.init_from, started.base_chosen) == ("none", False)
     assert started.config.init_sha256 is None
-    assert started.reason.startswith("begun from nothing, since english knows but ")
+    assert started.reason.startswith("begun from nothing, since english knows only ")
 
 
 def test_a_text_that_the_base_reads_far_worse_than_an_n_gram_begins_from_nothing(

@@ -26,8 +26,8 @@ class Evaluation(LossUnits):
     ``text`` is the name of the text, ``split`` the part that was read, and ``own`` whether it is
     the text that the model learned from. Of the ``characters`` that were predicted, the model
     ``learned`` from so many. ``read`` is about the share of them that the model has read: in a text
-    with the same passages, or as the model that it began from. It is None if the text is too short
-    to tell. ``loss`` is the mean of -ln of their probabilities, in nats. ``accuracy`` and
+    with the same passages, or as the model that it began from. It is None if that cannot be
+    told. ``loss`` is the mean of -ln of their probabilities, in nats. ``accuracy`` and
     ``top_5_accuracy`` are the shares that were the most probable character, and one of the five
     most probable.
     """

@@ -128,7 +128,7 @@ class Beginning:
             return f"begun from nothing, since there is time for a larger network than {name}; "
         if found.known_share < LEAST_KNOWN:
             share = f"{100 * found.known_share:.0f} %"
-            return f"begun from nothing, since {name} knows but {share} of the characters; "
+            return f"begun from nothing, since {name} knows only {share} of the characters; "
         return (
             f"begun from nothing, since {name} reads this text at {found.loss:.2f} nats, an "
             f"n-gram at {found.ngram_loss:.2f}; "
