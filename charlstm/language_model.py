@@ -375,6 +375,17 @@ class LanguageModel:
         corpus = read_whole(open_corpus(sources, options), notes).text if sources else ""
         return NewLines(corpus, novel=novel, new_lines=new_lines, unique=unique)
 
+    def export_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write the model as an ONNX file, which programs in other languages can compute.
+
+        ``charlstm.model.onnx_file.onnx_bytes`` describes its graph, one step of the network. An
+        ONNX file that charlstm made is replaced, and OptionError is raised for any other file.
+        This needs the package onnx.
+        """
+        from charlstm.model.onnx_file import write_onnx
+
+        write_onnx(self._model, Path(require_path("path", path)))
+
     def _known(self, name: str, text: str, unknown: Unknown) -> tuple[str, str]:
         text = self._model.text.cased(require_text(name, text))
         return self._model.vocabulary.known(text, unknown)

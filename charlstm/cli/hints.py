@@ -45,6 +45,7 @@ HINTS = {
     "no saved state of a text": "--save-state makes one",
     "invalid state": "save it again",
     "state of another model": "name that model with --model",
+    "no onnx": "install it where charlstm is: pip install 'charlstm[onnx]'",
     # Evaluation.
     "no split": "evaluate the whole text with --split all",
     "no validation part": "evaluate the whole text with --split all, without --baselines",
