@@ -88,6 +88,11 @@ class LanguageModel:
         return {**self._model.describe(), "parameters": config.parameters, "layers": config.layers}
 
     @property
+    def model_file(self) -> ModelFile:
+        """All that is in the model file, its weights too."""
+        return self._model
+
+    @property
     def vocabulary(self) -> str:
         """The characters that the model knows."""
         return self._model.vocabulary.characters

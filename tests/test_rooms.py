@@ -32,13 +32,14 @@ ORDER = [
     "generation",
     "analysis",
     "language_model",
+    "pages",
     "training",
     "cli",
     "__main__",
 ]
 ROOMS = [name for name in ORDER if (ROOT / name).is_dir()]
 # What the command line may use of the library, beside the names that the package exports.
-OFFERED = ("errors", "checks", "options", "files", "text", "analysis", "training", "cli")
+OFFERED = ("errors", "checks", "options", "files", "text", "analysis", "pages", "training", "cli")
 
 
 def module_of(path: Path, root: Path = ROOT) -> str:
@@ -216,9 +217,24 @@ def test_generate_loads_what_it_needs_and_no_more(trained: Path) -> None:
             "cli.settings_file",
         ),
         *("cli.stop", "cli.variables", "cli.wording", "cli.writing"),
-        *("cli.dataset", "cli.evaluate", "cli.generate", "cli.history", "cli.inspect"),
+        *(
+            "cli.dataset",
+            "cli.evaluate",
+            "cli.export",
+            "cli.generate",
+            "cli.history",
+            "cli.inspect",
+        ),
         "cli.manual",
-        *("cli.models", "cli.novelty", "cli.predict", "cli.score", "cli.train", "cli.visualize"),
+        *(
+            "cli.models",
+            "cli.novelty",
+            "cli.predict",
+            "cli.report",
+            "cli.score",
+            "cli.train",
+            "cli.visualize",
+        ),
         "cli.vocab",
     }
     assert "numpy" in loaded

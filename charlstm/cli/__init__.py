@@ -7,5 +7,5 @@ the one place where errors become messages), ``options``, ``settings_file``, ``v
 ``progress``), ``generate`` (with ``reading``, ``escapes`` and ``writing``), ``evaluate``,
 ``score``, ``predict``, ``vocab``, ``corpus`` (with ``downloads``), ``dataset``, ``inspect``,
 ``models``, ``novelty``, ``visualize`` (with ``traced_text``, ``found_cells`` and ``heatmap``),
-``history`` (with ``chart`` and ``picture``), ``manual`` (of ``help``).
+``history`` (with ``chart`` and ``picture``), ``export``, ``report``, ``manual`` (of ``help``).
 """

@@ -1,10 +1,11 @@
-"""What ``charlstm visualize --find`` writes: which cell tells which property of a text."""
+"""Cells that tell a property of a text: the text to find them in, and how they are written."""
 
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from charlstm.cli import console
+from charlstm.cli import console, reading
 from charlstm.cli.wording import NOTHING
 
 if TYPE_CHECKING:
@@ -12,15 +13,48 @@ if TYPE_CHECKING:
 
 HEADER = ("property", "cell", "direction", "score", "chance", "accuracy", "passage")
 LONGEST_NAME = 40  # columns of a property's name on a terminal
+LONGEST_TEXT = 400_000  # characters, which two cores read in half a minute or so
 
 
-def write(model: "LanguageModel", text: str, values: dict[str, Any]) -> None:
-    """Find cells in a text and write them: with coloured passages on a terminal, else as lines."""
+def beginning(pieces: Iterable[str], values: dict[str, Any]) -> str:
+    """The first LONGEST_TEXT characters of a text, in which cells are to be found."""
+    text = ""
+    for piece in pieces:
+        text += piece
+        if len(text) > LONGEST_TEXT:
+            used = f"the first {LONGEST_TEXT:,} characters are used; others would add little"
+            console.say(used, quiet=values["quiet"])
+            break
+    return text[:LONGEST_TEXT]
+
+
+def pieces_of(
+    model: "LanguageModel", sources: Sequence[str], values: dict[str, Any]
+) -> Iterator[str]:
+    """The text of ``sources`` in pieces, in characters that the model knows."""
+    from charlstm.text.corpus import open_corpus
+    from charlstm.text.decoding import TextOptions
+
+    options = TextOptions(**model.card["text"])
+    corpus, notes = open_corpus(sources, options), list[str]()
+    how = {"label": corpus.label, "quiet": values["quiet"]}
+    yield from reading.known_pieces(model, corpus.chunks(notes), values["unknown"], **how)
+    console.say(*notes, quiet=values["quiet"])
+
+
+def find(model: "LanguageModel", text: str, values: dict[str, Any]) -> "list[FoundCell]":
+    """The cells in a text; it is said that they are looked for, and what is left out."""
     notes: list[str] = []
     message = f"reading {len(text):,} characters to find cells"
     console.say(message, quiet=values["quiet"])
     found = model.find_cells(text, pattern=values["pattern"], notes=notes)
     console.say(*notes, quiet=values["quiet"])
+    return found
+
+
+def write(model: "LanguageModel", text: str, values: dict[str, Any]) -> None:
+    """Find cells in a text and write them: with coloured passages on a terminal, else as lines."""
+    found = find(model, text, values)
     if values["json"]:
         for cell in found:
             row = {"property": cell.property_name, "found": cell.found, **asdict(cell)}

@@ -20,6 +20,7 @@ from charlstm.cli import (
     corpus,
     dataset,
     evaluate,
+    export,
     generate,
     history,
     inspect,
@@ -27,6 +28,7 @@ from charlstm.cli import (
     models,
     novelty,
     predict,
+    report,
     score,
     train,
     visualize,
@@ -90,6 +92,8 @@ app.command(cls=Command)(models.models)
 app.command(cls=Command)(history.history)
 app.command(cls=Command)(novelty.novelty)
 app.command(cls=Command)(visualize.visualize)
+app.command(cls=Command)(export.export)
+app.command(cls=Command)(report.report)
 app.command("help", cls=Command)(manual.show_page)
 
 

@@ -1,6 +1,7 @@
 """``charlstm visualize``: what the network does with a text, and which cells know something."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,13 +20,17 @@ if TYPE_CHECKING:
 WRITTEN = 400  # characters that the model writes if no text is given
 WRITTEN_TO_FIND = 40_000
 SAMPLE = 1_000  # characters of each of several texts
-LONGEST_TO_FIND = 400_000  # characters, which two cores read in half a minute or so
 ONLY_SHOWN = ("cell", "gate", "guesses")
+ONLY_WRITTEN_OUT = ("guesses", "json")  # a page shows guesses in any case
 ONLY_WRITTEN = ("length", "temperature", "random_seed")
 
 
 @with_options(
-    *(SHOWN, "encoding", "unknown", *ONLY_WRITTEN, MODEL, "json", "quiet"),
+    *(SHOWN, "encoding", "unknown", *ONLY_WRITTEN, MODEL, "output", "json", "quiet"),
+    output={
+        "metavar": "FILE",
+        "help": "Write FILE.html, a page with the text, and print its path instead.",
+    },
     encoding={"group": SHOWN, "help": "Encoding of --text-file."},
     unknown={"group": SHOWN, "help": "What to do with a character that the model does not know."},
     length={
@@ -54,6 +59,8 @@ def visualize(
     charlstm visualize "To be, or not to be" --guesses 3
 
     charlstm visualize --find --text-file play.txt
+
+    charlstm visualize "To be, or not to be" -o to-be.html
     """
     find = values["find"] or bool(values["pattern"])
     text, file = _given(ctx, text, values, find=find)
@@ -67,10 +74,12 @@ def visualize(
     label = "standard input" if file == "-" else file or ""
     how = {"label": label, "quiet": values["quiet"]}
     pieces = reading.known_pieces(model, given, values["unknown"], **how)
-    if find:
+    if values["output"] is not None:
+        _write_page(model, pieces, values, find=find)
+    elif find:
         from charlstm.cli import found_cells
 
-        found_cells.write(model, _beginning(pieces, values), values)
+        found_cells.write(model, found_cells.beginning(pieces, values), values)
     else:
         from charlstm.cli import traced_text
 
@@ -99,6 +108,13 @@ def _given(
     for name in typed(*ONLY_SHOWN) if find else ():
         both = f"{OPTIONS[name].flag} and {OPTIONS['find'].flag} or {OPTIONS['pattern'].flag}"
         raise OptionError(f"{both} do not go together; leave one out")
+    if values["output"] is not None:
+        for name in [name for name in ONLY_WRITTEN_OUT if options.is_given(values, name)]:
+            both = f"{OPTIONS[name].flag} and {OPTIONS['output'].flag}"
+            raise OptionError(f"{both} do not go together; leave one out")
+        from charlstm.pages.page import check_target
+
+        check_target(Path(values["output"]))
     OPTIONS["guesses"].check(values["guesses"])
     if text == "" or file == "":
         raise OptionError(f"{'TEXT' if text == '' else '--text-file'} is empty; give a text")
@@ -139,9 +155,11 @@ def _written(model: "LanguageModel", values: dict[str, Any]) -> Iterator[str]:
 
 def _samples(model: "LanguageModel", values: dict[str, Any]) -> Iterator[str]:
     """Texts that the model writes side by side, to find cells in."""
+    from charlstm.cli.found_cells import LONGEST_TEXT
+
     length = WRITTEN_TO_FIND if values["length"] is None else values["length"]
-    if not 0 < length <= LONGEST_TO_FIND:
-        raise OptionError(f"is {length}; to find cells it is 1 to {LONGEST_TO_FIND}", "length")
+    if not 0 < length <= LONGEST_TEXT:
+        raise OptionError(f"is {length}; to find cells it is 1 to {LONGEST_TEXT}", "length")
     samples = -(-length // SAMPLE)
     between = "\n" if "\n" in model.vocabulary else ""
     texts = model.generate_many(samples=samples, length=SAMPLE, **_how(values))
@@ -158,16 +176,25 @@ def _how(values: dict[str, Any]) -> dict[str, Any]:
     return how
 
 
-def _beginning(pieces: Iterable[str], values: dict[str, Any]) -> str:
-    """The first LONGEST_TO_FIND characters of a text, in which cells are to be found."""
-    text = ""
-    for piece in pieces:
-        text += piece
-        if len(text) > LONGEST_TO_FIND:
-            used = f"the first {LONGEST_TO_FIND:,} characters are used; others would add little"
-            console.say(used, quiet=values["quiet"])
-            break
-    return text[:LONGEST_TO_FIND]
+def _write_page(
+    model: "LanguageModel", pieces: Iterable[str], values: dict[str, Any], *, find: bool
+) -> None:
+    """Write the page with the beginning of a text, and the cells that were found in all of it."""
+    from charlstm.cli import found_cells
+    from charlstm.pages.page import MOST_CHARACTERS, View, reading_page, write_page
+
+    text = found_cells.beginning(pieces, values)
+    cells = found_cells.find(model, text, values) if find else []
+    if len(text) > MOST_CHARACTERS:
+        opened = f"the page opens with the first {MOST_CHARACTERS:,} characters of the text"
+        console.say(opened, quiet=values["quiet"])
+    chosen = _shown(model, values)
+    view = View()
+    if chosen.gate or chosen.unit:
+        view = View(kind=chosen.gate or "cell", layer=chosen.layer or 1, unit=chosen.unit or 0)
+    path = Path(values["output"])
+    write_page(model, reading_page(model, text, cells, view), path)
+    console.write_line(str(path))
 
 
 def _shown(model: "LanguageModel", values: dict[str, Any]) -> "Shown":

@@ -1,0 +1,76 @@
+"""``charlstm export``: a model as a web page that writes, or as an ONNX file for other programs."""
+
+from pathlib import Path
+from typing import Any
+
+from charlstm.cli import console
+from charlstm.cli.downloads import fetch
+from charlstm.cli.loading import loaded
+from charlstm.cli.options import with_options
+from charlstm.errors import OptionError
+from charlstm.options import MODEL, SHOWN
+
+PAGES = (".html", ".htm")
+ONNX = ".onnx"
+
+
+@with_options(
+    *("output", "corpus", "pattern", "unknown", MODEL, "quiet"),
+    output={
+        "metavar": "FILE",
+        "help": "File to write: FILE.html is a page, FILE.onnx a network for other programs.",
+    },
+    corpus={
+        "group": SHOWN,
+        "help": "Find cells in this text, and offer them by name on the page. May be repeated.",
+    },
+    pattern={
+        "help": "Find a cell for the matches of a regular expression, too. May be repeated.",
+    },
+    unknown={
+        "group": SHOWN,
+        "help": "What to do with a character of --corpus that the model does not know.",
+    },
+)
+def export(**values: Any) -> None:
+    """Write a model to one file that works without charlstm; print its path.
+
+    FILE.html is a page for any browser, without a network: type a phrase, watch the model write,
+    and see what it expects. FILE.onnx is one step of the network for other programs.
+
+    charlstm export -o shakespeare.html
+
+    charlstm export -m runs/play -o play.html --corpus play.txt
+    """
+    path = target(values)
+    if path.suffix.lower() == ONNX:
+        if values["corpus"] or values["pattern"]:
+            raise OptionError("--corpus and --pattern are for a page; leave them out")
+        loaded(values).export_onnx(path)
+    else:
+        from charlstm.pages.page import check_target, write_page, writing_page
+
+        check_target(path)
+        if values["pattern"] and not values["corpus"]:
+            raise OptionError("--pattern needs a text to find cells in; name one with --corpus")
+        model = loaded(values)
+        cells = []
+        if values["corpus"]:
+            from charlstm.cli import found_cells
+
+            fetch(values["corpus"], quiet=values["quiet"])
+            pieces = found_cells.pieces_of(model, values["corpus"], values)
+            cells = found_cells.find(model, found_cells.beginning(pieces, values), values)
+        write_page(model, writing_page(model, cells), path)
+    console.write_line(str(path))
+
+
+def target(values: dict[str, Any]) -> Path:
+    """The file that --output names; raises OptionError if there is none of a kind that is known."""
+    name = values["output"]
+    if not name:
+        raise OptionError("names the file to write, such as -o page.html; it is missing", "output")
+    path = Path(name)
+    if path.suffix.lower() not in (*PAGES, ONNX):
+        raise OptionError(f"is {name!r}; its name must end in .html or .onnx", "output")
+    return path

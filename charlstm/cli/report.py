@@ -1,0 +1,78 @@
+"""``charlstm report``: one page about a training run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charlstm.cli import console
+from charlstm.cli.downloads import fetch
+from charlstm.cli.loading import compute_with_one_thread
+from charlstm.cli.options import with_options
+from charlstm.errors import CharLSTMError, OptionError
+from charlstm.options import SHOWN
+
+if TYPE_CHECKING:
+    from charlstm import LanguageModel
+    from charlstm.pages.report import OwnText
+
+
+@with_options(
+    *("output", "corpus", "random_seed", "quiet"),
+    output={"metavar": "FILE", "help": "File to write: FILE.html."},
+    corpus={
+        "group": SHOWN,
+        "help": "The text of the run, if it is not where it was. May be repeated.",
+    },
+    random_seed={"group": SHOWN, "default": 0, "help": "Random seed of the texts it writes."},
+)
+def report(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN", show_default=False, help="Run directory.  [default: the newest run]"
+        ),
+    ] = None,
+    **values: Any,
+) -> None:
+    """Write a page about a training run; print its path.
+
+    It has the losses, what the model reaches beside simpler predictors, texts that it writes and
+    how much of them is copied, the command that repeats the run, and the model itself, which writes
+    in the browser.
+
+    charlstm report runs/play -o play.html
+    """
+    compute_with_one_thread()
+    from charlstm import load
+    from charlstm.analysis.curves import read_history
+    from charlstm.pages.page import check_target, write_page
+    from charlstm.pages.report import report_page
+
+    if not values["output"]:
+        raise OptionError("names the file to write, such as -o page.html; it is missing", "output")
+    path, quiet = Path(values["output"]), values["quiet"]
+    check_target(path)
+    history = read_history(run)
+    if run is None:
+        console.say(f"run: {history.name}", quiet=quiet)
+    model = load(history.path.parent)
+    console.say("reading the text of the run and writing samples", quiet=quiet)
+    text = _own_text(model, history.path.parent, values)
+    write_page(model, report_page(model, history, text, values["random_seed"]), path)
+    console.write_line(str(path))
+
+
+def _own_text(model: "LanguageModel", directory: Path, values: dict[str, Any]) -> "OwnText | None":
+    """What is measured on the text of the run; None, and a message, if it is not where it was."""
+    from charlstm.pages.report import read_own_text, sources_of
+
+    if values["corpus"]:
+        fetch(values["corpus"], quiet=values["quiet"])
+        return read_own_text(model, values["corpus"])
+    try:
+        return read_own_text(model, sources_of(directory))
+    except CharLSTMError as error:
+        lacking = "the page lacks what is measured on it; name the text with --corpus"
+        console.say(f"{error.message}; {lacking}", quiet=values["quiet"])
+        return None

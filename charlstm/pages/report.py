@@ -1,0 +1,207 @@
+"""A page about a training run: its losses, what the model predicts, writes and copies."""
+
+import math
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from charlstm.analysis.curves import History
+from charlstm.analysis.evaluate import Evaluation, Reading, evaluate, val_fraction
+from charlstm.analysis.novelty import NGRAMS, Comparison, WholeText, compare
+from charlstm.errors import CorpusError
+from charlstm.files import regular_size
+from charlstm.generation.text_stream import Sample
+from charlstm.language_model import LanguageModel
+from charlstm.model.locate import CONFIG_FILE
+from charlstm.pages.card import cut, name_of
+from charlstm.pages.chart import chart
+from charlstm.pages.elements import columns, element
+from charlstm.pages.page import Page
+from charlstm.text.dataset import Dataset, encode_for_model
+from charlstm.text.sources import Sources, listed, source_names
+from charlstm.text.vocabulary import Ids
+
+TEMPERATURES = (0.4, 0.7, 1.0)
+SAMPLE = 600  # characters of each sample that are shown
+COMPARED = 4_000  # characters of each sample that are compared with the text
+MOST_COMPARED = 10_000_000  # characters of the training part that samples are compared with
+SHOWN = 2_000  # characters of the validation text that are open on the page
+PASSAGE = 200  # characters of a passage
+
+
+@dataclass(frozen=True)
+class OwnText:
+    """The text that a model learned from: what was measured on it, and the parts of it."""
+
+    evaluation: Evaluation
+    validation: str  # its beginning
+    training: str  # its end
+    all_of_training: bool
+
+
+def read_own_text(model: LanguageModel, sources: Sources) -> OwnText:
+    """What a report needs of the text that the model learned from.
+
+    Raises CorpusError if ``sources`` cannot be read, or are another text.
+    """
+    file = model.model_file
+    names = source_names(sources)
+    dataset = encode_for_model(names, file.text, file.vocabulary, file.fingerprint, "skip")
+    if dataset.fingerprint.sha256 != file.fingerprint.sha256:
+        raise CorpusError(
+            f"{listed(names)}: not the text that the model learned from", "other text"
+        )
+    fraction = val_fraction(file)
+    reading = Reading(split="val" if fraction else "all", baselines=bool(fraction))
+    found = evaluate(file, dataset, listed(names), reading)
+    training, validation = _parts(dataset, fraction)
+    return OwnText(
+        evaluation=found,
+        validation=file.vocabulary.decode(validation[:SHOWN].tolist()),
+        training=file.vocabulary.decode(training[-MOST_COMPARED:].tolist()),
+        all_of_training=len(training) <= MOST_COMPARED,
+    )
+
+
+def sources_of(directory: Path) -> list[str]:
+    """The text that the run in ``directory`` says it learned from.
+
+    Raises CorpusError if it does not say so, or if that was standard input.
+    """
+    path = directory / CONFIG_FILE
+    try:
+        regular_size(path, follow=False)
+        corpus = source_names(tomllib.loads(path.read_text("utf-8"))["train"]["corpus"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise CorpusError(f"{path}: does not say what the run learned from") from error
+    if "-" in corpus:
+        raise CorpusError(f"{path}: the run learned from standard input")
+    return corpus
+
+
+def _parts(dataset: Dataset, fraction: float) -> tuple[Ids, Ids]:
+    """The ids to learn from and to validate on: all of them, if there is no validation part."""
+    return dataset.split(fraction) if fraction else (dataset.ids, dataset.ids)
+
+
+def report_page(
+    model: LanguageModel, history: History, text: OwnText | None, random_seed: int
+) -> Page:
+    """The page about a run, which has its model and its losses so far.
+
+    Without its ``text`` the page lacks what is measured on it. ``random_seed`` is that of the
+    samples, one at each of TEMPERATURES.
+    """
+    samples = [_written(model, temperature, random_seed) for temperature in TEMPERATURES]
+    opened = " The text that is open below is the beginning of its validation part." if text else ""
+    return Page(
+        title=f"A report on {cut(history.name, 200)}",
+        introduction=(
+            f"A model of {name_of(model)}: how it was trained, how well it predicts and what it "
+            f"writes; and the model itself, which reads and writes in your browser.{opened}"
+        ),
+        text=text.validation if text else "",
+        report=[
+            *_losses(history),
+            *_evaluation(text),
+            *_samples(samples, random_seed),
+            *(_novelty(samples, text) if text else ()),
+        ],
+    )
+
+
+def _written(model: LanguageModel, temperature: float, random_seed: int) -> Sample:
+    """A text of the model, as ``charlstm generate`` writes it with this random seed."""
+    how = {"length": COMPARED, "temperature": temperature, "random_seed": random_seed}
+    return model.generate(**how, measure=True).finish()  # type: ignore[arg-type]
+
+
+def _losses(history: History) -> Iterator[Element]:
+    """The losses as a picture, and in words."""
+    yield element("h2", "How the loss fell")
+    picture = chart(history)
+    if picture is not None:
+        yield element("figure", picture)
+    best, last = history.best, history.last
+    if best is None or best.val_loss is None or last is None:
+        yield element("p", "The run has logged no validation loss.")
+        return
+    said = f"The validation loss was lowest at step {best.step:,}: {_loss(best.val_loss)}."
+    if last.step > best.step:
+        said += f" The run went on to step {last.step:,}."
+    if history.overfitting:
+        said += " After the best step it overfitted: only the training loss went on falling."
+    yield element("p", said)
+
+
+def _evaluation(text: OwnText | None) -> Iterator[Element]:
+    """How well the model predicts its validation text, and simpler predictors beside it."""
+    yield element("h2", "How well it predicts")
+    if text is None:
+        yield element("p", "The text that it learned from was not found, so nothing was measured.")
+        return
+    found = text.evaluation
+    part = "validation part" if found.split == "val" else "text"
+    read = ", some of which the model that it began from had read" if found.was_read else ""
+    yield element(
+        "p",
+        f"On the {found.characters:,} characters of the {part} of {cut(found.text, 200)}{read}, it "
+        f"guesses the next character right {100 * found.accuracy:.0f} times in 100, and is as "
+        f"unsure as if it chose among {found.perplexity:,.1f} equally likely characters.",
+    )
+    rows = [("this model", found.loss, found.perplexity, f"{100 * found.accuracy:.1f} %")]
+    for other in found.baselines:
+        guessed = "" if other.accuracy is None else f"{100 * other.accuracy:.1f} %"
+        rows.append((other.name, other.loss, other.perplexity, guessed))
+    yield columns(
+        ("predictor", "nats per character", "bits", "perplexity", "guessed right"),
+        [
+            (name, f"{loss:.3f}", f"{loss / math.log(2):.3f}", f"{perplexity:,.2f}", guessed)
+            for name, loss, perplexity, guessed in rows
+        ],
+    )
+
+
+def _samples(samples: Sequence[Sample], random_seed: int) -> Iterator[Element]:
+    """What the model writes at each temperature."""
+    yield element("h2", "What it writes")
+    yield element("p", f"These texts begin with nothing and have the random seed {random_seed}.")
+    for temperature, sample in zip(TEMPERATURES, samples, strict=True):
+        bits = f"{sample.bits_per_char:.2f} bits per character" if sample.bits_per_char else ""
+        yield element("h3", f"Temperature {temperature:g}: {bits}")
+        yield element("p", cut(sample.text[:SAMPLE], SAMPLE), class_="sample", dir="auto")
+
+
+def _novelty(samples: Sequence[Sample], text: OwnText) -> Iterator[Element]:
+    """How much of what it writes is copied from the text that it learned from."""
+    corpus = _whole("the text", text.training)
+    found = [compare(corpus, _whole("sample", sample.text), top=1) for sample in samples]
+    yield element("h2", "Whether it copies")
+    most = "" if text.all_of_training else f" (its last {MOST_COMPARED:,} characters)"
+    yield element(
+        "p",
+        f"{COMPARED:,} characters written at each temperature are compared with the text that the "
+        f"model learned from{most}. An n-gram is n characters in a row.",
+    )
+    header = ("temperature", *(f"{n}-grams that are copied" for n in NGRAMS), "longest passage")
+    rows = zip(TEMPERATURES, found, strict=True)
+    yield columns(header, [(f"{t:g}", *_shares(f), f"{f.longest:,}") for t, f in rows])
+    longest = max(found, key=lambda comparison: comparison.longest)
+    if longest.passages:
+        passage = cut(longest.passages[0].passage, PASSAGE)
+        yield element("p", f"The longest passage that was copied has {longest.longest} characters:")
+        yield element("p", passage, class_="sample", dir="auto")
+
+
+def _shares(found: Comparison) -> Iterator[str]:
+    return ("" if share is None else f"{100 * share:.1f} %" for share in found.shares.values())
+
+
+def _whole(name: str, text: str) -> WholeText:
+    return WholeText(name, text, (0,), (name,))
+
+
+def _loss(nats: float) -> str:
+    return f"{nats:.3f} nats per character"

@@ -1,0 +1,132 @@
+// The text on the page: coloured characters in lines, with a cursor that goes from one to the other.
+// All text is set as text, never as markup.
+"use strict";
+
+const LONGEST_LINE = 1000; // characters; a longer line of the text is folded there
+const MOST_BITS = 8; // the upper end of the scale of surprisal
+
+// What is shown in place of a character that cannot be seen, or that changes the direction of the
+// text around it.
+function visible(character) {
+  const point = character.codePointAt(0);
+  if (point < 32 && character !== "\t") return String.fromCodePoint(0x2400 + point);
+  if (point === 127) return "\u2421";
+  const hidden = /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/u;
+  return hidden.test(character) ? `<U+${codePoint(character)}>` : character;
+}
+
+const codePoint = (character) => character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
+
+// How a character is called in a sentence and in the list of guesses.
+function named(character) {
+  const names = { "\n": "line end", " ": "space", "\t": "tab" };
+  return names[character] || `\u201c${visible(character)}\u201d`;
+}
+
+// The colour of a value: its class, and where it is on its scale, from 0 to 1.
+function tint(kind, bits, value) {
+  if (kind === "none") return null;
+  if (kind === "surprisal") return ["surprisal", Math.min(bits / MOST_BITS, 1)];
+  if (value === null || value === undefined) return null;
+  if (kind === "cell") return [value < 0 ? "low" : "high", Math.abs(value)];
+  return ["open", value];
+}
+
+// `items` has an entry for each character: character, id (null if it is unknown), given, bits,
+// guesses, value.
+class TextView {
+  constructor(element, onSelect) {
+    this.element = element;
+    this.onSelect = onSelect;
+    this.kind = "surprisal";
+    this.clear();
+    element.addEventListener("click", ({ target }) => {
+      if (target.position !== undefined) this.select(target.position);
+    });
+    element.addEventListener("keydown", (event) => this.move(event));
+  }
+
+  clear() {
+    this.items = [];
+    this.spans = [];
+    this.known = []; // the positions of the characters that the model reads
+    this.cursor = null; // the end of the text
+    this.line = null;
+    this.element.replaceChildren();
+  }
+
+  get text() {
+    return this.items.map((item) => item.character).join("");
+  }
+
+  append(items) {
+    const atEnd = this.element.scrollHeight - this.element.scrollTop - this.element.clientHeight < 40;
+    for (const item of items) {
+      if (!this.line || this.line.childElementCount >= LONGEST_LINE) this.newLine();
+      const span = document.createElement("span");
+      const isEnd = item.character === "\n";
+      if (!isEnd) span.textContent = visible(item.character);
+      span.position = this.items.length;
+      if (item.id !== null) this.known.push(span.position);
+      this.items.push(item);
+      this.spans.push(span);
+      this.colour(span.position);
+      this.line.append(span);
+      if (isEnd) this.line = null;
+    }
+    if (atEnd && this.cursor === null) this.element.scrollTop = this.element.scrollHeight;
+  }
+
+  newLine() {
+    this.line = document.createElement("div");
+    this.line.className = "line";
+    this.line.dir = "auto";
+    this.element.append(this.line);
+  }
+
+  colour(position) {
+    const item = this.items[position], span = this.spans[position];
+    const found = item.id === null ? null : tint(this.kind, item.bits, item.value);
+    const classes = [
+      item.given && "given",
+      item.id === null && "unknown",
+      item.character === "\n" && "line-end",
+      position === this.cursor && "cursor",
+      ...(found ? ["tinted", found[0]] : []),
+    ];
+    span.className = classes.filter(Boolean).join(" ");
+    if (found) span.style.setProperty("--v", found[1].toFixed(3));
+  }
+
+  // Values of another view, for the characters that the model reads, from number `start` on.
+  setValues(start, values) {
+    values.forEach((value, i) => {
+      const position = this.known[start + i];
+      this.items[position].value = value;
+      this.colour(position);
+    });
+  }
+
+  show(kind) {
+    this.kind = kind;
+    if (kind === "surprisal" || kind === "none") this.items.forEach((_, i) => this.colour(i));
+  }
+
+  select(position) {
+    const before = this.cursor;
+    this.cursor = position;
+    for (const one of [before, position]) if (one !== null && this.spans[one]) this.colour(one);
+    if (position !== null) this.spans[position].scrollIntoView({ block: "nearest" });
+    this.onSelect();
+  }
+
+  move(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const last = this.items.length - 1, here = this.cursor ?? last + 1;
+    const goals = { ArrowLeft: here - 1, ArrowRight: here + 1, Home: 0, End: last + 1 };
+    if (!(event.key in goals) || last < 0) return;
+    event.preventDefault();
+    const goal = Math.max(0, goals[event.key]);
+    this.select(goal > last ? null : goal);
+  }
+}
