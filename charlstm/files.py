@@ -73,6 +73,21 @@ def write_atomically(path: Path, data: bytes | memoryview) -> None:
         file.write(data)
 
 
+def append_all(path: Path, data: bytes) -> None:
+    """Append all of ``data`` or none of it; never through a link, which may lead anywhere."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    size = os.fstat(descriptor).st_size
+    try:
+        if os.write(descriptor, data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as error:
+        os.ftruncate(descriptor, size)
+        error.filename = str(path)
+        raise
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def temporary_space() -> Iterator[None]:
     """Add the directory of temporary files, which have no names, to the error of a full disk."""

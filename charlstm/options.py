@@ -171,6 +171,8 @@ _TABLE = (
            help="Show with each validation what the network writes."),
     Option("sample_prompt", str, OUTPUT, default="", metavar="TEXT",
            help="Text that these samples begin with.  [default: the beginning of a line]"),
+    Option("tensorboard", bool, OUTPUT, default=False,
+           help="Write losses and samples for TensorBoard too, into RUN/tensorboard."),
     # The seed phrase of a text.
     Option("seed", str, SEED, default="", metavar="TEXT",
            help="Seed phrase, the same as PROMPT. See also --random-seed."),

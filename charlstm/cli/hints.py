@@ -69,6 +69,9 @@ HINTS = {
     "locked": "wait until it ends, or give another -o",
     "not saved": "remove the cause, then continue from step {step}: charlstm train --resume "
     "{directory}",
+    "event file": "the run itself is saved, and its metrics.jsonl has the same figures; use its "
+    "model with charlstm generate -m {directory}",
+    "no tensorboard": "install it where charlstm is: pip install 'charlstm[tensorboard]'",
     "diverged": "lower --learning-rate (it was {rate:g} at the beginning)",
     "sample prompt": "leave them out, or write no samples: --no-sample",
     "settled": "leave it out; --resume continues a run with the options that it began with",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         "eval_every",
         "sample",
         "sample_prompt",
+        "tensorboard",
         "quiet",
     ),
     random_seed={"group": MACHINE, "default": 0, "help": "Seed of the random number generators."},

@@ -10,12 +10,12 @@ Modules, in reading order: ``config`` (settings asked for, configuration made), 
 each step is), ``timekeeper`` (how it keeps to its time), ``batches`` (the order in which the text
 is read), ``dropout``, ``network``, ``optimizer``, ``validation``, ``trainer`` (a step), ``losses``
 (what a run remembers, and whether it diverged), ``events``, ``samples``, ``loop``, ``checkpoint``,
-``lock``, ``output`` (a new directory), ``run_directory`` (its files), ``finetune``, ``base`` (what
-a run begins from), ``torch_import`` (whether torch is there), ``start`` (a new run), ``resume``,
-``distributed`` and ``prune``.
+``lock``, ``output`` (a new directory), ``tensorboard_file``, ``run_directory`` (its files),
+``finetune``, ``base`` (what a run begins from), ``torch_import`` (whether torch is there),
+``start`` (a new run), ``resume``, ``distributed`` and ``prune``.
 
-The events of a run are in ``events``. Only this room imports torch. Nothing is imported before one
-of the names below is asked for.
+The events of a run are in ``events``. Only this room imports torch and tensorboard. Nothing is
+imported before one of the names below is asked for.
 """
 
 from typing import TYPE_CHECKING

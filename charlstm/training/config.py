@@ -20,7 +20,7 @@ from charlstm.training.pace import Pace
 EVALUATIONS = 16  # of a run, unless they take too much of its time
 BUDGETS = ("time", "epochs", "steps", "pace")
 AUTO, NONE = "auto", "none"  # what ``init_from`` may be instead of the name of a model
-SAMPLE_OPTIONS = ("sample", "sample_prompt")  # options that do not change the model
+REPORT_OPTIONS = ("sample", "sample_prompt", "tensorboard")  # they do not change the model
 LONGEST_PROMPT = 1000  # characters, which are read for each sample
 
 
@@ -37,6 +37,7 @@ class Common:
     save_every: float | None = None  # seconds between two saved states; None: as often as is cheap
     sample: bool = True  # whether the network writes a sample with each evaluation,
     sample_prompt: str = ""  # and what that begins with
+    tensorboard: bool = False  # whether there is an event file for TensorBoard, too
     init_from: str = AUTO  # a model or "none"; in settings also "auto", which becomes one of both
     device: str = "auto"
     precision: str = "auto"
@@ -169,7 +170,7 @@ def repeating_command(config: TrainConfig, text: TextOptions, sources: Sequence[
     words = [f"./{s}" if s.startswith("-") and s != "-" else s for s in sources]
     for name, value in all_options(config, text).items():
         option = OPTIONS[name]
-        if name in SAMPLE_OPTIONS:
+        if name in REPORT_OPTIONS:
             continue
         if option.kind is not bool:
             words += [option.flag, str(value)]

@@ -1,6 +1,5 @@
 """The loop of a run: steps, log points, evaluations, the best model kept, the state saved."""
 
-import json
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -9,13 +8,14 @@ from dataclasses import replace
 from charlstm.errors import TrainingError
 from charlstm.training import events
 from charlstm.training.checkpoint import Checkpoint
-from charlstm.training.config import BUDGETS, SAMPLE_OPTIONS
+from charlstm.training.config import BUDGETS, REPORT_OPTIONS
 from charlstm.training.device import environment, memory_for
 from charlstm.training.events import Event, ShouldStop
 from charlstm.training.losses import KeptModel, RunHistory, StepLosses, loss_levels
 from charlstm.training.pace import Pace
 from charlstm.training.run_directory import RunDirectory
 from charlstm.training.samples import sample_of
+from charlstm.training.tensorboard_file import TensorBoardFile
 from charlstm.training.timekeeper import Timekeeper
 from charlstm.training.trainer import Trainer
 
@@ -40,6 +40,8 @@ class Run:
         self.kept: KeptModel | None = None
         self.began = began
         self.first_step, self.first_time = 0, time.monotonic()
+        if config.tensorboard and self.group.leads:
+            directory.tensorboard = TensorBoardFile(directory.path, time.time() - self._seconds())
 
     def save(self, *, new: bool) -> None:
         """Write the state and ``config.toml``; of a new run both or neither. Raises OSError."""
@@ -110,9 +112,10 @@ class Run:
             self.directory.complete(self.config, self.pace)
         yield from self._write(self.checkpoint())
         if self.directory.fault:
+            saved = self.directory.saved_step == trainer.steps_done
             raise TrainingError(
                 self.directory.fault,
-                "not saved",
+                "event file" if saved else "not saved",
                 step=self.directory.saved_step,
                 directory=self.directory.path,
             )
@@ -285,14 +288,14 @@ class Run:
             line["val_loss"] = _finite(val_loss)
         if sample is not None:
             line["sample"] = sample
-        self.directory.append(json.dumps(line))
+        self.directory.append(line)
 
     def _keep(self, model: KeptModel, train_loss: float) -> None:
         """Let the averaged weights be the model of the run, with the next write."""
         self.kept = model
         if not self.group.leads:
             return
-        left_out = {*SAMPLE_OPTIONS, *BUDGETS}
+        left_out = {*REPORT_OPTIONS, *BUDGETS}
         options = {n: value for n, value in self.config.options().items() if n not in left_out}
         summary = {
             "steps": model.step,

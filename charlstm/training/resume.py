@@ -18,7 +18,7 @@ from charlstm.text.sources import Sources
 from charlstm.training.base import passages_before
 from charlstm.training.batches import TrainingData
 from charlstm.training.checkpoint import Checkpoint, load_checkpoint, reading_state
-from charlstm.training.config import BUDGETS, SAMPLE_OPTIONS, Settings, TrainConfig
+from charlstm.training.config import BUDGETS, REPORT_OPTIONS, Settings, TrainConfig
 from charlstm.training.distributed import joined, launched
 from charlstm.training.events import Event, ShouldStop
 from charlstm.training.length import most_steps
@@ -28,6 +28,7 @@ from charlstm.training.pace import Pace
 from charlstm.training.run_directory import RunDirectory, absolute, check_files
 from charlstm.training.samples import prompt_in
 from charlstm.training.start import given_options, names_for_run
+from charlstm.training.tensorboard_file import check_tensorboard
 from charlstm.training.timekeeper import LEAVING
 from charlstm.training.torch_import import require_torch
 
@@ -41,7 +42,7 @@ CHANGEABLE = (
     "device",
     "precision",
     "threads",
-    *SAMPLE_OPTIONS,
+    *REPORT_OPTIONS,
 )
 MOST_THREADS = 4  # for each core; a state may be from a larger machine, or of unknown origin
 
@@ -93,6 +94,7 @@ def _resume(
         checkpoint = _loaded(directory)
         recorded, done, planned = checkpoint.config, checkpoint.steps_done, checkpoint.pace.last
         config = _on_this_machine(recorded, given)
+        check_tensorboard(config)
         dataset = _same_text(directory, checkpoint, sources)
         prompt_in(dataset, config)
         from charlstm.training.device import differences, prepare_data

@@ -3,17 +3,18 @@
 Free of torch. How their directory is made is in ``output``, how a state is read in ``checkpoint``.
 """
 
-import errno
+import json
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from charlstm.analysis.curves import History
 from charlstm.errors import CharLSTMError, ModelFileError, OptionError
-from charlstm.files import MODEL_FILE, STATE_FILE, regular_size, write_atomically
+from charlstm.files import MODEL_FILE, STATE_FILE, append_all, regular_size, write_atomically
 from charlstm.model.locate import CONFIG_FILE, METRICS_FILE
 from charlstm.model.lstm import Array
 from charlstm.model.model_file import ModelFile, load_model, save_model
@@ -25,6 +26,7 @@ from charlstm.training.config import TrainConfig, at_pace, config_toml, repeatin
 from charlstm.training.losses import KeptModel
 from charlstm.training.output import FILES
 from charlstm.training.pace import Pace
+from charlstm.training.tensorboard_file import TensorBoardFile
 
 FIRST_SAVE_SECONDS = 5.0  # to the first state of a process,
 SAVE_SECONDS = 60.0  # and from one state to the next, or longer, so that
@@ -36,8 +38,8 @@ class RunDirectory:
 
     The model is written first, then the metrics, then the state. So a state on disk never speaks
     of a model or of a line that does not exist, and what a crash leaves beyond the state is made
-    again by the run that goes on from it. What could not be written waits, and is tried again with
-    the next write.
+    again by the run that goes on from it. The event file of TensorBoard is written last, for the
+    run can do without it. What could not be written waits, and is tried again with the next write.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class RunDirectory:
         self.passages: Hashes = NO_PASSAGES  # hashes of what the model has read
         self._config_toml: str | None = None
         self._lines: list[str] = []
+        self.tensorboard: TensorBoardFile | None = None
 
     @property
     def model(self) -> Path:
@@ -114,9 +117,11 @@ class RunDirectory:
     def _command(self, config: TrainConfig, pace: Pace) -> str:
         return repeating_command(at_pace(config, pace), self.dataset.text, self.sources_given)
 
-    def append(self, line: str) -> None:
+    def append(self, line: Mapping[str, Any]) -> None:
         """Let this be the next line of the metrics, with the next ``write``."""
-        self._lines.append(line + "\n")
+        self._lines.append(json.dumps(line) + "\n")
+        if self.tensorboard is not None:
+            self.tensorboard.add(line)
 
     def write(self, checkpoint: Checkpoint | None = None) -> None:
         """Write what waits, then the checkpoint if there is one; raises OSError."""
@@ -127,7 +132,7 @@ class RunDirectory:
             write_atomically(self.path / CONFIG_FILE, self._config_toml.encode())
             self._config_toml = None
         if self._lines:
-            _append(self.path / METRICS_FILE, "".join(self._lines).encode())
+            append_all(self.path / METRICS_FILE, "".join(self._lines).encode())
             self._lines = []
         if checkpoint is not None:
             started = time.monotonic()
@@ -135,6 +140,8 @@ class RunDirectory:
             save_checkpoint(replace(checkpoint, metrics_size=size), self.path / STATE_FILE)
             self.saved_step = checkpoint.steps_done
             self.save_seconds = time.monotonic() - started
+        if self.tensorboard is not None:
+            self.tensorboard.write()
 
     def try_to_write(self, checkpoint: Checkpoint | None = None) -> str | None:
         """``write``, but where it fails the reason is kept as ``fault``, and returned."""
@@ -159,6 +166,9 @@ class RunDirectory:
         path = self.path / METRICS_FILE
         if path.exists() and path.stat().st_size > checkpoint.metrics_size:
             os.truncate(path, checkpoint.metrics_size)
+        if self.tensorboard is not None:
+            for point in History(path).update():
+                self.tensorboard.add(asdict(point))
 
     def kept_model(self, config: TrainConfig) -> KeptModel | None:
         """The model in the directory, if it is one of this run: of its text, split and sizes."""
@@ -203,21 +213,6 @@ def check_files(paths: Iterable[Path], error: type[CharLSTMError], *, follow: bo
 def absolute(sources: Sequence[str]) -> list[str]:
     """The sources by their absolute paths; ``-`` stays standard input."""
     return [s if s == "-" else str(Path(located(s)).absolute()) for s in sources]
-
-
-def _append(path: Path, data: bytes) -> None:
-    """Append all of ``data`` or none of it; never through a link, which may lead anywhere."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
-    size = os.fstat(descriptor).st_size
-    try:
-        if os.write(descriptor, data) < len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    except OSError as error:
-        os.ftruncate(descriptor, size)
-        error.filename = str(path)
-        raise
-    finally:
-        os.close(descriptor)
 
 
 def _synced(path: Path) -> int:

@@ -29,6 +29,7 @@ from charlstm.training.output import check_output, new_run
 from charlstm.training.recipe import VERY_LARGE, Text, choose, val_fraction
 from charlstm.training.run_directory import RunDirectory, absolute
 from charlstm.training.samples import prompt_in
+from charlstm.training.tensorboard_file import check_tensorboard
 from charlstm.training.torch_import import require_torch
 
 Choice = tuple[TrainConfig, str, Speed | None]  # a configuration, why it is so, and its speed
@@ -90,6 +91,7 @@ def _train(
     should_stop: ShouldStop,
 ) -> Iterator[Event]:
     """``train``, from records; ``started`` is by the monotonic clock."""
+    check_tensorboard(settings)
     base = base_to_assess(settings)
     dataset = load_dataset(sources, text)
     yield TextRead(dataset.fingerprint.name, len(dataset.ids), dataset.notes)
