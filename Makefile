@@ -7,10 +7,11 @@ BIN := $(VENV)/bin
 PLAY := corpora/a-bell-for-cold-hythe.txt
 DEMO_RUN := $(VENV)/demo
 
-.PHONY: help demo test torture gpu lint format dist clean
+.PHONY: help demo test browser torture gpu lint format dist clean
 help:
 	@echo "make demo    train on a play for about a minute, then write in its style"
 	@echo "make test    run all tests"
+	@echo "make browser run the tests of the pages in Chromium"
 	@echo "make torture hundreds of kills and thousands of hostile files: some minutes"
 	@echo "make gpu     tests and a benchmark for a machine with an NVIDIA GPU"
 	@echo "make lint    ruff and mypy"
@@ -26,6 +27,9 @@ demo: $(VENV)/program
 
 test: $(VENV)/development
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+browser: $(VENV)/browser
+	$(BIN)/python -m pytest -m browser
 
 torture: $(VENV)/development
 	$(BIN)/python -m pytest -m torture -s
@@ -50,7 +54,7 @@ clean:
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The two stamps say that the program, or the program and what its tests need, is installed.
+# The stamps say that the program, or what its tests and those of the pages need too, is installed.
 $(VENV)/program: pyproject.toml constraints.txt
 	$(BIN)/python -c "import pip, sys; assert sys.version_info >= (3, 11)" 2>/dev/null || \
 		$(PYTHON) -m venv --clear $(VENV)
@@ -59,4 +63,8 @@ $(VENV)/program: pyproject.toml constraints.txt
 
 $(VENV)/development: $(VENV)/program
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+$(VENV)/browser: $(VENV)/development
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'
 	touch $@

@@ -35,8 +35,8 @@ def table(rows: Iterable[tuple[str, Child]]) -> Element:
     return element("table", element("tbody", *made))
 
 
-def columns(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Element:
-    """A table with a header; all columns but the first have numbers."""
+def columns(name: str, header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Element:
+    """A table with a header; all columns but the first have numbers. A narrow page scrolls it."""
 
     def row(tag: str, cells: tuple[str, ...]) -> Element:
         first, *others = cells
@@ -45,7 +45,8 @@ def columns(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Element
         return element("tr", element("th", first, scope="col" if scope else "row"), *numbers)
 
     head = element("thead", row("th", header))
-    return element("table", head, element("tbody", *(row("td", cells) for cells in rows)))
+    made = element("table", head, element("tbody", *(row("td", cells) for cells in rows)))
+    return element("div", made, class_="wide", role="region", tabindex="0", aria_label=name)
 
 
 def html(elements: Iterable[Element]) -> str:

@@ -28,38 +28,22 @@ function decodeWeights(base64) {
 }
 
 // out = W x + start. W has whole groups of 4 rows with K values each, one row after the other.
-// Eight sums that do not wait for each other are about twice as fast as one.
+// Four sums that do not wait for each other are about twice as fast as one.
 function multiply(W, K, x, start, out) {
-  const even = K - (K % 2);
   for (let row = 0; row < out.length; row += 4) {
-    let a = row * K, b = a + K, c = b + K, d = c + K;
+    const a = row * K, b = a + K, c = b + K, d = c + K;
     let sumA = start[row], sumB = start[row + 1], sumC = start[row + 2], sumD = start[row + 3];
-    let restA = 0, restB = 0, restC = 0, restD = 0;
-    for (let k = 0; k < even; k += 2) {
-      const first = x[k], second = x[k + 1];
-      sumA += W[a] * first;
-      restA += W[a + 1] * second;
-      sumB += W[b] * first;
-      restB += W[b + 1] * second;
-      sumC += W[c] * first;
-      restC += W[c + 1] * second;
-      sumD += W[d] * first;
-      restD += W[d + 1] * second;
-      a += 2;
-      b += 2;
-      c += 2;
-      d += 2;
+    for (let k = 0; k < K; k++) {
+      const value = x[k];
+      sumA += W[a + k] * value;
+      sumB += W[b + k] * value;
+      sumC += W[c + k] * value;
+      sumD += W[d + k] * value;
     }
-    if (even < K) {
-      sumA += W[a] * x[even];
-      sumB += W[b] * x[even];
-      sumC += W[c] * x[even];
-      sumD += W[d] * x[even];
-    }
-    out[row] = sumA + restA;
-    out[row + 1] = sumB + restB;
-    out[row + 2] = sumC + restC;
-    out[row + 3] = sumD + restD;
+    out[row] = sumA;
+    out[row + 1] = sumB;
+    out[row + 2] = sumC;
+    out[row + 3] = sumD;
   }
 }
 

@@ -60,8 +60,11 @@ const answers = {
     showExpected();
   },
   view({ start, values }) {
-    showWaiting(Infinity); // they were read before, and come before these values
-    view.setValues(start, values);
+    values.forEach((value, i) => {
+      const later = start + i - view.known.length; // of the characters that still wait
+      if (later < 0) view.setValue(start + i, value);
+      else waiting[later].value = value;
+    });
     showExpected();
   },
   suggest({ number: asked, ids }) {
@@ -143,6 +146,7 @@ function write({ onlyRead }) {
   spokenLine = "";
   nextGuesses = [];
   view.clear();
+  view.follows = !onlyRead;
   const sampling = { temperature: values.temperature, topK: values["top-k"], minP: values["min-p"] };
   const length = onlyRead ? 0 : values.length;
   const common = { kind: "write", number, ids, view: readView(), randomSeed: values["random-seed"] };
@@ -171,6 +175,7 @@ function planFrame() {
   frame ??= setTimeout(
     () => requestAnimationFrame(() => {
       frame = null;
+      if (state === "paused") return; // the characters wait until the text goes on
       showWaiting(IN_ONE_FRAME);
       if (waiting.length || ended) planFrame();
     }),
@@ -234,6 +239,7 @@ function pauseOrGoOn() {
   if (pausing) worker.postMessage({ kind: "pause" });
   else worker.postMessage({ kind: "resume" });
   setState(pausing ? "paused" : "writing");
+  planFrame();
   say(pausing ? "Paused." : "Writing.");
 }
 
@@ -254,7 +260,7 @@ const say = (text) => (byId("status").textContent = text);
 function showExpected() {
   const item = view.cursor === null ? null : view.items[view.cursor];
   const last = view.items.length - 1;
-  const guesses = item ? item.guesses || [] : nextGuesses;
+  const guesses = item ? item.guesses || [] : waiting.length ? waiting[0].guesses : nextGuesses;
   byId("here").textContent = item ? described(item) : last < 0 ? "Nothing is written yet." : "What comes next:";
   byId("guesses").replaceChildren(...guesses.map(([id, share]) => guessRow(id, share, item)));
 }
@@ -416,6 +422,7 @@ function saveText() {
 // ---- The beginning -------------------------------------------------------------------------------
 
 byId("phrase").value = data.text;
+byId("phrase").setSelectionRange(0, 0);
 for (const name of Object.keys(settings)) byId(name).value = data.settings[name] ?? "";
 fillViews();
 changeView();

@@ -97,7 +97,7 @@ def report_page(
     samples = [_written(model, temperature, random_seed) for temperature in TEMPERATURES]
     opened = " The text that is open below is the beginning of its validation part." if text else ""
     return Page(
-        title=f"A report on {cut(history.name, 200)}",
+        title=f"A report on the run {cut(history.path.parent.name, 200)}",
         introduction=(
             f"A model of {name_of(model)}: how it was trained, how well it predicts and what it "
             f"writes; and the model itself, which reads and writes in your browser.{opened}"
@@ -143,19 +143,20 @@ def _evaluation(text: OwnText | None) -> Iterator[Element]:
         yield element("p", "The text that it learned from was not found, so nothing was measured.")
         return
     found = text.evaluation
-    part = "validation part" if found.split == "val" else "text"
+    part = "the validation part" if found.split == "val" else "all"
     read = ", some of which the model that it began from had read" if found.was_read else ""
     yield element(
         "p",
-        f"On the {found.characters:,} characters of the {part} of {cut(found.text, 200)}{read}, it "
-        f"guesses the next character right {100 * found.accuracy:.0f} times in 100, and is as "
-        f"unsure as if it chose among {found.perplexity:,.1f} equally likely characters.",
+        f"On {part} of the text, {found.characters:,} characters{read}, the model guesses the next "
+        f"character right {100 * found.accuracy:.0f} times in 100, and is as unsure as if it chose "
+        f"among {found.perplexity:,.1f} equally likely characters.",
     )
     rows = [("this model", found.loss, found.perplexity, f"{100 * found.accuracy:.1f} %")]
     for other in found.baselines:
         guessed = "" if other.accuracy is None else f"{100 * other.accuracy:.1f} %"
         rows.append((other.name, other.loss, other.perplexity, guessed))
     yield columns(
+        "Losses of this model and of others",
         ("predictor", "nats per character", "bits", "perplexity", "guessed right"),
         [
             (name, f"{loss:.3f}", f"{loss / math.log(2):.3f}", f"{perplexity:,.2f}", guessed)
@@ -187,7 +188,11 @@ def _novelty(samples: Sequence[Sample], text: OwnText) -> Iterator[Element]:
     )
     header = ("temperature", *(f"{n}-grams that are copied" for n in NGRAMS), "longest passage")
     rows = zip(TEMPERATURES, found, strict=True)
-    yield columns(header, [(f"{t:g}", *_shares(f), f"{f.longest:,}") for t, f in rows])
+    yield columns(
+        "Shares that are copied",
+        header,
+        [(f"{t:g}", *_shares(f), f"{f.longest:,}") for t, f in rows],
+    )
     longest = max(found, key=lambda comparison: comparison.longest)
     if longest.passages:
         passage = cut(longest.passages[0].passage, PASSAGE)

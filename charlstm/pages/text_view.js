@@ -39,6 +39,7 @@ class TextView {
     this.element = element;
     this.onSelect = onSelect;
     this.kind = "surprisal";
+    this.follows = true; // whether the end of a growing text stays in sight
     this.clear();
     element.addEventListener("click", ({ target }) => {
       if (target.position !== undefined) this.select(target.position);
@@ -60,7 +61,8 @@ class TextView {
   }
 
   append(items) {
-    const atEnd = this.element.scrollHeight - this.element.scrollTop - this.element.clientHeight < 40;
+    const { scrollHeight, scrollTop, clientHeight } = this.element;
+    const follows = this.follows && this.cursor === null && scrollHeight - scrollTop - clientHeight < 40;
     for (const item of items) {
       if (!this.line || this.line.childElementCount >= LONGEST_LINE) this.newLine();
       const span = document.createElement("span");
@@ -74,7 +76,7 @@ class TextView {
       this.line.append(span);
       if (isEnd) this.line = null;
     }
-    if (atEnd && this.cursor === null) this.element.scrollTop = this.element.scrollHeight;
+    if (follows) this.element.scrollTop = this.element.scrollHeight;
   }
 
   newLine() {
@@ -98,13 +100,11 @@ class TextView {
     if (found) span.style.setProperty("--v", found[1].toFixed(3));
   }
 
-  // Values of another view, for the characters that the model reads, from number `start` on.
-  setValues(start, values) {
-    values.forEach((value, i) => {
-      const position = this.known[start + i];
-      this.items[position].value = value;
-      this.colour(position);
-    });
+  // The value of another view, of one of the characters that the model reads.
+  setValue(number, value) {
+    const position = this.known[number];
+    this.items[position].value = value;
+    this.colour(position);
   }
 
   show(kind) {

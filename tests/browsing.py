@@ -1,0 +1,97 @@
+"""A headless Chromium with a page of charlstm in it, for tests, benchmarks and pictures."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+# It runs as root in containers, and must not look for updates or anything else in a network.
+ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+PATIENCE = 60.0  # seconds
+
+
+def chromium() -> str | None:
+    """The program, None where it is not installed."""
+    return next(filter(None, map(shutil.which, PROGRAMS)), None)
+
+
+@contextmanager
+def started() -> Iterator[Any]:
+    """A browser of playwright."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class OpenPage:
+    """A page in a browser without a network; ``faults`` has what went wrong on it.
+
+    That is a message on the console, an error, a dialogue, or a request for another file.
+    """
+
+    def __init__(self, browser: Any, path: Path, link: str = "", **context: Any) -> None:
+        self.address = path.absolute().as_uri()
+        self.faults: list[str] = []
+        self.context = browser.new_context(**context)
+        self.context.set_offline(True)
+        self.page = self.context.new_page()
+        self.page.on("console", lambda message: self.faults.append(message.text))
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.faults.append(dialog.message))
+        self.page.on("request", self._on_request)
+        self.page.goto(self.address + link)
+        self.until("state !== 'loading'")
+
+    def _on_request(self, request: Any) -> None:
+        if request.url.split("#")[0] != self.address and not request.url.startswith("blob:"):
+            self.faults.append(f"requests {request.url}")
+
+    def get(self, expression: str) -> Any:
+        """The value of an expression of JavaScript."""
+        return self.page.evaluate(expression)
+
+    def until(self, condition: str) -> None:
+        """Wait for a condition, without ``eval``, which the policy of the page forbids."""
+        end = time.monotonic() + PATIENCE
+        while not self.get(condition):
+            assert time.monotonic() < end, f"not {condition}: {self.status}"
+            time.sleep(0.02)
+
+    def set(self, **settings: object) -> None:
+        """Fill in fields of the settings."""
+        self.get("document.querySelector('details').open = true")
+        for name, value in settings.items():
+            self.page.fill(f"#{name.replace('_', '-')}", str(value))
+
+    def write(self, phrase: str, button: str = "#write", **settings: object) -> str:
+        """Type a phrase, press the button, and return the whole text when it is finished."""
+        self.set(**settings)
+        self.page.fill("#phrase", phrase)
+        self.page.click(button)
+        return self.finished()
+
+    def finished(self) -> str:
+        """The text when it is finished."""
+        self.until("state === 'over'")
+        text: str = self.get("view.text")
+        return text
+
+    @property
+    def status(self) -> str:
+        """What the page says of itself."""
+        said: str = self.page.inner_text("#status")
+        return said
+
+    def close(self) -> None:
+        """Close it; an error if anything went wrong on it."""
+        self.context.close()
+        assert self.faults == []
