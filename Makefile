@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 PLAY := corpora/a-bell-for-cold-hythe.txt
 DEMO_RUN := $(VENV)/demo
 
-.PHONY: help demo test browser torture gpu lint format dist clean
+.PHONY: help demo test browser picture torture gpu lint format dist clean
 help:
 	@echo "make demo    train on a play for about a minute, then write in its style"
 	@echo "make test    run all tests"
 	@echo "make browser run the tests of the pages in Chromium"
+	@echo "make picture take the README's picture of a page"
 	@echo "make torture hundreds of kills and thousands of hostile files: some minutes"
 	@echo "make gpu     tests and a benchmark for a machine with an NVIDIA GPU"
 	@echo "make lint    ruff and mypy"
@@ -30,6 +31,9 @@ test: $(VENV)/development
 
 browser: $(VENV)/browser
 	$(BIN)/python -m pytest -m browser
+
+picture: $(VENV)/browser
+	$(BIN)/python -m tests.picture docs/page.png
 
 torture: $(VENV)/development
 	$(BIN)/python -m pytest -m torture -s

@@ -9,10 +9,10 @@ from typing import Any
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 # It runs as root in containers, and must not look for updates or anything else in a network.
-ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
 PATIENCE = 60.0  # seconds
 
 
@@ -38,12 +38,16 @@ class OpenPage:
     That is a message on the console, an error, a dialogue, or a request for another file.
     """
 
-    def __init__(self, browser: Any, path: Path, link: str = "", **context: Any) -> None:
+    def __init__(
+        self, browser: Any, path: Path, link: str = "", script: str = "", **context: Any
+    ) -> None:
+        """``script`` runs before those of the page."""
         self.address = path.absolute().as_uri()
         self.faults: list[str] = []
         self.context = browser.new_context(**context)
         self.context.set_offline(True)
         self.page = self.context.new_page()
+        self.page.add_init_script(script)
         self.page.on("console", lambda message: self.faults.append(message.text))
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("dialog", lambda dialog: self.faults.append(dialog.message))
