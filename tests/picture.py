@@ -15,7 +15,7 @@ from charlstm.pages.page import write_page, writing_page
 from .browsing import OpenPage, started
 
 PHRASE = "To be, or not to be: "
-SIZE = {"width": 1000, "height": 900}
+SIZE = {"width": 1000, "height": 930}
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     with started() as browser, tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "page.html")
         write_page(model, writing_page(model), path)
-        page = OpenPage(browser, path, viewport=SIZE, device_scale_factor=1.5)
+        page = OpenPage(browser, path, viewport=SIZE)
         page.write(PHRASE, length=420, random_seed=6)
         page.get("document.querySelector('details').open = false")
         page.get(f"view.select({len(PHRASE) + 15})")

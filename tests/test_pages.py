@@ -30,6 +30,7 @@ from charlstm.pages.report import read_own_text, report_page
 from charlstm.text.corpus import Fingerprint
 
 from .conftest import VERSE, Run
+from .examples import readme_lines, run
 from .writing import make_model
 
 MOST_BESIDE_WEIGHTS = 60_000  # bytes
@@ -226,11 +227,11 @@ def test_a_report_without_its_text(charlstm: Run, desk: Path) -> None:
 
 def test_a_run_names_its_text_or_not(charlstm: Run, desk: Path, tmp_path: Path) -> None:
     """Settings that are no settings are no fault of the rest of the run."""
-    run = tmp_path / "run"
-    shutil.copytree(desk / "runs/play", run)
+    copy = tmp_path / "run"
+    shutil.copytree(desk / "runs/play", copy)
     for content in ("[train]\ncorpus = 5", "nonsense = [", '[train]\ncorpus = ["-"]'):
-        (run / "config.toml").write_text(content)
-        done = charlstm("report", run, "-o", tmp_path / "page.html")
+        (copy / "config.toml").write_text(content)
+        done = charlstm("report", copy, "-o", tmp_path / "page.html")
         assert done.returncode == 0, done.stderr
         assert b"config.toml: " in done.stderr
 
@@ -285,6 +286,16 @@ def test_onnx_by_its_name(charlstm: Run, desk: Path) -> None:
     done = charlstm("export", "-o", "net.onnx", cwd=desk)
     assert (done.returncode, done.stdout) == (0, b"net.onnx\n"), done.stderr
     assert onnx.load(desk / "net.onnx").producer_name == "charlstm"
+
+
+@pytest.mark.parametrize("line", [*readme_lines("export"), *readme_lines("report")])
+def test_lines_of_the_readme(environment: dict[str, str], desk: Path, line: str) -> None:
+    """Each does what the README says of it."""
+    file = desk / line.split("-o ")[1].split()[0]
+    if file.suffix == ".onnx":
+        pytest.importorskip("onnx")
+    assert run(line, environment, desk).endswith(f"{file.name}\n")
+    assert file.stat().st_size > 1000
 
 
 # ---- Small parts ---------------------------------------------------------------------------------

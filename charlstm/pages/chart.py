@@ -9,8 +9,8 @@ import numpy as np
 from charlstm.analysis.curves import Curve, History
 from charlstm.pages.elements import element
 
-WIDTH, HEIGHT = 720.0, 320.0
-LEFT, RIGHT, TOP, BOTTOM = 50.0, 15.0, 12.0, 45.0  # the margins around the curves
+WIDTH, HEIGHT = 480.0, 260.0
+LEFT, RIGHT, TOP, BOTTOM = 50.0, 15.0, 30.0, 45.0  # the margins around the curves
 Scale = Callable[[float], float]  # from a step or a loss to a coordinate
 MOST_POINTS = 400  # of a curve: more than its columns of dots on a page
 
@@ -81,14 +81,13 @@ def _grid(losses: list[float], steps: list[float], across: Scale, down: Scale) -
 
 
 def _legend(names: list[str]) -> list[Element]:
-    """A short line of each curve and its name."""
+    """A short line of each curve and its name, above the picture."""
     drawn = []
     for number, name in enumerate(names):
-        y = TOP + 14 + 18 * number
-        right = WIDTH - RIGHT - 150
-        ends = {"x1": f"{right}", "x2": f"{right + 26}", "y1": f"{y - 4}", "y2": f"{y - 4}"}
+        x, y = LEFT + 170 * number, TOP - 16
+        ends = {"x1": f"{x}", "x2": f"{x + 26}", "y1": f"{y}", "y2": f"{y}"}
         drawn.append(element("line", class_=name, **ends))
-        drawn.append(_text(f"{name} loss", right + 34, y, "start"))
+        drawn.append(_text(f"{name} loss", x + 34, y + 5, "start"))
     return drawn
 
 

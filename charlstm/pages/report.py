@@ -180,16 +180,18 @@ def _novelty(samples: Sequence[Sample], text: OwnText) -> Iterator[Element]:
     corpus = _whole("the text", text.training)
     found = [compare(corpus, _whole("sample", sample.text), top=1) for sample in samples]
     yield element("h2", "Whether it copies")
+    lengths = ", ".join(map(str, NGRAMS[:-1])) + f" and {NGRAMS[-1]}"
     most = "" if text.all_of_training else f" (its last {MOST_COMPARED:,} characters)"
     yield element(
         "p",
         f"{COMPARED:,} characters written at each temperature are compared with the text that the "
-        f"model learned from{most}. An n-gram is n characters in a row.",
+        f"model learned from{most}. The table has the share of their passages of {lengths} "
+        "characters that are also in that text, and the length of the longest.",
     )
-    header = ("temperature", *(f"{n}-grams that are copied" for n in NGRAMS), "longest passage")
+    header = ("temperature", *(f"of {n}" for n in NGRAMS), "longest")
     rows = zip(TEMPERATURES, found, strict=True)
     yield columns(
-        "Shares that are copied",
+        "Shares of passages that are copied",
         header,
         [(f"{t:g}", *_shares(f), f"{f.longest:,}") for t, f in rows],
     )

@@ -90,7 +90,7 @@ class TextView {
     const item = this.items[position], span = this.spans[position];
     const found = item.id === null ? null : tint(this.kind, item.bits, item.value);
     const classes = [
-      item.given && "given",
+      item.given && this.follows && "given", // what is only read needs no mark
       item.id === null && "unknown",
       item.character === "\n" && "line-end",
       position === this.cursor && "cursor",
