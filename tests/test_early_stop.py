@@ -18,13 +18,23 @@ MOMENTS = {
     "while a run is begun": ("charlstm.training.run_directory", "config_toml"),
 }
 STOPPED_BY = """
-import importlib, os, sys
+import importlib, os, sys, time
 
-name, function, number, *words = sys.argv[1:]
+name, function, number, fate, *words = sys.argv[1:]
+
+def ask():
+    os.kill(os.getpid(), int(number))
+
+class Loses:
+    def __del__(self):
+        ask()
 
 def stop(*_, **__):
-    os.kill(os.getpid(), int(number))
-    raise RuntimeError("what a library makes of an interruption")
+    if fate == "an error":
+        ask()
+        raise RuntimeError("what a library makes of an interruption")
+    Loses()  # Python drops what is raised there
+    time.sleep(60)
 
 class Finder:
     def find_spec(self, found, *_):
@@ -42,10 +52,13 @@ sys.exit(main(words))
 
 
 def stopped(
-    environment: dict[str, str], moment: str, number: int, *words: object
+    environment: dict[str, str], moment: str, number: int, *words: object, fate: str = "an error"
 ) -> subprocess.CompletedProcess[str]:
-    """``charlstm`` with these words, which a signal reaches at that moment."""
-    place = map(str, (*MOMENTS[moment], int(number)))
+    """``charlstm`` with these words, which a signal reaches at that moment.
+
+    Its interruption becomes ``an error``, or it is ``lost``.
+    """
+    place = map(str, (*MOMENTS[moment], int(number), fate))
     return subprocess.run(
         [sys.executable, "-c", STOPPED_BY, *place, *map(str, words)],
         env=environment,
@@ -57,16 +70,47 @@ def stopped(
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "fate"),
+    [(signal.SIGINT, "an error"), (signal.SIGTERM, "an error"), (signal.SIGINT, "lost")],
+)
 def test_a_stop_before_the_first_step_is_said(
-    environment: dict[str, str], play: Path, tmp_path: Path, moment: str, number: int
+    environment: dict[str, str], play: Path, tmp_path: Path, moment: str, number: int, fate: str
 ) -> None:
     """In one line; no run is there, and the program ends by the signal."""
     words = ["train", play, "-o", tmp_path / "run"]
-    done = stopped(environment, moment, number, *words)
+    done = stopped(environment, moment, number, *words, fate=fate)
     assert done.stderr == "stopped before the first step; nothing was written\n"
     assert (done.stdout, done.returncode) == ("", -number)
     assert not list(tmp_path.iterdir())
+
+
+def test_an_interruption_that_is_lost_to_the_last_stops_the_run(
+    environment: dict[str, str], play: Path, tmp_path: Path
+) -> None:
+    """It was lost as the run was begun, and the run had begun before it came again."""
+    code = (
+        "import charlstm.cli.stop, charlstm.training.run_directory as directory, os, signal\n"
+        "charlstm.cli.stop.AGAIN = 60\n"
+        "class Loses:\n"
+        "    def __del__(self):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "config_toml = directory.config_toml\n"
+        "directory.config_toml = lambda *words: Loses() and config_toml(*words)\n"
+        "from charlstm.cli.main import main\n"
+        f"main(['train', '{play}', '-o', '{tmp_path}/run', '--steps', '9', '--hidden-size', '8'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == -signal.SIGINT
+    assert f"charlstm train --resume {tmp_path}/run" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_stop_before_a_run_goes_on_says_how_to_try_again(
@@ -100,6 +144,7 @@ def test_ctrl_c_while_a_text_is_typed(environment: dict[str, str], tmp_path: Pat
     child.expect("reading from the keyboard")
     child.sendintr()
     child.expect(r"\r\nstopped before the first step; nothing was written\r\n")
+    child.read()  # else to close the terminal could be what ends it
     child.close()
     assert child.signalstatus == signal.SIGINT
     assert not list(tmp_path.iterdir())

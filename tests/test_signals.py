@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pexpect
@@ -15,6 +14,7 @@ from .test_streams import terminal
 from .writing import make_model
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+KEYBOARD = "reading from the keyboard"
 
 
 @pytest.mark.parametrize(
@@ -23,18 +23,18 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
         ("generate -m {run} -q -n 0", r"\n.*\n.*\n"),
         ("generate -m {run} -q -n 0 --save-state {new}/state", r"\n.*\n.*\n"),
         ("generate -m {run} -q --samples 999 -n 2000", r"\n.*\n.*\n"),
-        ("generate -m {run} -q --each-line", ""),
-        ("generate -m {run} -q --seed-file -", ""),
+        ("generate -m {run} --each-line", KEYBOARD),
+        ("generate -m {run} --seed-file -", KEYBOARD),
         ("train {play} -o {new}/run --steps 99999 --hidden-size 24", r"\d%"),
-        ("train -", ""),
-        ("vocab -", ""),
-        ("dataset - -o {new}/data", ""),
-        ("novelty {play}", ""),
-        ("evaluate -m {run} -", ""),
+        ("train -", KEYBOARD),
+        ("vocab -", KEYBOARD),
+        ("dataset - -o {new}/data", KEYBOARD),
+        ("novelty {play}", KEYBOARD),
+        ("evaluate -m {run} -", KEYBOARD),
         ("evaluate -m {run} {play} --exact " + "{play} " * 99, "not learn from"),
         ("visualize -m {run} -q -n 0", r"\n.*\n.*\n"),
-        ("visualize -m {run} -q --text-file -", ""),
-        ("visualize -m {run} -q -n 400000 --pattern '(.+)+Q'", ""),
+        ("visualize -m {run} --text-file -", KEYBOARD),
+        ("visualize -m {run} -n 400000 --pattern '(.+)+Q'", "random seed"),
     ],
 )
 def test_ctrl_c_ends_a_loop_around_a_command(
@@ -51,10 +51,7 @@ def test_ctrl_c_ends_a_loop_around_a_command(
         timeout=60,
     )
     child.expect("turn 1")
-    if begun:
-        child.expect(begun)
-    else:
-        time.sleep(1)  # until it waits for a line; sooner is right as well
+    child.expect(begun)  # before that Python may be starting, and end without a signal
     child.sendintr()
     assert "turn 2" not in child.read()
     child.close()
@@ -105,6 +102,75 @@ def test_a_command_cleans_up_before_it_ends(
     )
     assert (done.returncode, done.stdout, done.stderr) == (-number, b"", b"")
     assert [path.name for path in tmp_path.iterdir()] == ["t.txt"]
+
+
+# What drops an exception: ``asked`` lets the signal come.
+LOSES = {
+    "destructor": "type('Loses', (), {'__del__': asked})()",
+    "callback": "weakref.ref(type('Loses', (), {})(), asked)",
+    "library": "with contextlib.suppress(BaseException): asked()",
+}
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("loses", LOSES)
+def test_an_interruption_that_is_lost_comes_again(
+    environment: dict[str, str], tmp_path: Path, number: int, loses: str
+) -> None:
+    """The command cleans up and ends as if nothing had been lost, and no traceback is written."""
+    code = (
+        "import charlstm.text.dataset, contextlib, os, time, weakref\n"
+        "def asked(*_):\n"
+        f"    os.kill(os.getpid(), {number})\n"
+        "def encode(*_):\n"
+        f"    {LOSES[loses]}\n"
+        "    time.sleep(60)\n"
+        "charlstm.text.dataset._encode = encode\n"
+        "from charlstm.cli.main import main\n"
+        "main(['dataset', 't.txt', '-o', 'data'])\n"
+    )
+    (tmp_path / "t.txt").write_text("some text\n" * 99)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-number, b"", b"")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.txt"]
+
+
+def test_a_long_clean_up_is_not_interrupted(environment: dict[str, str], tmp_path: Path) -> None:
+    """Neither in a finally nor in an except is the interruption lost."""
+    code = (
+        "import charlstm.text.dataset, os, signal, time\n"
+        "def encode(*_):\n"
+        "    try:\n"
+        "        try:\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "        finally:\n"
+        "            time.sleep(0.3)\n"
+        "            print('a')\n"
+        "    except BaseException:\n"
+        "        time.sleep(0.3)\n"
+        "        print('b')\n"
+        "        raise\n"
+        "charlstm.text.dataset._encode = encode\n"
+        "from charlstm.cli.main import main\n"
+        "main(['dataset', 't.txt', '-o', 'data'])\n"
+    )
+    (tmp_path / "t.txt").write_text("some text\n" * 99)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"a\nb\n", b"")
 
 
 @pytest.mark.parametrize("how", ["import", "error"])

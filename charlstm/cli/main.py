@@ -136,13 +136,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     console.use_utf8()
     stop = Stop(interrupts=True)
-    stop.install()
     try:
+        stop.install()
         status = _run(arguments, stop)
-    except KeyboardInterrupt:
-        status = end_by(stop.signal or signal.SIGINT)
-    finally:
         stop.uninstall()
+    except KeyboardInterrupt:
+        stop.uninstall()
+        status = end_by(stop.signal or signal.SIGINT)
     # A library may have turned the interruption into an error, or into an exit status.
     return end_by(stop.signal) if stop.signal else status
 

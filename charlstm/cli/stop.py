@@ -7,7 +7,8 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -16,17 +17,30 @@ from charlstm.cli import console
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+AGAIN = 0.05  # seconds after which an interruption that was lost is raised again
+
+
+class Interruption(KeyboardInterrupt):
+    """What a signal raises; a weak reference tells whether anybody still holds it."""
+
+
 class Stop:
     """Handles SIGINT, SIGTERM and SIGHUP; ``signal`` is the one that came, or 0.
 
-    The first signal ``interrupts`` the program with a KeyboardInterrupt, or it is only recorded,
-    for a command that looks at ``signal`` between two steps. A second one ends the program.
+    The first signal ``interrupts`` the program with an Interruption, or it is only recorded, for a
+    command that looks at ``signal`` between two steps. A second one ends the program.
+
+    An exception is lost if it is raised in a destructor or in the callback of a weak reference, of
+    which each import has one. A library may drop one, too. So an Interruption that nobody holds any
+    longer is raised again, until ``uninstall``. While it is on its way up, or is handled, it is
+    held: no clean-up is interrupted.
     """
 
     def __init__(self, *, interrupts: bool = False) -> None:
         self.signal = 0
         self.interrupts = interrupts
         self._before: dict[int, Any] = {}
+        self._held: Callable[[], Interruption | None] = lambda: None
 
     def install(self) -> None:
         """Handle the signals, except those that the shell made us ignore (``nohup``, ``&``)."""
@@ -35,7 +49,9 @@ class Stop:
                 self._before[number] = signal.signal(number, self._asked)
 
     def uninstall(self) -> None:
-        """Restore what the signals did before."""
+        """Restore what the signals did before; nothing is raised any longer."""
+        if self.interrupts and self.signal:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
@@ -47,25 +63,48 @@ class Stop:
             return
         for other in self._before:  # a second one need not wait for the first one
             signal.signal(other, signal.SIG_DFL)
-        raise KeyboardInterrupt
+        sys.unraisablehook = _say_if_unexpected
+        signal.signal(signal.SIGALRM, self._again)
+        signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
+        raise self._interruption()
+
+    def _again(self, number: int, frame: FrameType | None) -> None:
+        if self._held() is None:
+            raise self._interruption()
+
+    def _interruption(self) -> Interruption:
+        """A new one. No frame of its traceback has it as a variable, which would hold it."""
+        interruption = Interruption()
+        self._held = weakref.ref(interruption)
+        return interruption
+
+
+def _say_if_unexpected(lost: "sys.UnraisableHookArgs") -> None:
+    """Write the traceback of an exception that was lost, unless it will be raised again."""
+    if lost.exc_type is not Interruption:
+        sys.__unraisablehook__(lost)
 
 
 @contextlib.contextmanager
-def says_if_stopped(message: str, *, quiet: bool) -> Iterator[None]:
-    """If a signal comes inside the block, say ``message`` after its clean-up, and end."""
+def says_if_stopped(message: str, later: Stop, *, quiet: bool) -> Iterator[None]:
+    """If a signal comes inside the block, say ``message`` after its clean-up, and end.
+
+    If its interruption was lost and the block is done, the signal is one for ``later``.
+    """
     stop = Stop(interrupts=True)
-    stop.install()
     try:
+        stop.install()
         yield
+        stop.uninstall()
+        later.signal = stop.signal
     except BaseException:  # a library may turn the interruption into another error
+        stop.uninstall()
         if stop.signal:
             if stop.signal == signal.SIGINT and console.is_terminal(sys.stderr):
                 console.say("", quiet=quiet)  # the terminal shows ^C on this line
             console.say(message, quiet=quiet)
             end_by(stop.signal)
         raise
-    finally:
-        stop.uninstall()
 
 
 def end_by(number: int) -> int:

@@ -68,7 +68,7 @@ def train(
     if resume is not None:
         run = shlex.quote(resume)
         said = f"stopped before a step was done; go on with: charlstm train --resume {run}"
-    with says_if_stopped(said, quiet=quiet):
+    with says_if_stopped(said, stop, quiet=quiet):
         leave_threads_to_torch()
         from charlstm.cli.progress import watch
         from charlstm.training.events import Started, TextRead
