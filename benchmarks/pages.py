@@ -115,7 +115,7 @@ def main() -> None:
     with started() as browser, tempfile.TemporaryDirectory() as directory:
         for name, model in models.items():
             blank = browser.new_page()
-            blank.add_script_tag(content=(HERE / "engine.js").read_text())
+            blank.add_script_tag(content=(HERE / "worker" / "engine.js").read_text())
             drawn = same_texts(blank, model, 0.7, TEXTS)
             (greedy,) = same_texts(blank, model, 0.0, 1)
             blank.close()

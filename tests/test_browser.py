@@ -113,7 +113,7 @@ def drawn_model(characters: str, sizes: tuple[int, int, int, bool], seed: int) -
     return rounded(made)
 
 
-ENGINE = (ROOM / "engine.js").read_text(encoding="utf-8")
+ENGINE = (ROOM / "worker" / "engine.js").read_text(encoding="utf-8")
 LOGITS = """([sizes, weights, ids]) => {
   const lstm = new LSTM(decodeWeights(weights), sizes);
   const state = lstm.empty(), all = new Float32Array(ids.length * sizes.vocab_size);
@@ -280,6 +280,13 @@ def test_a_wrong_setting(browser: Any, exported: Path) -> None:
         assert page.status == "Min-p is \u201c3\u201d: it must be a number from 0 to 1."
         assert page.get("document.activeElement.id") == "min-p"
         page.write("", min_p=0.5, length=5)
+
+
+def test_a_browser_without_workers(browser: Any, exported: Path) -> None:
+    """The page says that it cannot write, and why."""
+    with opened(browser, exported, script="delete window.Worker") as page:
+        assert page.status.startswith("The page cannot go on: the browser starts no worker (")
+        assert page.page.is_disabled("#write")
 
 
 def test_copied_and_saved(browser: Any, exported: Path, tmp_path: Path) -> None:

@@ -2,6 +2,6 @@
 
 In reading order: ``page`` (a model in a page that writes), ``card`` (what the page says of the
 model), ``elements`` (HTML whose texts cannot be markup), ``report`` (a page about a run), ``chart``
-(the losses of a run as a picture). The page itself is in ``page.html``, ``page.css``, ``page.js``
-and ``text_view.js``; ``worker.js`` and ``engine.js`` are the network in JavaScript.
+(the losses of a run as a picture). The page itself is in ``page.html`` and ``page.css``. Its
+JavaScript is in ``script/``, in the order that ``page`` has, and in ``worker/``: the network.
 """

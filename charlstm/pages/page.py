@@ -29,13 +29,15 @@ if TYPE_CHECKING:
     from charlstm.analysis.cells import FoundCell
 
 HERE = Path(__file__).parent
+SCRIPT = ("text_view", "state", "settings", "writing", "expected", "proposals", "links", "start")
+WORKER = ("engine", "worker")
 BEGINNING = b"<!doctype html>\n<!-- Made by charlstm. -->\n"  # of every page, and of no other file
 MOST_CHARACTERS = 20_000  # of a text that is open on the page
 LENGTH = 1_000  # characters that the page writes if nothing else is asked for
 # Nothing may be requested: no image, style, font or script from anywhere. What is in the file
 # itself is allowed by its hash. A browser that knows Trusted Types makes no markup of a text.
 POLICY = (
-    "default-src 'none'; script-src '{script}' blob:; worker-src blob:; style-src '{style}'; "
+    "default-src 'none'; script-src '{script}'; worker-src blob:; style-src '{style}'; "
     "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types worker"
 )
 
@@ -118,7 +120,7 @@ def write_page(model: LanguageModel, page: Page, path: Path) -> None:
 
 def rendered(model: LanguageModel, page: Page) -> bytes:
     """The HTML of a page; ModelFileError for weights beyond float16."""
-    style, script = _source("page.css"), _source("text_view.js", "page.js")
+    style, script = _source("page.css"), _source(*(f"script/{name}.js" for name in SCRIPT))
     policy = POLICY.format(style=_hash(style), script=_hash(script))
     parts = {
         "policy": policy,
@@ -130,7 +132,7 @@ def rendered(model: LanguageModel, page: Page) -> bytes:
         "card": html([card(model)]),
         "data": _json(_data(model, page)),
         "weights": coded_weights(model),
-        "worker": _source("engine.js", "worker.js"),
+        "worker": _source(*(f"worker/{name}.js" for name in WORKER)),
         "script": script,
     }
     # All at once: what is put in is not searched for names of parts.

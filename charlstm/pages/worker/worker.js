@@ -7,7 +7,7 @@
 //   view      what is shown of each character from now on; those before are read again for it
 //   suggest   number, ids of a phrase, whose line is continued with the most probable characters
 //
-// and answers with load, write (a part of the text), pause, view (values of a part) and suggest.
+// and answers with load, write (a part of the text), view (values of a part) and suggest.
 "use strict";
 
 const SLICE = 20; // milliseconds of work between two looks at the messages
@@ -37,6 +37,7 @@ function shownValue(state, { kind, layer, unit }) {
   return all.reduce((sum, value) => sum + value, 0) / all.length;
 }
 
+// What comes after the last character.
 function next() {
   return expectation(lstm.logits(text.state), GUESSES).guesses;
 }
@@ -61,8 +62,7 @@ function write(end) {
   const characters = [];
   const isOver = () => text.read.length >= text.ids.length + text.length;
   while (performance.now() < end && !(text.over = isOver())) characters.push(writeOne());
-  const part = { kind: "write", number: text.number, characters, over: text.over };
-  postMessage(text.over ? { ...part, next: next() } : part);
+  postMessage({ kind: "write", number: text.number, characters, over: text.over, next: next() });
 }
 
 function writeOne() {
@@ -117,7 +117,6 @@ const handlers = {
   },
   pause() {
     text.paused = true;
-    postMessage({ kind: "pause", number: text.number, next: next() });
   },
   resume() {
     text.paused = false;
