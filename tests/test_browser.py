@@ -66,6 +66,15 @@ def exported(tmp_path_factory: pytest.TempPathFactory, trained: Path, charlstm: 
     return path
 
 
+@pytest.fixture(scope="module")
+def reported(exported: Path, trained: Path, charlstm: Run) -> Path:
+    """A report on its run, made by the command."""
+    path = exported.with_name("report.html")
+    done = charlstm("report", trained, "-o", path, "-q")
+    assert (done.returncode, done.stdout.decode()) == (0, f"{path}\n"), done.stderr
+    return path
+
+
 @contextmanager
 def opened(browser: Any, path: Path, link: str = "", **context: Any) -> Iterator[OpenPage]:
     """The page, which must have no fault at the end."""
@@ -209,6 +218,19 @@ def test_paused_and_continued(browser: Any, exported: Path, model: LanguageModel
         page.page.click("#pause")
         text = page.finished()
     assert text == "".join(model.generate(length=20000, random_seed=5))
+
+
+def test_as_one_reads(browser: Any, exported: Path, model: LanguageModel) -> None:
+    """At that pace the text is shown later than it is written, and it is the same text."""
+    with opened(browser, exported) as page:
+        page.set(length=40, random_seed=5)
+        page.page.select_option("#pace", "read")
+        page.page.click("#write")
+        page.until("view.items.length > 3")
+        assert page.get("state") == "writing"
+        assert page.get("waiting.length") > 0
+        text = page.finished()
+    assert text == "".join(model.generate(length=40, random_seed=5))
 
 
 def test_a_new_text_while_one_is_written(
@@ -497,22 +519,13 @@ def test_reduced_motion(browser: Any, exported: Path, model: LanguageModel) -> N
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 768, 1280])
 def test_axe_finds_nothing(
-    browser: Any,
-    exported: Path,
-    trained: Path,
-    charlstm: Run,
-    tmp_path: Path,
-    scheme: Any,
-    width: int,
+    browser: Any, exported: Path, reported: Path, scheme: Any, width: int
 ) -> None:
     """On the page that writes and on a report, once there is text; and nothing is cut off."""
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason="axe is not installed"
     )
-    report = tmp_path / "report.html"
-    done = charlstm("report", trained, "-o", report, "-q")
-    assert done.returncode == 0, done.stderr
-    for path in (exported, report):
+    for path in (exported, reported):
         size = {"width": width, "height": 800}
         with opened(browser, path, color_scheme=scheme, viewport=size) as page:
             page.write(LINE + "\u2603", length=200, random_seed=1)

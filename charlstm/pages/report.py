@@ -26,7 +26,7 @@ from charlstm.text.vocabulary import Ids
 TEMPERATURES = (0.4, 0.7, 1.0)
 SAMPLE = 600  # characters of each sample that are shown
 COMPARED = 4_000  # characters of each sample that are compared with the text
-MOST_COMPARED = 10_000_000  # characters of the training part that samples are compared with
+MOST_COMPARED = 5_000_000  # characters of the training part that samples are compared with
 SHOWN = 2_000  # characters of the validation text that are open on the page
 PASSAGE = 200  # characters of a passage
 

@@ -2,10 +2,13 @@
 "use strict";
 
 const IN_ONE_FRAME = 100; // characters: more would keep the page from answering
+const READING_PACE = 30; // characters a second, for those who want to read along
 const HELD = { reduced: 500, usual: 0 }; // milliseconds between two changes of the text
 
 let spokenLine = ""; // of what is written
 let frame = null; // that shows characters
+let shownAt = 0; // when the last frame did, in milliseconds
+let due = 0; // characters that the reading pace allows by now
 
 let worker = null;
 
@@ -68,6 +71,7 @@ function write({ onlyRead }) {
   ended = false;
   spokenLine = "";
   nextGuesses = [];
+  due = 1;
   view.clear();
   view.follows = !onlyRead;
   const sampling = { temperature: values.temperature, topK: values["top-k"], minP: values["min-p"] };
@@ -97,11 +101,22 @@ function planFrame() {
     () => requestAnimationFrame(() => {
       frame = null;
       if (state === "paused") return; // the characters wait until the text goes on
-      showWaiting(IN_ONE_FRAME);
+      showWaiting(allowed(performance.now()));
       if (waiting.length || ended) planFrame();
     }),
     calm.matches ? HELD.reduced : HELD.usual,
   );
+}
+
+// How many characters a frame may show.
+function allowed(now) {
+  const passed = Math.min(now - shownAt, 100);
+  shownAt = now;
+  if (asked.onlyRead || byId("pace").value !== "read") return IN_ONE_FRAME;
+  due += (READING_PACE * passed) / 1000;
+  const whole = Math.floor(due);
+  due -= whole;
+  return whole;
 }
 
 // Show characters that wait, at most so many, and the end of the text after the last of them.
