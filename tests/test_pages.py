@@ -280,6 +280,15 @@ def test_cells_on_a_page(charlstm: Run, desk: Path) -> None:
     assert offered
 
 
+def test_a_text_without_end_on_a_page(charlstm: Run, desk: Path) -> None:
+    """The page has its beginning, and no more of it is written."""
+    done = charlstm("visualize", "-n", "0", "-o", "endless.html", cwd=desk)
+    assert done.returncode == 0, done.stderr
+    assert b"the page opens with the first 20,000 characters" in done.stderr
+    data = json.loads(Outline((desk / "endless.html").read_bytes()).content["data"])
+    assert len(data["text"]) == MOST_CHARACTERS
+
+
 def test_onnx_by_its_name(charlstm: Run, desk: Path) -> None:
     """A name that ends in .onnx gives a network for other programs."""
     onnx = pytest.importorskip("onnx")

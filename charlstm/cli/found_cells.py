@@ -18,14 +18,21 @@ LONGEST_TEXT = 400_000  # characters, which two cores read in half a minute or s
 
 def beginning(pieces: Iterable[str], values: dict[str, Any]) -> str:
     """The first LONGEST_TEXT characters of a text, in which cells are to be found."""
+    text, cut = first(pieces, LONGEST_TEXT)
+    if cut:
+        used = f"the first {LONGEST_TEXT:,} characters are used; others would add little"
+        console.say(used, quiet=values["quiet"])
+    return text
+
+
+def first(pieces: Iterable[str], count: int) -> tuple[str, bool]:
+    """The first ``count`` characters of a text, and whether it has more; no more are read."""
     text = ""
     for piece in pieces:
         text += piece
-        if len(text) > LONGEST_TEXT:
-            used = f"the first {LONGEST_TEXT:,} characters are used; others would add little"
-            console.say(used, quiet=values["quiet"])
+        if len(text) > count:
             break
-    return text[:LONGEST_TEXT]
+    return text[:count], len(text) > count
 
 
 def pieces_of(

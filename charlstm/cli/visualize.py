@@ -183,9 +183,12 @@ def _write_page(
     from charlstm.cli import found_cells
     from charlstm.pages.page import MOST_CHARACTERS, View, reading_page, write_page
 
-    text = found_cells.beginning(pieces, values)
-    cells = found_cells.find(model, text, values) if find else []
-    if len(text) > MOST_CHARACTERS:
+    if find:
+        text = found_cells.beginning(pieces, values)
+        cells, cut = found_cells.find(model, text, values), len(text) > MOST_CHARACTERS
+    else:
+        cells, (text, cut) = [], found_cells.first(pieces, MOST_CHARACTERS)
+    if cut:
         opened = f"the page opens with the first {MOST_CHARACTERS:,} characters of the text"
         console.say(opened, quiet=values["quiet"])
     chosen = _shown(model, values)
