@@ -369,5 +369,7 @@ def test_an_example_of_the_documents_runs(
         bits = [float(line.split("\t")[2]) for line in out]
         assert len(bits) == 10
         assert bits == sorted(bits, reverse=True)
+    elif " -o " in example:
+        assert (desk / out[-1]).read_text().startswith("<!doctype html>")
     else:
         assert len(out) > 1
