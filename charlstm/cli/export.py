@@ -33,10 +33,11 @@ ONNX = ".onnx"
     },
 )
 def export(**values: Any) -> None:
-    """Write a model to one file that works without charlstm; print its path.
+    """Write a model to one file: a page that writes, or ONNX.
 
-    FILE.html is a page for any browser, without a network: type a phrase, watch the model write,
-    and see what it expects. FILE.onnx is one step of the network for other programs.
+    FILE.html is a page for a browser, which needs no network: type a phrase, watch the model write,
+    and see what it expects. FILE.onnx is one step of the network for other programs. The path of
+    the file is printed.
 
     charlstm export -o shakespeare.html
 

@@ -51,6 +51,8 @@ HINTS = {
     "no validation part": "evaluate the whole text with --split all, without --baselines",
     "few characters": "give a longer text, or evaluate all of it with --split all",
     "split with baselines": "use --split val, or leave out --baselines",
+    # Pages.
+    "other text": "name the text of the run with --corpus",
     # Training.
     "no torch": "install it where charlstm is: {python} -m pip install torch; with pipx: pipx "
     "inject charlstm torch; with uv: uv tool install --with torch charlstm",
