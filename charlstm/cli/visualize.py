@@ -183,6 +183,7 @@ def _write_page(
     from charlstm.cli import found_cells
     from charlstm.pages.page import MOST_CHARACTERS, View, reading_page, write_page
 
+    chosen = _shown(model, values)
     if find:
         text = found_cells.beginning(pieces, values)
         cells, cut = found_cells.find(model, text, values), len(text) > MOST_CHARACTERS
@@ -191,7 +192,6 @@ def _write_page(
     if cut:
         opened = f"the page opens with the first {MOST_CHARACTERS:,} characters of the text"
         console.say(opened, quiet=values["quiet"])
-    chosen = _shown(model, values)
     view = View()
     if chosen.gate or chosen.unit:
         view = View(kind=chosen.gate or "cell", layer=chosen.layer or 1, unit=chosen.unit or 0)
