@@ -36,6 +36,8 @@ READERS = {
     "predict": ["-m", "MODEL", "--seed-file", "{}"],
     "score": ["-m", "MODEL", "--lines", "{}"],
     "visualize": ["-m", "MODEL", "--text-file", "{}"],
+    "export": ["-m", "MODEL", "-o", "page.html", "--corpus", "{}"],
+    "report": ["MODEL", "-o", "page.html", "--corpus", "{}"],
 }
 CASES: list[tuple[str, list[str]]] = [
     *((name, [w.format(file) for w in words]) for name, words in READERS.items() for file in FILES),

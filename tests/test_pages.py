@@ -216,7 +216,7 @@ def test_a_report_without_its_text(charlstm: Run, desk: Path) -> None:
     try:
         done = charlstm("report", "-o", "lacking.html", cwd=desk)
         assert done.returncode == 0
-        assert b"name the text with --corpus" in done.stderr
+        assert b"lacks what is measured on that text; name it with --corpus" in done.stderr
         assert "was not found" in (desk / "lacking.html").read_text()
         done = charlstm("report", "-o", "lacking.html", "--corpus", "moved.txt", cwd=desk)
         assert done.returncode == 0

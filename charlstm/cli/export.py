@@ -15,7 +15,7 @@ ONNX = ".onnx"
 
 
 @with_options(
-    *("output", "corpus", "pattern", "unknown", MODEL, "quiet"),
+    *("output", "corpus", "pattern", "glob", "encoding", "unknown", MODEL, "quiet"),
     output={
         "metavar": "FILE",
         "help": "File to write: FILE.html is a page, FILE.onnx a network for other programs.",
@@ -26,6 +26,16 @@ ONNX = ".onnx"
     },
     pattern={
         "help": "Find a cell for the matches of a regular expression, too. May be repeated.",
+    },
+    glob={
+        "group": SHOWN,
+        "default": None,
+        "help": "Pattern of the file names to read in a directory.  [default: the model's]",
+    },
+    encoding={
+        "group": SHOWN,
+        "default": None,
+        "help": "Encoding of --corpus.  [default: the model's]",
     },
     unknown={
         "group": SHOWN,

@@ -42,7 +42,8 @@ def pieces_of(
     from charlstm.text.corpus import open_corpus
     from charlstm.text.decoding import TextOptions
 
-    options = TextOptions(**model.card["text"])
+    given = {name: values[name] for name in ("encoding", "glob") if values[name] is not None}
+    options = TextOptions(**{**model.card["text"], **given})
     corpus, notes = open_corpus(sources, options), list[str]()
     how = {"label": corpus.label, "quiet": values["quiet"]}
     yield from reading.known_pieces(model, corpus.chunks(notes), values["unknown"], **how)

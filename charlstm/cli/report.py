@@ -18,11 +18,21 @@ if TYPE_CHECKING:
 
 
 @with_options(
-    *("output", "corpus", "random_seed", "quiet"),
+    *("output", "corpus", "glob", "encoding", "random_seed", "quiet"),
     output={"metavar": "FILE", "help": "File to write: FILE.html."},
     corpus={
         "group": SHOWN,
         "help": "The text of the run, if it is not where it was. May be repeated.",
+    },
+    glob={
+        "group": SHOWN,
+        "default": None,
+        "help": "Pattern of the file names to read in a directory.  [default: the model's]",
+    },
+    encoding={
+        "group": SHOWN,
+        "default": None,
+        "help": "Encoding of --corpus.  [default: the model's]",
     },
     random_seed={"group": SHOWN, "default": 0, "help": "Random seed of the texts it writes."},
 )
@@ -69,10 +79,11 @@ def _own_text(model: "LanguageModel", directory: Path, values: dict[str, Any]) -
 
     if values["corpus"]:
         fetch(values["corpus"], quiet=values["quiet"])
-        return read_own_text(model, values["corpus"])
+        how = {"encoding": values["encoding"], "glob": values["glob"]}
+        return read_own_text(model, values["corpus"], **how)
     try:
         return read_own_text(model, sources_of(directory))
     except CharLSTMError as error:
-        lacking = "the page lacks what is measured on it; name the text with --corpus"
-        console.say(f"{error.message}; {lacking}", quiet=values["quiet"])
+        lacking = "so the page lacks what is measured on that text; name it with --corpus"
+        console.say(error.message, lacking, quiet=values["quiet"])
         return None

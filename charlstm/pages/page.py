@@ -72,7 +72,7 @@ class Page:
 
 
 def writing_page(model: LanguageModel, cells: "Sequence[FoundCell]" = ()) -> Page:
-    """The page of ``charlstm export``: a model that writes."""
+    """A page to write with: the model, and no text yet."""
     return Page(
         title=f"In the style of {name_of(model)}",
         introduction=(
@@ -86,7 +86,7 @@ def writing_page(model: LanguageModel, cells: "Sequence[FoundCell]" = ()) -> Pag
 def reading_page(
     model: LanguageModel, text: str, cells: "Sequence[FoundCell]" = (), view: View | None = None
 ) -> Page:
-    """The page of ``charlstm visualize``: it reads ``text``, MOST_CHARACTERS of it at most."""
+    """A page that reads ``text``, MOST_CHARACTERS of it at most."""
     return Page(
         title=f"How a model of {name_of(model)} reads a text",
         introduction=(

@@ -3,7 +3,7 @@
 import math
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -41,14 +41,23 @@ class OwnText:
     all_of_training: bool
 
 
-def read_own_text(model: LanguageModel, sources: Sources) -> OwnText:
+def read_own_text(
+    model: LanguageModel,
+    sources: Sources,
+    *,
+    encoding: str | None = None,
+    glob: str | None = None,
+) -> OwnText:
     """What a report needs of the text that the model learned from.
 
-    Raises CorpusError if ``sources`` cannot be read, or are another text.
+    It is read as it was read then, with that ``encoding`` and ``glob`` if none are given. Raises
+    CorpusError if ``sources`` cannot be read, or are another text.
     """
     file = model.model_file
     names = source_names(sources)
-    dataset = encode_for_model(names, file.text, file.vocabulary, file.fingerprint, "skip")
+    options = file.text
+    options = replace(options, encoding=encoding or options.encoding, glob=glob or options.glob)
+    dataset = encode_for_model(names, options, file.vocabulary, file.fingerprint, "skip")
     if dataset.fingerprint.sha256 != file.fingerprint.sha256:
         raise CorpusError(
             f"{listed(names)}: not the text that the model learned from", "other text"
@@ -113,7 +122,7 @@ def report_page(
 
 
 def _written(model: LanguageModel, temperature: float, random_seed: int) -> Sample:
-    """A text of the model, as ``charlstm generate`` writes it with this random seed."""
+    """The text that the model writes with this random seed."""
     how = {"length": COMPARED, "temperature": temperature, "random_seed": random_seed}
     return model.generate(**how, measure=True).finish()  # type: ignore[arg-type]
 
@@ -144,7 +153,8 @@ def _evaluation(text: OwnText | None) -> Iterator[Element]:
         return
     found = text.evaluation
     part = "the validation part" if found.split == "val" else "all"
-    read = ", some of which the model that it began from had read" if found.was_read else ""
+    known = found.split == "val" and found.was_read
+    read = ", some of which the model that it began from had read" if known else ""
     yield element(
         "p",
         f"On {part} of the text, {found.characters:,} characters{read}, the model guesses the next "
