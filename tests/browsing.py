@@ -53,7 +53,7 @@ class OpenPage:
         self.page.on("dialog", lambda dialog: self.faults.append(dialog.message))
         self.page.on("request", self._on_request)
         self.page.goto(self.address + link)
-        self.until("state !== 'loading'")
+        self.until("phase !== 'loading'")
 
     def _on_request(self, request: Any) -> None:
         if request.url.split("#")[0] != self.address and not request.url.startswith("blob:"):
@@ -85,7 +85,7 @@ class OpenPage:
 
     def finished(self) -> str:
         """The text when it is finished."""
-        self.until("state === 'over'")
+        self.until("phase === 'over'")
         text: str = self.get("view.text")
         return text
 
@@ -98,4 +98,4 @@ class OpenPage:
     def close(self) -> None:
         """Close it; an error if anything went wrong on it."""
         self.context.close()
-        assert self.faults == []
+        assert self.faults == [], self.faults

@@ -100,7 +100,9 @@ def test_a_page_needs_nothing_else(model: LanguageModel, trained: Path, kind: st
         assert not names & {"src", "href", "style", "action", "srcset", "data"}, (tag, attributes)
         assert not any(name.startswith("on") for name in names)
         assert tag not in ("link", "iframe", "object", "embed", "img", "form", "base")
-    assert b"//" not in re.sub(rb"//( .*|\n)|(?s:/\*.*?\*/)", b"", html.split(b'id="weights">')[0])
+    without_weights = re.sub(rb'(id="weights">)[^<]*', rb"\1", html)
+    assert b"://" not in without_weights
+    assert not re.findall(rb"url\(|@import|import ", without_weights)
     policy = next(a["content"] for _, a in outline.elements if a.get("http-equiv"))
     assert policy is not None
     assert policy.startswith("default-src 'none'; ")
@@ -131,6 +133,15 @@ def test_no_text_becomes_markup() -> None:
     assert json.loads(outlines[1].content["data"])["text"] == HOSTILE
     for part in ("own", "worker"):
         assert outlines[0].content[part] == outlines[1].content[part]
+
+
+def test_senseless_numbers_on_a_card() -> None:
+    """A stranger's card may have any; they are left out."""
+    numbers = {"steps": 10**400, "seconds": float("nan"), "val_loss": -float("inf")}
+    model = LanguageModel(replace(make_model("ab"), training=numbers))
+    html = rendered(model, writing_page(model)).decode()
+    assert "Validation loss" not in html
+    assert "steps in" not in html
 
 
 def test_weights_beyond_float16(tmp_path: Path) -> None:
@@ -198,6 +209,19 @@ def test_a_report_on_another_text(model: LanguageModel, tmp_path: Path) -> None:
     (tmp_path / "other.txt").write_text(VERSE * 3)
     with pytest.raises(CorpusError, match="not the text that the model learned from"):
         read_own_text(model, tmp_path / "other.txt")
+
+
+def test_a_report_without_a_validation_part(charlstm: Run, play: Path, tmp_path: Path) -> None:
+    """All of the text was learned from; the page says so, and nothing is compared with it."""
+    words = ["--steps", 5, "--hidden-size", 8, "--val-fraction", 0, "-o", tmp_path / "run", "-q"]
+    assert charlstm("train", play, *words).returncode == 0
+    done = charlstm("report", tmp_path / "run", "-o", tmp_path / "page.html")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "page.html").read_text()
+    assert "open below is the beginning of its text." in page
+    assert "On all of the text, 3," in page
+    assert "had read" not in page
+    assert "n-gram" not in page
 
 
 def test_the_report_of_the_newest_run(charlstm: Run, desk: Path) -> None:
@@ -329,5 +353,5 @@ def test_a_long_curve_is_thinned(trained: Path) -> None:
 
 
 def test_cut_texts() -> None:
-    """What no HTML may hold is replaced."""
-    assert cut("a\x00\x1b\n\tb\u202e", 99) == "a\ufffd\ufffd\n\tb\u202e"
+    """What no HTML may hold, and what turns the direction of a text, is replaced."""
+    assert cut("a\x00\x1b\n\tb\u202e\udc80\u05e9", 99) == "a\ufffd\ufffd\n\tb\ufffd\ufffd\u05e9"

@@ -1,16 +1,14 @@
 """``charlstm export``: a model as a web page that writes, or as an ONNX file for other programs."""
 
-from pathlib import Path
 from typing import Any
 
 from charlstm.cli import console
 from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import loaded
-from charlstm.cli.options import with_options
+from charlstm.cli.options import file_to_write, with_options
 from charlstm.errors import OptionError
 from charlstm.options import MODEL, SHOWN
 
-PAGES = (".html", ".htm")
 ONNX = ".onnx"
 
 
@@ -53,14 +51,16 @@ def export(**values: Any) -> None:
 
     charlstm export -m runs/play -o play.html --corpus play.txt
     """
-    path = target(values)
+    path = file_to_write(values)
     if path.suffix.lower() == ONNX:
         if values["corpus"] or values["pattern"]:
             raise OptionError("--corpus and --pattern are for a page; leave them out")
         loaded(values).export_onnx(path)
     else:
-        from charlstm.pages.page import check_target, write_page, writing_page
+        from charlstm.pages.page import SUFFIXES, check_target, write_page, writing_page
 
+        if path.suffix.lower() not in SUFFIXES:
+            raise OptionError(f"is {str(path)!r}; its name must end in .html or .onnx", "output")
         check_target(path)
         if values["pattern"] and not values["corpus"]:
             raise OptionError("--pattern needs a text to find cells in; name one with --corpus")
@@ -74,14 +74,3 @@ def export(**values: Any) -> None:
             cells = found_cells.find(model, found_cells.beginning(pieces, values), values)
         write_page(model, writing_page(model, cells), path)
     console.write_line(str(path))
-
-
-def target(values: dict[str, Any]) -> Path:
-    """The file that --output names; raises OptionError if there is none of a kind that is known."""
-    name = values["output"]
-    if not name:
-        raise OptionError("names the file to write, such as -o page.html; it is missing", "output")
-    path = Path(name)
-    if path.suffix.lower() not in (*PAGES, ONNX):
-        raise OptionError(f"is {name!r}; its name must end in .html or .onnx", "output")
-    return path

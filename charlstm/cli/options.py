@@ -4,10 +4,12 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Sequence
 from enum import IntEnum
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
+from charlstm.errors import OptionError
 from charlstm.options import OPTIONS, Option, Seconds
 
 SETTINGS = "charlstm.settings"  # in a context: which file each setting comes from
@@ -78,6 +80,13 @@ def _parameter(option: Option) -> inspect.Parameter:
         default=option.default,
         annotation=Annotated[kind if option.default is not None else kind | None, details],
     )
+
+
+def file_to_write(values: dict[str, Any]) -> Path:
+    """The file that --output names; OptionError where it is left out."""
+    if not values["output"]:
+        raise OptionError("names the file to write, such as -o page.html; it is missing", "output")
+    return Path(values["output"])
 
 
 def is_given(values: dict[str, Any], name: str) -> bool:

@@ -8,8 +8,8 @@ import typer
 from charlstm.cli import console
 from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import compute_with_one_thread
-from charlstm.cli.options import with_options
-from charlstm.errors import CharLSTMError, OptionError
+from charlstm.cli.options import file_to_write, with_options
+from charlstm.errors import CharLSTMError
 from charlstm.options import SHOWN
 
 if TYPE_CHECKING:
@@ -59,9 +59,7 @@ def report(
     from charlstm.pages.page import check_target, write_page
     from charlstm.pages.report import report_page
 
-    if not values["output"]:
-        raise OptionError("names the file to write, such as -o page.html; it is missing", "output")
-    path, quiet = Path(values["output"]), values["quiet"]
+    path, quiet = file_to_write(values), values["quiet"]
     check_target(path)
     history = read_history(run)
     if run is None:

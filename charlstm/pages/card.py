@@ -1,5 +1,6 @@
 """What a page says of the model in it: what it has read, how it was made, how good it is."""
 
+import re
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -7,6 +8,10 @@ from charlstm.language_model import LanguageModel
 from charlstm.pages.elements import Child, element, table
 
 LONGEST = 4000  # characters of a text on the card
+LARGEST = 1e15  # of a number on the card
+DECEPTIVE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 
 
 def name_of(model: LanguageModel) -> str:
@@ -42,13 +47,16 @@ def card(model: LanguageModel) -> Element:
 
 
 def cut(text: str, longest: int) -> str:
-    r"""A text, cut where it is longer, and without what cannot be in HTML.
+    r"""A text, cut where it is longer, and without characters that are not what they seem.
+
+    These are control characters, halves of surrogate pairs, and marks that change the direction of
+    the text around them: the command on a card is there to be copied.
 
     >>> cut("a\x00bcdef", 4)
     'a�bc...'
     """
     kept = text if len(text) <= longest else f"{text[:longest]}..."
-    return "".join(c if c in "\t\n" or c.isprintable() or ord(c) > 159 else "\ufffd" for c in kept)
+    return DECEPTIVE.sub("\ufffd", kept)
 
 
 def _texts(training: dict[str, Any], names: dict[str, str]) -> list[tuple[str, Child]]:
@@ -58,6 +66,8 @@ def _texts(training: dict[str, Any], names: dict[str, str]) -> list[tuple[str, C
 
 
 def _number(training: dict[str, Any], name: str) -> float | None:
-    """A number of a card, None if it has none of that name."""
+    """A number of a card that has a meaning, None if it has none of that name."""
     value = training.get(name)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return value if -LARGEST < value < LARGEST else None  # not, if it is nan

@@ -47,7 +47,8 @@ def chart(history: History) -> Element | None:
     def down(loss: float) -> float:
         return TOP + (most - loss) / (most - least) * (HEIGHT - TOP - BOTTOM)
 
-    drawn = _grid(ticks(least, most), ticks(0, most_step), across, down)
+    whole = [step for step in ticks(0, most_step) if step == round(step)]
+    drawn = _grid(ticks(least, most), whole, across, down)
     for name, (x, y) in known.items():
         where = " ".join(f"{across(a):.1f},{down(b):.1f}" for a, b in zip(x, y, strict=True))
         drawn.append(element("polyline", points=where, fill="none", class_=name))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 SCRIPT = ("text_view", "state", "settings", "writing", "expected", "proposals", "links", "start")
 WORKER = ("engine", "worker")
+SUFFIXES = (".html", ".htm")
 BEGINNING = b"<!doctype html>\n<!-- Made by charlstm. -->\n"  # of every page, and of no other file
 MOST_CHARACTERS = 20_000  # of a text that is open on the page
 LENGTH = 1_000  # characters that the page writes if nothing else is asked for
@@ -101,12 +102,18 @@ def reading_page(
 
 def check_target(path: Path) -> None:
     """Raise OptionError if a page cannot be written to ``path``: only a page is ever replaced."""
-    if path.suffix.lower() not in (".html", ".htm"):
+    if path.suffix.lower() not in SUFFIXES:
         raise OptionError(f"is {str(path)!r}; its name must end in .html", "output")
-    if path.exists():
-        replaceable = path.is_file() and path.open("rb").read(len(BEGINNING)) == BEGINNING
-        if not replaceable:
-            raise OptionError(f"is {str(path)!r}, which exists and is no such page", "output")
+    if path.exists() and not _is_page(path):
+        raise OptionError(f"is {str(path)!r}, which exists and is no such page", "output")
+
+
+def _is_page(path: Path) -> bool:
+    """Whether a file is a page that this module wrote."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(BEGINNING)) == BEGINNING
 
 
 def write_page(model: LanguageModel, page: Page, path: Path) -> None:
@@ -125,6 +132,7 @@ def rendered(model: LanguageModel, page: Page) -> bytes:
     parts = {
         "policy": policy,
         "version": charlstm.__version__,
+        "most": str(MOST_CHARACTERS),
         "title": escape(page.title),
         "introduction": escape(page.introduction),
         "style": style,
@@ -170,6 +178,7 @@ def _data(model: LanguageModel, page: Page) -> dict[str, Any]:
             "top-k": OPTIONS["top_k"].default,
             "length": LENGTH,
         },
+        "most": MOST_CHARACTERS,
         "text": page.text,
         "cells": [
             {"property": c.property_name, "layer": c.layer, "unit": c.unit, "score": c.score}

@@ -104,7 +104,8 @@ def report_page(
     samples, one at each of TEMPERATURES.
     """
     samples = [_written(model, temperature, random_seed) for temperature in TEMPERATURES]
-    opened = " The text that is open below is the beginning of its validation part." if text else ""
+    part = "its text" if text and text.evaluation.split == "all" else "its validation part"
+    opened = f" The text that is open below is the beginning of {part}." if text else ""
     return Page(
         title=f"A report on the run {cut(history.path.parent.name, 200)}",
         introduction=(
@@ -180,8 +181,9 @@ def _samples(samples: Sequence[Sample], random_seed: int) -> Iterator[Element]:
     yield element("h2", "What it writes")
     yield element("p", f"These texts begin with nothing and have the random seed {random_seed}.")
     for temperature, sample in zip(TEMPERATURES, samples, strict=True):
-        bits = f"{sample.bits_per_char:.2f} bits per character" if sample.bits_per_char else ""
-        yield element("h3", f"Temperature {temperature:g}: {bits}")
+        bits = sample.bits_per_char
+        measured = "" if bits is None else f", {bits:.2f} bits per character"
+        yield element("h3", f"Temperature {temperature:g}{measured}")
         yield element("p", cut(sample.text[:SAMPLE], SAMPLE), class_="sample", dir="auto")
 
 

@@ -1,11 +1,12 @@
 // What the model expected at the cursor, and what the colours of the text show.
 "use strict";
 
+const SPOKEN_GUESSES = 3;
+
 function showExpected() {
   const item = view.cursor === null ? null : view.items[view.cursor];
-  const last = view.items.length - 1;
-  const guesses = item ? item.guesses || [] : waiting.length ? waiting[0].guesses : nextGuesses;
-  const said = item ? described(item) : last < 0 ? "Nothing is written yet." : "What comes next:";
+  const guesses = item ? item.guesses || [] : (current.waiting[0]?.guesses ?? current.next);
+  const said = item ? described(item) : describedEnd(guesses);
   if (byId("here").textContent !== said) byId("here").textContent = said; // else it is said again
   byId("guesses").replaceChildren(...guesses.map(([id, share]) => guessRow(id, share, item)));
 }
@@ -14,18 +15,31 @@ function described(item) {
   const place = `Character ${view.cursor + 1}, ${named(item.character)}`;
   if (item.id === null) return `${place} (U+${codePoint(item.character)}): the model does not know it.`;
   const value = typeof item.value === "number" ? ` Shown value: ${item.value.toFixed(2)}.` : "";
-  return `${place}: surprisal ${item.bits.toFixed(2)} bits.${value} Expected were:`;
+  return `${place}: surprisal ${item.bits.toFixed(2)} bits.${value} Expected were ${listed(item.guesses)}.`;
 }
+
+// While a text is written this is the same all the time, so that it is not said for each character.
+function describedEnd(guesses) {
+  if (!view.items.length && !guesses.length) return "Nothing is written yet.";
+  return phase === "writing" ? "What comes next:" : `What comes next: ${listed(guesses)}.`;
+}
+
+function listed(guesses) {
+  const first = guesses.slice(0, SPOKEN_GUESSES);
+  return first.map(([id, share]) => `${named(characters[id])} ${percent(share)}`).join(", ");
+}
+
+const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 
 function guessRow(id, share, item) {
   const row = document.createElement("li");
-  const [name, bar, percent] = ["span", "span", "span"].map((tag) => document.createElement(tag));
+  const [name, bar, part] = ["span", "span", "span"].map((tag) => document.createElement(tag));
   row.className = item && item.id === id ? "guess came" : "guess";
   name.textContent = named(characters[id]);
   bar.className = "bar";
   bar.style.width = `${100 * share}%`;
-  percent.textContent = `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
-  row.append(name, bar, percent);
+  part.textContent = percent(share);
+  row.append(name, bar, part);
   return row;
 }
 
@@ -38,31 +52,29 @@ const LEGENDS = {
   none: ["", "", ""],
 };
 
-// A view that the list names is "surprisal", or "cell 1:119" for a cell that was found.
-function readView() {
-  const [kind, cell] = byId("view").value.split(" ");
-  if (cell) {
-    const [layer, unit] = cell.split(":").map(Number);
-    return { kind, layer, unit };
-  }
-  return { kind, layer: Number(byId("layer").value), unit: Number(byId("unit").value) || 0 };
-}
+let shownView = { kind: "surprisal" }; // kind, layer and unit from 1; the unit 0 is the mean of all
 
+// Show what the list says: a kind, or a cell that was found, such as "cell 1:119".
 function changeView() {
-  const { kind, unit } = readView();
-  const ofUnit = byId("view").value === kind && kind in { cell: 1, input: 1, forget: 1, output: 1 };
+  const [kind, cell] = byId("view").value.split(" ");
+  const ofUnit = !cell && !["surprisal", "none"].includes(kind);
   for (const field of document.querySelectorAll(".of-unit")) field.hidden = !ofUnit;
-  if (!byId("unit").checkValidity() || unit > data.sizes.hidden_size) {
-    say(`Unit is \u201c${byId("unit").value}\u201d: it must be empty or a whole number from 1 to ${data.sizes.hidden_size}.`);
+  const most = data.sizes.hidden_size, asked = byId("unit").value;
+  const right = byId("unit").checkValidity() && Number.isInteger(Number(asked));
+  if (ofUnit && !right) {
+    say(`Unit is \u201c${asked}\u201d: it must be empty, or a whole number from 1 to ${most}.`);
     return;
   }
-  const [least, scale, most] = LEGENDS[kind];
+  const [layer, unit] = cell ? cell.split(":") : [byId("layer").value, asked];
+  shownView = { kind, layer: Number(layer), unit: Number(unit) };
+  const [least, scale, greatest] = LEGENDS[kind];
   byId("least").textContent = least;
-  byId("most").textContent = most;
+  byId("most").textContent = greatest;
   byId("scale").className = `scale ${scale}`;
   byId("scale").hidden = kind === "none";
   view.show(kind);
-  worker?.postMessage({ kind: "view", view: readView() });
+  showExpected();
+  worker?.postMessage({ kind: "view", view: shownView });
 }
 
 function fillViews() {

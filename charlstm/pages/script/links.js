@@ -2,27 +2,29 @@
 "use strict";
 
 function linkToText() {
-  const { phrase, onlyRead } = asked;
-  const values = Object.keys(settings).map((name) => [name, asked[name]]);
-  const found = new URLSearchParams([["seed", phrase], ...(onlyRead ? [["read", "1"]] : values)]);
-  return `${location.href.split("#")[0]}#${found}`;
+  const { phrase, onlyRead, values } = current.request;
+  const named = SETTINGS.map((name) => [name, values[name]]);
+  const held = new URLSearchParams([["seed", phrase], ...(onlyRead ? [["read", "1"]] : named)]);
+  return `${location.href.split("#")[0]}#${held}`;
 }
 
-function keepLink() {
-  try {
-    history.replaceState(null, "", linkToText());
-  } catch {
-    // Some browsers allow no change of the address of a file. The button still copies the link.
-  }
+// Show the link, so that it can be had where the browser does not let the page copy.
+function showLink() {
+  byId("linked").hidden = false;
+  byId("address").value = linkToText();
+  byId("address").select();
+  copyText(byId("address").value, "a link that gives this text again");
 }
 
+// Do what the link says by which the page was opened; whether there is one.
 function followLink() {
-  const values = new URLSearchParams(location.hash.slice(1));
-  if (!values.has("seed")) return;
-  byId("phrase").value = values.get("seed");
-  for (const name of Object.keys(settings)) if (values.has(name)) byId(name).value = values.get(name);
+  const held = new URLSearchParams(location.hash.slice(1));
+  if (!held.has("seed") || ["loading", "failed"].includes(phase)) return false;
+  byId("phrase").value = held.get("seed");
+  for (const name of SETTINGS) if (held.has(name)) byId(name).value = held.get(name);
   propose("");
-  write({ onlyRead: values.has("read") });
+  write({ onlyRead: held.has("read") });
+  return true;
 }
 
 async function copyText(text, what) {
@@ -30,7 +32,7 @@ async function copyText(text, what) {
     await navigator.clipboard.writeText(text);
     say(`Copied: ${what}.`);
   } catch {
-    say("The browser does not let the page copy. Select the text and copy it with the keyboard.");
+    say("The browser does not let the page copy. Select the text, and copy it with the keyboard.");
   }
 }
 

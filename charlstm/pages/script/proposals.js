@@ -4,40 +4,50 @@
 const READ_FOR_PROPOSAL = 300; // characters before the end of the phrase
 const PAUSE_BEFORE_PROPOSAL = 150; // milliseconds without a key
 
-let proposalNumber = 0;
+let proposal = ""; // what stands in grey
+let proposalNumber = 0; // of the last question; answers to earlier ones come too late
 let proposalTimer = null;
 
-function planProposal() {
+function caretIsAtEnd() {
+  const field = byId("phrase");
+  return document.activeElement === field && field.selectionStart === field.value.length;
+}
+
+function planProposal(event) {
   propose("");
-  clearTimeout(proposalTimer);
+  if (event?.isComposing) return; // a character of several keys is not complete
   proposalTimer = setTimeout(() => {
-    const field = byId("phrase");
-    const atEnd = field.selectionStart === field.value.length;
-    if (state === "loading" || state === "failed" || !field.value || !atEnd) return;
-    const ids = itemsOf(field.value).map((item) => item.id).filter((id) => id !== null);
-    worker.postMessage({ kind: "suggest", number: ++proposalNumber, ids: ids.slice(-READ_FOR_PROPOSAL) });
+    if (["loading", "failed"].includes(phase) || !byId("phrase").value || !caretIsAtEnd()) return;
+    const ids = idsOf(itemsOf(byId("phrase").value.slice(-READ_FOR_PROPOSAL)));
+    worker.postMessage({ kind: "suggest", proposal: ++proposalNumber, ids });
   }, PAUSE_BEFORE_PROPOSAL);
 }
 
+// Show a proposal, or with an empty text none.
 function propose(text) {
-  if (!text) proposalNumber++; // an answer that is on its way comes too late
-  const shown = Array.from(text, visible).join("");
+  clearTimeout(proposalTimer);
+  if (!text) proposalNumber++;
+  proposal = caretIsAtEnd() ? text : "";
+  const shown = Array.from(proposal, visible).join("");
   byId("typed").textContent = byId("phrase").value;
   byId("proposed").textContent = shown;
-  byId("proposed").text = text;
-  byId("offered").textContent = text && `Tab adds: ${shown}`;
+  byId("offered").textContent = shown && `Tab adds: ${shown}`;
+  byId("take").disabled = !proposal;
   byId("ghost").scrollTop = byId("phrase").scrollTop;
 }
 
-function onPhraseKey(event) {
-  const proposed = byId("proposed").text;
-  if (event.key === "Escape") {
-    clearTimeout(proposalTimer);
-    propose("");
-  }
-  if (event.key !== "Tab" || event.shiftKey || !proposed) return;
-  event.preventDefault();
-  const field = byId("phrase");
-  field.setRangeText(proposed, field.value.length, field.value.length, "end");
+function takeProposal() {
+  const taken = proposal, field = byId("phrase");
+  // In this way the browser can undo it.
+  if (document.execCommand("insertText", false, taken)) return;
+  field.setRangeText(taken, field.value.length, field.value.length, "end");
   planProposal();
+}
+
+function onPhraseKey(event) {
+  if (event.isComposing || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.key === "Escape") propose("");
+  if (event.key !== "Tab" || event.shiftKey || !proposal) return;
+  event.preventDefault();
+  takeProposal();
 }

@@ -1,37 +1,31 @@
 // The fields of the settings: their values, and what is wrong with them.
 "use strict";
 
-const MOST_CHARACTERS = 20000; // of a text on the page
+const SETTINGS = ["temperature", "min-p", "top-k", "length", "random-seed"]; // their names in a link
+const MOST_SEED = 2n ** 63n - 1n;
 
-// Each setting: its name in a link, its name among the defaults, and how its text is checked.
-const inRange = (least, most, whole) => (text) => {
-  const value = Number(text);
-  const right = text.trim() !== "" && value >= least && value <= most;
-  return right && (!whole || Number.isInteger(value)) ? value : null;
-};
-const settings = {
-  temperature: inRange(0, 10, false),
-  "min-p": inRange(0, 1, false),
-  "top-k": inRange(0, 100000, true),
-  length: inRange(1, MOST_CHARACTERS, true),
-  "random-seed": (text) => (/^[0-9]{1,19}$/.test(text) && BigInt(text) < 1n << 63n ? text : null),
-};
+// The value of a field, null if it is wrong. A random seed stays a text, for it may have 19 digits.
+function valueOf(field) {
+  const text = field.value.trim();
+  if (field.id === "random-seed") {
+    if (text === "") return String(crypto.getRandomValues(new Uint32Array(1))[0]);
+    return /^[0-9]{1,19}$/.test(text) && BigInt(text) <= MOST_SEED ? text : null;
+  }
+  const value = Number(text), whole = field.step !== "1" || Number.isInteger(value);
+  return text && whole && value >= Number(field.min) && value <= Number(field.max) ? value : null;
+}
 
-// The values of all fields, or null and a message if one is wrong.
+// The values of all fields; or null, and a message, if one is wrong.
 function readSettings() {
   const values = {};
-  for (const [name, check] of Object.entries(settings)) {
+  for (const name of SETTINGS) {
     const field = byId(name);
-    let text = field.value;
-    if (name === "random-seed" && text === "") {
-      text = String(crypto.getRandomValues(new Uint32Array(1))[0]);
-    }
-    values[name] = check(text);
+    values[name] = valueOf(field);
     field.setAttribute("aria-invalid", values[name] === null);
     if (values[name] === null) {
       field.closest("details").open = true;
       field.focus();
-      say(`${field.labels[0].textContent} is \u201c${text}\u201d: ${wanted(field)}.`);
+      say(`${field.labels[0].textContent} is \u201c${field.value}\u201d: ${wanted(field)}.`);
       return null;
     }
   }
@@ -39,7 +33,7 @@ function readSettings() {
 }
 
 function wanted(field) {
-  if (field.type !== "number") return "it must be a whole number from 0 to 9223372036854775807";
+  if (field.id === "random-seed") return `it must be a whole number from 0 to ${MOST_SEED}`;
   const kind = field.step === "1" ? "a whole number" : "a number";
   return `it must be ${kind} from ${field.min} to ${field.max}`;
 }

@@ -1,22 +1,32 @@
 // The beginning: fill the page, listen, and give the model to the worker.
 "use strict";
 
+const on = (id, event, action) => byId(id).addEventListener(event, action);
+
 byId("phrase").value = data.text;
 byId("phrase").setSelectionRange(0, 0);
-for (const name of Object.keys(settings)) byId(name).value = data.settings[name] ?? "";
+for (const name of SETTINGS) byId(name).value = data.settings[name] ?? "";
 fillViews();
 changeView();
-byId("write").addEventListener("click", () => write({ onlyRead: false }));
-byId("read").addEventListener("click", () => write({ onlyRead: true }));
-byId("pause").addEventListener("click", pauseOrGoOn);
-byId("copy").addEventListener("click", () => copyText(view.text, "the text"));
-byId("link").addEventListener("click", () => copyText(linkToText(), "a link that writes this text again"));
-byId("save").addEventListener("click", saveText);
-for (const id of ["view", "layer", "unit"]) byId(id).addEventListener("change", changeView);
-byId("phrase").addEventListener("input", planProposal);
-byId("phrase").addEventListener("keydown", onPhraseKey);
-byId("phrase").addEventListener("blur", () => propose(""));
-byId("phrase").addEventListener("scroll", () => (byId("ghost").scrollTop = byId("phrase").scrollTop));
+on("write", "click", () => write({ onlyRead: false }));
+on("read", "click", () => write({ onlyRead: true }));
+on("pause", "click", pauseOrGoOn);
+on("copy", "click", () => copyText(view.text, "the text"));
+on("link", "click", showLink);
+on("save", "click", saveText);
+on("previous", "click", () => view.move(-1));
+on("following", "click", () => view.move(1));
+for (const id of ["view", "layer", "unit"]) on(id, "change", changeView);
+on("phrase", "input", planProposal);
+on("phrase", "compositionend", planProposal);
+on("phrase", "keydown", onPhraseKey);
+on("phrase", "blur", () => propose(""));
+on("phrase", "scroll", () => (byId("ghost").scrollTop = byId("phrase").scrollTop));
+document.addEventListener("selectionchange", () => {
+  if (proposal && !caretIsAtEnd()) propose("");
+});
+on("take", "pointerdown", (event) => event.preventDefault()); // the phrase keeps the focus
+on("take", "click", takeProposal);
 addEventListener("hashchange", followLink);
 try {
   worker = startWorker();

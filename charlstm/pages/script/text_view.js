@@ -11,7 +11,7 @@ function visible(character) {
   const point = character.codePointAt(0);
   if (point < 32 && character !== "\t") return String.fromCodePoint(0x2400 + point);
   if (point === 127) return "\u2421";
-  const hidden = /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/u;
+  const hidden = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/u;
   return hidden.test(character) ? `<U+${codePoint(character)}>` : character;
 }
 
@@ -20,7 +20,8 @@ const codePoint = (character) => character.codePointAt(0).toString(16).toUpperCa
 // How a character is called in a sentence and in the list of guesses.
 function named(character) {
   const names = { "\n": "line end", " ": "space", "\t": "tab" };
-  return names[character] || `\u201c${visible(character)}\u201d`;
+  const circle = /\p{M}/u.test(character) ? "\u25cc" : ""; // below or above which an accent is seen
+  return names[character] || `\u201c${circle}${visible(character)}\u201d`;
 }
 
 // The colour of a value: its class, and where it is on its scale, from 0 to 1.
@@ -42,14 +43,15 @@ class TextView {
     this.follows = true; // whether the end of a growing text stays in sight
     this.clear();
     element.addEventListener("click", ({ target }) => {
-      if (target.position !== undefined) this.select(target.position);
+      if (this.positions.has(target)) this.select(this.positions.get(target));
     });
-    element.addEventListener("keydown", (event) => this.move(event));
+    element.addEventListener("keydown", (event) => this.onKey(event));
   }
 
   clear() {
     this.items = [];
     this.spans = [];
+    this.positions = new Map(); // of the spans
     this.known = []; // the positions of the characters that the model reads
     this.cursor = null; // the end of the text
     this.line = null;
@@ -68,11 +70,11 @@ class TextView {
       const span = document.createElement("span");
       const isEnd = item.character === "\n";
       if (!isEnd) span.textContent = visible(item.character);
-      span.position = this.items.length;
-      if (item.id !== null) this.known.push(span.position);
-      this.items.push(item);
+      const position = this.items.push(item) - 1;
+      if (item.id !== null) this.known.push(position);
       this.spans.push(span);
-      this.colour(span.position);
+      this.positions.set(span, position);
+      this.colour(position);
       this.line.append(span);
       if (isEnd) this.line = null;
     }
@@ -107,9 +109,14 @@ class TextView {
     this.colour(position);
   }
 
+  // Show another view. Values of cells and gates come later; until then, old colours stay.
   show(kind) {
     this.kind = kind;
-    if (kind === "surprisal" || kind === "none") this.items.forEach((_, i) => this.colour(i));
+    if (kind !== "surprisal" && kind !== "none") return;
+    this.items.forEach((item, position) => {
+      item.value = null;
+      this.colour(position);
+    });
   }
 
   select(position) {
@@ -120,13 +127,20 @@ class TextView {
     this.onSelect();
   }
 
-  move(event) {
+  // Go so many characters forward, or backward; after the last there is the end of the text.
+  move(count) {
+    if (!this.items.length) return;
+    const goal = Math.max(0, (this.cursor ?? this.items.length) + count);
+    this.select(goal < this.items.length ? goal : null);
+  }
+
+  onKey(event) {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
-    const last = this.items.length - 1, here = this.cursor ?? last + 1;
-    const goals = { ArrowLeft: here - 1, ArrowRight: here + 1, Home: 0, End: last + 1 };
-    if (!(event.key in goals) || last < 0) return;
+    const line = this.cursor === null ? this.line : this.spans[this.cursor].parentElement;
+    const forward = line && getComputedStyle(line).direction === "rtl" ? -1 : 1;
+    const counts = { ArrowLeft: -forward, ArrowRight: forward, Home: -Infinity, End: Infinity };
+    if (!(event.key in counts)) return;
     event.preventDefault();
-    const goal = Math.max(0, goals[event.key]);
-    this.select(goal > last ? null : goal);
+    this.move(counts[event.key]);
   }
 }

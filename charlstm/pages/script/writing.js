@@ -3,14 +3,11 @@
 
 const IN_ONE_FRAME = 100; // characters: more would keep the page from answering
 const READING_PACE = 30; // characters a second, for those who want to read along
-const HELD = { reduced: 500, usual: 0 }; // milliseconds between two changes of the text
+const LONGEST_SPOKEN = 80; // characters that a screen reader says at once
 
-let spokenLine = ""; // of what is written
-let frame = null; // that shows characters
-let shownAt = 0; // when the last frame did, in milliseconds
+let frame = null; // the timer of the next change of the text
+let shownAt = 0; // when the text was changed, in milliseconds
 let due = 0; // characters that the reading pace allows by now
-
-let worker = null;
 
 function startWorker() {
   // With a policy of its own, a browser that knows Trusted Types lets no other code make a script.
@@ -18,160 +15,164 @@ function startWorker() {
   const policy = window.trustedTypes ? trustedTypes.createPolicy("worker", own) : own;
   const url = URL.createObjectURL(new Blob([byId("worker").textContent], { type: "text/javascript" }));
   const started = new Worker(policy.createScriptURL(url));
-  URL.revokeObjectURL(url);
   started.onmessage = ({ data: message }) => {
-    if (message.kind === "load" || message.number === number || message.kind === "suggest") {
+    if (message.kind === "load") URL.revokeObjectURL(url);
+    if (message.number === undefined || message.number === current.number) {
       answers[message.kind](message);
     }
   };
-  started.onerror = (error) => fail(error.message.replace(/^Uncaught Error: /, ""));
+  started.onerror = (error) => {
+    fail((error.message || "its worker does not start").replace(/^(Uncaught )?Error: /, ""));
+  };
   return started;
 }
 
 const answers = {
   load() {
-    setState("ready");
+    setPhase("ready");
     say("The model is ready.");
     byId("weights").remove(); // the worker has them
-    if (location.hash.length > 1) followLink();
-    else if (data.text) write({ onlyRead: true });
+    if (!followLink() && data.text) write({ onlyRead: true });
   },
-  write(part) {
-    waiting.push(...part.characters);
-    nextGuesses = part.next;
-    ended = part.over;
+  write({ characters: read, next, over }) {
+    current.waiting.push(...read);
+    current.next = next;
+    current.complete = over;
     planFrame();
   },
   view({ start, values }) {
     values.forEach((value, i) => {
       const later = start + i - view.known.length; // of the characters that still wait
       if (later < 0) view.setValue(start + i, value);
-      else waiting[later].value = value;
+      else current.waiting[later].value = value;
     });
     showExpected();
   },
-  suggest({ number: asked, ids }) {
-    if (asked === proposalNumber) propose(ids.map((id) => characters[id]).join(""));
+  suggest({ proposal, ids }) {
+    if (proposal === proposalNumber) propose(ids.map((id) => characters[id]).join(""));
   },
 };
 
 function write({ onlyRead }) {
-  const values = readSettings();
+  const values = onlyRead ? {} : readSettings();
   if (!values) return;
-  const all = itemsOf(byId("phrase").value.replaceAll("\r\n", "\n"));
-  phraseItems = all.slice(0, MOST_CHARACTERS);
-  const ids = phraseItems.map((item) => item.id).filter((id) => id !== null);
+  const points = Array.from(byId("phrase").value.slice(0, 2 * data.most + 2));
+  const phrase = points.slice(0, data.most).join("");
+  const items = itemsOf(phrase), ids = idsOf(items);
   if (onlyRead && !ids.length) {
     say("There is nothing to read: your text has no character that the model knows.");
     return;
   }
-  number++;
-  asked = { ...values, phrase: byId("phrase").value, onlyRead, warnings: warnings(all) };
-  waiting = [];
-  ended = false;
-  spokenLine = "";
-  nextGuesses = [];
+  const warnings = warningsOf(items, points.length > data.most);
+  current = newText(current.number + 1, { values, phrase, onlyRead, warnings }, items);
   due = 1;
   view.clear();
   view.follows = !onlyRead;
+  const length = onlyRead ? 0 : values.length, randomSeed = values["random-seed"] ?? "0";
   const sampling = { temperature: values.temperature, topK: values["top-k"], minP: values["min-p"] };
-  const length = onlyRead ? 0 : values.length;
-  const common = { kind: "write", number, ids, view: readView(), randomSeed: values["random-seed"] };
-  worker.postMessage({ ...common, sampling, length });
-  setState("writing");
-  say([onlyRead ? "Reading." : "Writing.", ...asked.warnings].join(" "));
-  keepLink();
+  const { number } = current;
+  worker.postMessage({ kind: "write", number, ids, length, sampling, randomSeed, view: shownView });
+  setPhase("writing");
+  sayWhatIsDone();
+}
+
+function sayWhatIsDone() {
+  const { onlyRead, warnings } = current.request;
+  say([onlyRead ? "Reading." : "Writing.", ...warnings].join(" "));
 }
 
 // What the reader should know of the phrase.
-function warnings(all) {
-  const unknown = [...new Set(phraseItems.filter((i) => i.id === null).map((i) => i.character))];
+function warningsOf(items, cut) {
+  const unknown = [...new Set(items.filter((i) => i.id === null).map((i) => i.character))];
   const said = [];
   if (unknown.length) {
     const shown = unknown.slice(0, 8).map((c) => `${named(c)} (U+${codePoint(c)})`);
     const more = unknown.length > 8 ? ` and ${unknown.length - 8} more` : "";
     said.push(`The model does not know ${shown.join(", ")}${more}; it does not read them.`);
   }
-  if (all.length > MOST_CHARACTERS) said.push(`Only the first ${MOST_CHARACTERS} characters are read.`);
+  if (cut) said.push(`Only the first ${data.most} characters are read.`);
   return said;
 }
 
 function planFrame() {
-  frame ??= setTimeout(
-    () => requestAnimationFrame(() => {
-      frame = null;
-      if (state === "paused") return; // the characters wait until the text goes on
-      showWaiting(allowed(performance.now()));
-      if (waiting.length || ended) planFrame();
-    }),
-    calm.matches ? HELD.reduced : HELD.usual,
-  );
+  const change = () => {
+    frame = null;
+    if (phase === "paused") return; // the characters wait until the text goes on
+    showWaiting(allowed(performance.now()));
+    if (current.waiting.length || current.complete) planFrame();
+  };
+  // Less motion: the text is changed twice a second, and not with each frame of the screen.
+  frame ??= setTimeout(() => requestAnimationFrame(change), reducedMotion.matches ? 500 : 0);
 }
 
-// How many characters a frame may show.
+// How many characters may be shown now.
 function allowed(now) {
-  const passed = Math.min(now - shownAt, 100);
+  const passed = Math.min(now - shownAt, 1000);
   shownAt = now;
-  if (asked.onlyRead || byId("pace").value !== "read") return IN_ONE_FRAME;
+  const most = reducedMotion.matches ? 5 * IN_ONE_FRAME : IN_ONE_FRAME;
+  if (current.request.onlyRead || byId("pace").value !== "read") return most;
   due += (READING_PACE * passed) / 1000;
   const whole = Math.floor(due);
   due -= whole;
   return whole;
 }
 
-// Show characters that wait, at most so many, and the end of the text after the last of them.
+// Show characters that wait, at most so many, and after the last of all the end of the text.
 function showWaiting(most) {
   const items = [];
-  for (const read of waiting.splice(0, calm.matches ? Infinity : most)) {
-    items.push(...phraseBefore(read), read.given ? { ...phraseItems.shift(), ...read } : written(read));
+  for (const read of current.waiting.splice(0, most)) {
+    items.push(...unknownBefore(read));
+    items.push(read.given ? { ...current.phrase.shift(), ...read } : written(read));
   }
-  const over = !waiting.length && ended;
-  if (over) items.push(...phraseItems.splice(0));
+  const over = current.complete && !current.waiting.length;
+  if (over) items.push(...current.phrase.splice(0));
   view.append(items);
   if (over) end();
   if (items.length && view.cursor === null) showExpected();
 }
 
 // The unknown characters of the phrase that stand before this character.
-function phraseBefore(read) {
-  const known = phraseItems.findIndex((item) => item.id !== null);
-  return phraseItems.splice(0, read.given ? known : phraseItems.length);
+function unknownBefore(read) {
+  const known = current.phrase.findIndex((item) => item.id !== null);
+  return current.phrase.splice(0, read.given ? known : current.phrase.length);
 }
 
 function written(read) {
   const character = characters[read.id];
-  spokenLine += character;
-  if (character === "\n") speak();
+  current.line += character;
+  const long = current.line.length >= LONGEST_SPOKEN && character === " ";
+  if (character === "\n" || long) speak();
   return { character, ...read };
 }
 
-// Let a screen reader say the lines that were written, one by one.
+// Let a screen reader say what was written, line by line.
 function speak() {
   const line = document.createElement("span");
-  line.textContent = spokenLine;
+  line.textContent = current.line;
   byId("spoken").append(line);
   while (byId("spoken").childElementCount > 3) byId("spoken").firstElementChild.remove();
-  spokenLine = "";
+  current.line = "";
 }
 
 function end() {
-  ended = false;
+  const { onlyRead, values, warnings } = current.request;
+  current.complete = false;
   speak();
-  setState("over");
+  setPhase("over");
   const read = view.items.filter((item) => item.id !== null);
-  const counted = asked.onlyRead ? read : read.filter((item) => !item.given);
+  const counted = onlyRead ? read : read.filter((item) => !item.given);
   const bits = counted.reduce((sum, item) => sum + item.bits, 0) / counted.length;
-  const what = `${asked.onlyRead ? "Read" : "Written"}: ${plural(counted.length, "character")}`;
-  const seed = asked.onlyRead ? "" : ` Random seed ${asked["random-seed"]}.`;
-  say([`${what}, ${bits.toFixed(2)} bits each on average.${seed}`, ...asked.warnings].join(" "));
+  const what = `${onlyRead ? "Read" : "Written"}: ${plural(counted.length, "character")}`;
+  const seed = onlyRead ? "" : ` Random seed ${values["random-seed"]}.`;
+  say([`${what}, ${bits.toFixed(2)} bits each on average.${seed}`, ...warnings].join(" "));
   showExpected();
 }
 
 function pauseOrGoOn() {
-  const pausing = state === "writing";
-  if (pausing) worker.postMessage({ kind: "pause" });
-  else worker.postMessage({ kind: "resume" });
-  setState(pausing ? "paused" : "writing");
+  const pausing = phase === "writing";
+  worker.postMessage({ kind: pausing ? "pause" : "resume" });
+  setPhase(pausing ? "paused" : "writing");
+  if (pausing) say("Paused.");
+  else sayWhatIsDone();
   planFrame();
-  say(pausing ? "Paused." : "Writing.");
 }

@@ -83,15 +83,6 @@ class LSTM {
     return { ...state, input: zeros(), forget: zeros(), output: zeros() };
   }
 
-  copy(state) {
-    const copies = (values) => values.map((layer) => layer.slice());
-    const parts = Object.entries(state).map(([name, values]) => [
-      name,
-      name === "features" ? values.slice() : copies(values),
-    ]);
-    return Object.fromEntries(parts);
-  }
-
   // Let the state read one character.
   read(state, id) {
     const { z } = this;

@@ -5,9 +5,10 @@
 //             digits), view
 //   pause, resume
 //   view      what is shown of each character from now on; those before are read again for it
-//   suggest   number, ids of a phrase, whose line is continued with the most probable characters
+//   suggest   proposal (its number), ids of a phrase: how its line most probably goes on
 //
-// and answers with load, write (a part of the text), view (values of a part) and suggest.
+// and answers with load, write (a part of the text, and what comes next), view (values of a part of
+// the text) and suggest.
 "use strict";
 
 const SLICE = 20; // milliseconds of work between two looks at the messages
@@ -17,7 +18,8 @@ const LONGEST_SUGGESTION = 40;
 let lstm = null;
 let lineEnd = null;
 let text = null; // what is written
-let again = null; // the same characters, read again for another view
+let rereading = null; // the same characters, read again for another view
+let suggesting = null; // the last phrase whose continuation was asked for
 let scheduled = false;
 
 // The state before the first character of a text: the network has read a line end.
@@ -47,15 +49,20 @@ function schedule() {
   scheduled = true;
   setTimeout(() => {
     scheduled = false;
-    work(performance.now() + SLICE);
+    work();
   });
 }
 
-// Work until the slice is over, and plan the next slice if there is more to do.
-function work(end) {
-  if (again) readAgain(end);
-  else if (text && !text.paused && !text.over) write(end);
-  if (again || (text && !text.paused && !text.over)) schedule();
+// Do a slice of each work, and plan the next if there is more to do.
+function work() {
+  if (suggesting) suggest(performance.now() + SLICE);
+  if (rereading) readAgain(performance.now() + SLICE);
+  if (isWriting()) write(performance.now() + SLICE);
+  if (suggesting || rereading || isWriting()) schedule();
+}
+
+function isWriting() {
+  return text && !text.paused && !text.over;
 }
 
 function write(end) {
@@ -80,25 +87,32 @@ function writeOne() {
 }
 
 function readAgain(end) {
-  const values = [], start = again.position;
-  while (performance.now() < end && again.position < again.ids.length) {
-    lstm.read(again.state, again.ids[again.position++]);
-    values.push(shownValue(again.state, text.view));
+  const values = [], start = rereading.position;
+  while (performance.now() < end && rereading.position < rereading.ids.length) {
+    lstm.read(rereading.state, rereading.ids[rereading.position++]);
+    values.push(shownValue(rereading.state, text.view));
   }
   postMessage({ kind: "view", number: text.number, start, values });
-  if (again.position === again.ids.length) again = null;
+  if (rereading.position === rereading.ids.length) rereading = null;
 }
 
-function suggestion(ids) {
-  const state = opening(ids), found = [];
-  for (const id of ids) lstm.read(state, id);
-  while (found.length < LONGEST_SUGGESTION) {
+// Read a phrase, and go on with the most probable characters up to the end of the line.
+function suggest(end) {
+  const { proposal, ids, state, found } = suggesting;
+  while (performance.now() < end) {
+    if (suggesting.position < ids.length) {
+      lstm.read(state, ids[suggesting.position++]);
+      continue;
+    }
     const id = mostProbable(lstm.logits(state));
-    if (id === lineEnd) break;
+    if (id === lineEnd || found.length === LONGEST_SUGGESTION) {
+      postMessage({ kind: "suggest", proposal, ids: found });
+      suggesting = null;
+      return;
+    }
     found.push(id);
     lstm.read(state, id);
   }
-  return found;
 }
 
 const handlers = {
@@ -112,7 +126,7 @@ const handlers = {
     const numbers = new RandomNumbers(BigInt(message.randomSeed));
     const state = opening(message.ids);
     text = { ...message, numbers, state, read: [], paused: false, over: false };
-    again = null;
+    rereading = null;
     schedule();
   },
   pause() {
@@ -125,11 +139,14 @@ const handlers = {
   view({ view }) {
     if (!text) return;
     text.view = view;
-    again = { ids: text.read.slice(), position: 0, state: opening(text.ids) };
+    rereading = null;
+    if (!(view.kind in text.state)) return; // surprisal is known already
+    rereading = { ids: text.read.slice(), position: 0, state: opening(text.ids) };
     schedule();
   },
-  suggest({ number, ids }) {
-    postMessage({ kind: "suggest", number, ids: suggestion(ids) });
+  suggest({ proposal, ids }) {
+    suggesting = { proposal, ids, position: 0, state: opening(ids), found: [] };
+    schedule();
   },
 };
 
