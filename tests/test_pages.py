@@ -219,7 +219,7 @@ def test_a_report_without_a_validation_part(charlstm: Run, play: Path, tmp_path:
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "page.html").read_text()
     assert "open below is the beginning of its text." in page
-    assert "On all of the text, 3," in page
+    assert f"On all of the text, {len(play.read_text()) - 1:,} characters, the model" in page
     assert "had read" not in page
     assert "n-gram" not in page
 
