@@ -17,8 +17,8 @@ import numpy as np
 
 import charlstm
 from charlstm.language_model import LanguageModel
-from charlstm.pages.page import HERE, coded_weights, write_page, writing_page
-from tests.browsing import OpenPage, started
+from charlstm.pages.page import coded_weights, write_page, writing_page
+from tests.browsing import OpenPage, both_logits, started, with_engine
 
 from .tables import median, table
 
@@ -114,18 +114,27 @@ def main() -> None:
     rows = []
     with started() as browser, tempfile.TemporaryDirectory() as directory:
         for name, model in models.items():
-            blank = browser.new_page()
-            blank.add_script_tag(content=(HERE / "worker" / "engine.js").read_text())
+            blank = with_engine(browser)
             drawn = same_texts(blank, model, 0.7, TEXTS)
             (greedy,) = same_texts(blank, model, 0.0, 1)
+            text = "".join(model.generate(length=LENGTH, random_seed=0))
+            ids = model.model_file.vocabulary.encode(text).tolist()
+            page_logits, logits = both_logits(blank, model.model_file, ids)
+            difference = f"{np.abs(page_logits - logits).max():.1e}"
             blank.close()
             config = model.model_file.config
             size = f"{config.num_layers} x {config.hidden_size}"
             whole = f"{sum(n == LENGTH for n in drawn)} of {TEXTS}"
             first = f"{greedy:,} (near tie at {near_tie(model):,})"
-            rows.append((name, size, *speed(browser, model, directory), whole, first))
+            agreement = (difference, whole, first)
+            rows.append((name, size, *speed(browser, model, directory), *agreement))
     header = ("model", "sizes", "beside the weights", "characters/s", "first character")
-    header += ("longest task above 50 ms", "same texts at 0.7", "same characters at 0")
+    header += (
+        "longest task above 50 ms",
+        "difference of logits",
+        "same texts at 0.7",
+        "same characters at 0",
+    )
     print(table(header, rows))
 
 

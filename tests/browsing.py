@@ -1,11 +1,22 @@
 """A headless Chromium with a page of charlstm in it, for tests, benchmarks and pictures."""
 
+import base64
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from charlstm.language_model import LanguageModel
+from charlstm.model.lstm import LSTMState
+from charlstm.model.model_file import ModelFile
+from charlstm.pages.page import HERE, coded_weights
+
+Logits = npt.NDArray[np.float32]
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 # It runs as root in containers, and must not look for updates or anything else in a network.
@@ -14,6 +25,21 @@ ARGUMENTS = [
     *("--disable-background-networking", "--disable-component-update"),
 ]
 PATIENCE = 60.0  # seconds
+# Read ids, and return the logits after each as float32 in base64.
+LOGITS = """([sizes, weights, ids]) => {
+  const lstm = new LSTM(decodeWeights(weights), sizes);
+  const state = lstm.empty(), all = new Float32Array(ids.length * sizes.vocab_size);
+  ids.forEach((id, t) => {
+    lstm.read(state, id);
+    all.set(lstm.logits(state), t * sizes.vocab_size);
+  });
+  const bytes = new Uint8Array(all.buffer);
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 30000) {
+    text += String.fromCharCode(...bytes.subarray(i, i + 30000));
+  }
+  return btoa(text);
+}"""
 
 
 def chromium() -> str | None:
@@ -30,6 +56,28 @@ def started() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+def with_engine(browser: Any) -> Any:
+    """An empty page on which the functions of the engine can be called."""
+    page = browser.new_page()
+    page.add_script_tag(content=(HERE / "worker" / "engine.js").read_text(encoding="utf-8"))
+    return page
+
+
+def both_logits(page: Any, model: ModelFile, ids: list[int]) -> tuple[Logits, Logits]:
+    """The logits after each of ``ids`` by the engine of a page and by numpy, (T, V) each.
+
+    ``page`` is one ``with_engine``; the weights must be such that float16 holds them.
+    """
+    asked = [vars(model.config), coded_weights(LanguageModel(model)), ids]
+    found = np.frombuffer(base64.b64decode(page.evaluate(LOGITS, asked)), np.float32)
+    state = LSTMState(model.lstm)
+    expected = []
+    for i in ids:
+        state.read(i)
+        expected.append(state.logits().copy())
+    return found.reshape(len(ids), -1), np.array(expected)
 
 
 class OpenPage:

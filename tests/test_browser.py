@@ -1,6 +1,5 @@
 """The pages in a real browser, a headless Chromium: ``make browser``."""
 
-import base64
 import json
 import random
 from collections.abc import Iterator
@@ -12,17 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-import charlstm as package
 from charlstm.analysis.cells import FoundCell
 from charlstm.language_model import LanguageModel
 from charlstm.model.config import ModelConfig
-from charlstm.model.lstm import LSTMState
 from charlstm.model.model_file import ModelFile, load_model
-from charlstm.pages.page import coded_weights, reading_page, write_page, writing_page
+from charlstm.pages.page import reading_page, write_page, writing_page
 from charlstm.text.corpus import Fingerprint
 from charlstm.text.vocabulary import Vocabulary
 
-from .browsing import OpenPage, chromium, started
+from .browsing import OpenPage, both_logits, chromium, started, with_engine
 from .conftest import VERSE, Run
 from .writing import make_model
 
@@ -30,7 +27,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(chromium() is None, reason="no Chromium is installed"),
 ]
-ROOM = Path(package.__file__).parent / "pages"
 LINE = "The tide came in and took"
 HOSTILE = "</script><script>hacked=1</script><img src=x onerror=hacked=1>\"'&{{data}}<!--"
 
@@ -125,28 +121,10 @@ def drawn_model(characters: str, sizes: tuple[int, int, int, bool], seed: int) -
     return rounded(made)
 
 
-ENGINE = (ROOM / "worker" / "engine.js").read_text(encoding="utf-8")
-LOGITS = """([sizes, weights, ids]) => {
-  const lstm = new LSTM(decodeWeights(weights), sizes);
-  const state = lstm.empty(), all = new Float32Array(ids.length * sizes.vocab_size);
-  ids.forEach((id, t) => {
-    lstm.read(state, id);
-    all.set(lstm.logits(state), t * sizes.vocab_size);
-  });
-  const bytes = new Uint8Array(all.buffer);
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 30000) {
-    text += String.fromCharCode(...bytes.subarray(i, i + 30000));
-  }
-  return btoa(text);
-}"""
-
-
 @pytest.fixture(scope="module")
 def engine(browser: Any) -> Iterator[Any]:
     """An empty page on which the engine's functions can be called."""
-    page = browser.new_page()
-    page.add_script_tag(content=ENGINE)
+    page = with_engine(browser)
     yield page
     page.close()
 
@@ -157,14 +135,8 @@ def test_logits_are_those_of_numpy(engine: Any, number: int) -> None:
     alphabet, sizes = MODELS[number]
     model = drawn_model(ALPHABETS[alphabet], sizes, number)
     ids = np.random.default_rng(number).integers(0, model.config.vocab_size, 1000).tolist()
-    asked = [vars(model.config), coded_weights(LanguageModel(model)), ids]
-    found = np.frombuffer(base64.b64decode(engine.evaluate(LOGITS, asked)), np.float32)
-    state = LSTMState(model.lstm)
-    for t, i in enumerate(ids):
-        state.read(i)
-        expected = state.logits()
-        V = model.config.vocab_size
-        np.testing.assert_allclose(found[t * V : (t + 1) * V], expected, atol=1e-4, rtol=0)
+    found, expected = both_logits(engine, model, ids)
+    np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
     assert np.ptp(found) > 1  # not all the same
 
 
