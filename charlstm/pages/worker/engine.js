@@ -27,24 +27,58 @@ function decodeWeights(base64) {
   return weights;
 }
 
-// out = W x + start. W has whole groups of 4 rows with K values each, one row after the other.
-// Four sums that do not wait for each other are about twice as fast as one.
-function multiply(W, K, x, start, out) {
-  for (let row = 0; row < out.length; row += 4) {
-    const a = row * K, b = a + K, c = b + K, d = c + K;
-    let sumA = start[row], sumB = start[row + 1], sumC = start[row + 2], sumD = start[row + 3];
-    for (let k = 0; k < K; k++) {
-      const value = x[k];
-      sumA += W[a + k] * value;
-      sumB += W[b + k] * value;
-      sumC += W[c + k] * value;
-      sumD += W[d + k] * value;
+const GROUP = 8; // rows of a matrix whose sums are computed side by side
+
+// A matrix of rows with K values each. The values are kept in the order in which they are used: for
+// each group of rows those of the first column, then those of the second. `size` counts the rows
+// and those that make the last group whole, which are 0.
+class Matrix {
+  constructor(weights, K) {
+    const rows = weights.length / K;
+    this.K = K;
+    this.size = Math.ceil(rows / GROUP) * GROUP;
+    this.values = new Float32Array(this.size * K);
+    for (let row = 0; row < rows; row++) {
+      const start = (row - (row % GROUP)) * K + (row % GROUP);
+      for (let k = 0; k < K; k++) this.values[start + GROUP * k] = weights[row * K + k];
     }
-    out[row] = sumA;
-    out[row + 1] = sumB;
-    out[row + 2] = sumC;
-    out[row + 3] = sumD;
   }
+
+  // out = this matrix times x, plus start; all but x have `size` values. Eight sums that do not wait
+  // for each other, of values that lie side by side, are about three times as fast as one.
+  multiply(x, start, out) {
+    const { values: W, K, size } = this;
+    for (let row = 0, i = 0; row < size; row += GROUP) {
+      let a = start[row], b = start[row + 1], c = start[row + 2], d = start[row + 3];
+      let e = start[row + 4], f = start[row + 5], g = start[row + 6], h = start[row + 7];
+      for (let k = 0; k < K; k++, i += GROUP) {
+        const value = x[k];
+        a += W[i] * value;
+        b += W[i + 1] * value;
+        c += W[i + 2] * value;
+        d += W[i + 3] * value;
+        e += W[i + 4] * value;
+        f += W[i + 5] * value;
+        g += W[i + 6] * value;
+        h += W[i + 7] * value;
+      }
+      out[row] = a;
+      out[row + 1] = b;
+      out[row + 2] = c;
+      out[row + 3] = d;
+      out[row + 4] = e;
+      out[row + 5] = f;
+      out[row + 6] = g;
+      out[row + 7] = h;
+    }
+  }
+}
+
+// The numbers as float64, with zeros after them up to `size`.
+function padded(numbers, size) {
+  const all = new Float64Array(size);
+  all.set(numbers);
+  return all;
 }
 
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
@@ -57,20 +91,19 @@ class LSTM {
     let position = 0;
     const take = (count) => weights.subarray(position, (position += count));
     this.sizes = sizes;
-    this.embedding = take(V * E);
+    this.embedding = take(V * E).slice();
     this.layers = [];
     for (let layer = 0; layer < L; layer++) {
       const K = layer ? H : E;
-      const W = take(4 * H * K), U = take(4 * H * H), b = take(4 * H), more = take(4 * H);
-      this.layers.push({ W, U, K, bias: Float64Array.from(b, (value, i) => value + more[i]) });
+      const W = new Matrix(take(4 * H * K), K), U = new Matrix(take(4 * H * H), H);
+      const bias = padded(take(4 * H), W.size);
+      take(4 * H).forEach((value, i) => (bias[i] += value)); // torch has two
+      this.layers.push({ W, U, bias });
     }
-    const rows = V + ((4 - (V % 4)) % 4); // whole groups of 4; the rows that are added are not used
-    this.output = new Float32Array(rows * H);
-    this.output.set(take(V * H));
-    this.outputBias = new Float64Array(rows);
-    this.outputBias.set(take(V));
-    this.scores = new Float64Array(rows);
-    this.z = new Float64Array(4 * H); // the input of the four parts of a step: i, f, g, o
+    this.output = new Matrix(take(V * H), H);
+    this.outputBias = padded(take(V), this.output.size);
+    this.scores = new Float64Array(this.output.size);
+    this.z = new Float64Array(this.layers[0].U.size); // the input of a step: i, f, g, o
     this.inputs = new Map(); // W x + b of the first layer for each character that was read
   }
 
@@ -89,9 +122,9 @@ class LSTM {
     let x = null;
     this.layers.forEach((layer, number) => {
       const h = state.hidden[number];
-      if (number) multiply(layer.W, layer.K, x, layer.bias, z);
+      if (number) layer.W.multiply(x, layer.bias, z);
       else z.set(this.firstInput(id));
-      multiply(layer.U, h.length, h, z, z);
+      layer.U.multiply(h, z, z);
       this.update(state, number);
       const output = h.slice();
       if (number && this.sizes.residual) for (let j = 0; j < x.length; j++) output[j] += x[j];
@@ -116,9 +149,9 @@ class LSTM {
 
   firstInput(id) {
     if (!this.inputs.has(id)) {
-      const { W, K, bias } = this.layers[0];
-      const out = new Float64Array(bias.length);
-      multiply(W, K, this.embedding.subarray(id * K, (id + 1) * K), bias, out);
+      const { W, bias } = this.layers[0];
+      const out = new Float64Array(W.size);
+      W.multiply(padded(this.embedding.subarray(id * W.K, (id + 1) * W.K), W.K), bias, out);
       this.inputs.set(id, out);
     }
     return this.inputs.get(id);
@@ -126,7 +159,7 @@ class LSTM {
 
   // The logits of the next character, (V,). The next call overwrites them.
   logits(state) {
-    multiply(this.output, state.features.length, state.features, this.outputBias, this.scores);
+    this.output.multiply(state.features, this.outputBias, this.scores);
     return this.scores.subarray(0, this.sizes.vocab_size);
   }
 }
