@@ -140,6 +140,22 @@ def test_logits_are_those_of_numpy(engine: Any, number: int) -> None:
     assert np.ptp(found) > 1  # not all the same
 
 
+@pytest.mark.parametrize("number", range(len(MODELS)))
+def test_the_most_probable_text_is_that_of_numpy(engine: Any, number: int) -> None:
+    """Of 1,000 characters, up to the first place where the two best logits are closer than 1e-4."""
+    alphabet, sizes = MODELS[number]
+    model = drawn_model(ALPHABETS[alphabet], sizes, number)
+    text = "".join(LanguageModel(model).generate("", length=1000, temperature=0))
+    before = "\n" if "\n" in model.vocabulary else ""  # what the network reads first
+    ids = model.vocabulary.encode(before + text).tolist()
+    found, expected = both_logits(engine, model, ids)
+    best = np.sort(expected, axis=1)
+    near = np.flatnonzero(best[:, -1] - best[:, -2] < 1e-4)
+    end = near[0] if len(near) else len(ids) - 1
+    assert end > 100
+    assert found.argmax(axis=1)[:end].tolist() == ids[1 : end + 1]
+
+
 @pytest.mark.parametrize("seed", [0, 1, 12345, 2**32 - 1, 2**32, 2**40 + 7, 2**63 - 1])
 def test_random_numbers_are_those_of_python(engine: Any, seed: int) -> None:
     """Two thousand of them, which is more than the generator makes at once."""
