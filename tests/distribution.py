@@ -32,6 +32,7 @@ COMMANDS = (
     "charlstm models",
     "charlstm generate --length 50 Once",
     "charlstm score --lines -m english verse.txt",
+    "charlstm export -m shakespeare -o page.html",
 )
 TRAINING = (
     "charlstm train verse.txt --steps 3 --init-from english --quiet",
