@@ -5,7 +5,7 @@ from typing import Any
 from charlstm.cli import console
 from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import loaded
-from charlstm.cli.options import file_to_write, with_options
+from charlstm.cli.options import AS_THE_MODEL, file_to_write, with_options
 from charlstm.errors import OptionError
 from charlstm.options import MODEL, SHOWN
 
@@ -25,16 +25,7 @@ ONNX = ".onnx"
     pattern={
         "help": "Find a cell for the matches of a regular expression, too. May be repeated.",
     },
-    glob={
-        "group": SHOWN,
-        "default": None,
-        "help": "Pattern of the file names to read in a directory.  [default: the model's]",
-    },
-    encoding={
-        "group": SHOWN,
-        "default": None,
-        "help": "Encoding of --corpus.  [default: the model's]",
-    },
+    **AS_THE_MODEL,
     unknown={
         "group": SHOWN,
         "help": "What to do with a character of --corpus that the model does not know.",

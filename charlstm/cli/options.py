@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import typer
 
 from charlstm.errors import OptionError
-from charlstm.options import OPTIONS, Option, Seconds
+from charlstm.options import OPTIONS, SHOWN, Option, Seconds
 
 SETTINGS = "charlstm.settings"  # in a context: which file each setting comes from
 
@@ -21,6 +21,19 @@ Corpus = Annotated[
         help="Files, directories, names of the catalogue, or - for standard input.",
     ),
 ]
+# Options of a --corpus that is read as the model's own text was, unless they say otherwise.
+AS_THE_MODEL: dict[str, dict[str, Any]] = {
+    "glob": {
+        "group": SHOWN,
+        "default": None,
+        "help": "Pattern of the file names to read in a directory.  [default: the model's]",
+    },
+    "encoding": {
+        "group": SHOWN,
+        "default": None,
+        "help": "Encoding of --corpus.  [default: the model's]",
+    },
+}
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 

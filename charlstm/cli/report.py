@@ -8,7 +8,7 @@ import typer
 from charlstm.cli import console
 from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import compute_with_one_thread
-from charlstm.cli.options import file_to_write, with_options
+from charlstm.cli.options import AS_THE_MODEL, file_to_write, with_options
 from charlstm.errors import CharLSTMError
 from charlstm.options import SHOWN
 
@@ -24,16 +24,7 @@ if TYPE_CHECKING:
         "group": SHOWN,
         "help": "The text of the run, if it is not where it was. May be repeated.",
     },
-    glob={
-        "group": SHOWN,
-        "default": None,
-        "help": "Pattern of the file names to read in a directory.  [default: the model's]",
-    },
-    encoding={
-        "group": SHOWN,
-        "default": None,
-        "help": "Encoding of --corpus.  [default: the model's]",
-    },
+    **AS_THE_MODEL,
     random_seed={"group": SHOWN, "default": 0, "help": "Random seed of the texts it writes."},
 )
 def report(
