@@ -80,6 +80,23 @@ def test_a_text_ends_by_the_signal(
     assert (tmp_path / "state").exists() == bool(more)
 
 
+def check_ended_without_a_trace(
+    code: str, environment: dict[str, str], directory: Path, number: int
+) -> None:
+    """Run ``code``, which makes a dataset of t.txt and is ended by the signal: nothing is left."""
+    (directory / "t.txt").write_text("some text\n" * 99)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=directory,
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-number, b"", b"")
+    assert [path.name for path in directory.iterdir()] == ["t.txt"]
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_command_cleans_up_before_it_ends(
     environment: dict[str, str], tmp_path: Path, number: int
@@ -91,17 +108,7 @@ def test_a_command_cleans_up_before_it_ends(
         "from charlstm.cli.main import main\n"
         "main(['dataset', 't.txt', '-o', 'data'])\n"
     )
-    (tmp_path / "t.txt").write_text("some text\n" * 99)
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (-number, b"", b"")
-    assert [path.name for path in tmp_path.iterdir()] == ["t.txt"]
+    check_ended_without_a_trace(code, environment, tmp_path, number)
 
 
 # What drops an exception: ``asked`` lets the signal come.
@@ -129,17 +136,7 @@ def test_an_interruption_that_is_lost_comes_again(
         "from charlstm.cli.main import main\n"
         "main(['dataset', 't.txt', '-o', 'data'])\n"
     )
-    (tmp_path / "t.txt").write_text("some text\n" * 99)
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        timeout=30,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (-number, b"", b"")
-    assert [path.name for path in tmp_path.iterdir()] == ["t.txt"]
+    check_ended_without_a_trace(code, environment, tmp_path, number)
 
 
 def test_a_long_clean_up_is_not_interrupted(environment: dict[str, str], tmp_path: Path) -> None:

@@ -55,8 +55,8 @@ def read_own_text(
     """
     file = model.model_file
     names = source_names(sources)
-    options = file.text
-    options = replace(options, encoding=encoding or options.encoding, glob=glob or options.glob)
+    own = file.text
+    options = replace(own, encoding=encoding or own.encoding, glob=glob or own.glob)
     dataset = encode_for_model(names, options, file.vocabulary, file.fingerprint, "skip")
     if dataset.fingerprint.sha256 != file.fingerprint.sha256:
         raise CorpusError(
@@ -124,8 +124,10 @@ def report_page(
 
 def _written(model: LanguageModel, temperature: float, random_seed: int) -> Sample:
     """The text that the model writes with this random seed."""
-    how = {"length": COMPARED, "temperature": temperature, "random_seed": random_seed}
-    return model.generate(**how, measure=True).finish()  # type: ignore[arg-type]
+    text = model.generate(
+        length=COMPARED, temperature=temperature, random_seed=random_seed, measure=True
+    )
+    return text.finish()
 
 
 def _losses(history: History) -> Iterator[Element]:
@@ -138,7 +140,8 @@ def _losses(history: History) -> Iterator[Element]:
     if best is None or best.val_loss is None or last is None:
         yield element("p", "The run has logged no validation loss.")
         return
-    said = f"The validation loss was lowest at step {best.step:,}: {_loss(best.val_loss)}."
+    loss = f"{best.val_loss:.3f} nats per character"
+    said = f"The validation loss was lowest at step {best.step:,}: {loss}."
     if last.step > best.step:
         said += f" The run went on to step {last.step:,}."
     if history.overfitting:
@@ -220,7 +223,3 @@ def _shares(found: Comparison) -> Iterator[str]:
 
 def _whole(name: str, text: str) -> WholeText:
     return WholeText(name, text, (0,), (name,))
-
-
-def _loss(nats: float) -> str:
-    return f"{nats:.3f} nats per character"

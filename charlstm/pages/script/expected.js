@@ -14,7 +14,9 @@ function showExpected() {
 function described(item) {
   const place = `Character ${view.cursor + 1}, ${named(item.character)}`;
   if (item.id === null) return `${place} (U+${codePoint(item.character)}): the model does not know it.`;
-  const value = typeof item.value === "number" ? ` Shown value: ${item.value.toFixed(2)}.` : "";
+  // A value may still come that was asked for before the view was changed.
+  const shows = view.kind !== "surprisal" && typeof item.value === "number";
+  const value = shows ? ` Shown value: ${item.value.toFixed(2)}.` : "";
   return `${place}: surprisal ${item.bits.toFixed(2)} bits.${value} Expected were ${listed(item.guesses)}.`;
 }
 
