@@ -394,12 +394,15 @@ def test_a_training_does_not_import_the_compiler_of_torch() -> None:
         "import sys, numpy\n"
         "from tests.test_training import config, data_of, losses\n"
         "from charlstm.training.trainer import Trainer\n"
+        "from charlstm.training.validation import loss_of\n"
         "ids = numpy.arange(500, dtype=numpy.uint8) % 5\n"
         "trainer = Trainer(config(), data_of(ids))\n"
         "losses(trainer, 3)\n"
         "trainer.validation_loss(ids)\n"
         "trainer.load_state(trainer.state(), trainer.optimizer.progress())\n"
         "trainer.roll_back()\n"
+        "weights = trainer.optimizer.weights()\n"
+        "loss_of(trainer.config.network, weights, ids, device='cpu', threads=1)\n"
         "print({'torch._dynamo', 'torch._inductor', 'sympy'} & set(sys.modules))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

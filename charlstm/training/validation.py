@@ -55,8 +55,7 @@ def loss_of(
     """The loss, nats per character, of a network with these weights on all of ``ids`` but one."""
     if threads is not None:
         torch.set_num_threads(threads)
-    with torch.device("meta"):  # no random weights are drawn for it
-        model = CharLSTM(config)
+    model = CharLSTM(config)  # on the device "meta" torch would import its compiler, for a second
     model.load_state_dict({k: torch.from_numpy(w) for k, w in weights.items()}, assign=True)
     model.to(device)
     return evaluate(model, ids, device=torch.device(device))
