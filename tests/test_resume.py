@@ -287,6 +287,72 @@ def test_a_device_that_is_gone_is_replaced(cut: Path) -> None:
     assert isinstance(finished, Finished)
 
 
+def without_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this machine be one whose processor has no bf16."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True}, raising=False)
+
+
+def in_bf16(run: Path) -> None:
+    """Let the state of a run be that of a machine with bf16."""
+    state = read_state(run / "state.safetensors")
+    state["config"]["precision"] = state["environment"]["precision"] = "bf16"
+    state["environment"]["processor"] = "x86_64 avx2 avx512_bf16"
+    (run / "state.safetensors").write_bytes(state_bytes(state))
+
+
+@pytest.mark.parametrize(
+    ("asked", "used", "note"),
+    [
+        ({}, "fp32", "fp32 instead of bf16, which this machine would only emulate"),
+        ({"precision": "auto"}, "fp32", "fp32 instead of bf16"),
+        ({"precision": "bf16"}, "bf16", "bf16 is emulated on this machine"),
+        ({"precision": "fp32"}, "fp32", "not as before: "),
+    ],
+)
+def test_a_run_in_bf16_goes_on_in_what_the_machine_has(
+    monkeypatch: pytest.MonkeyPatch, cut: Path, asked: dict[str, str], used: str, note: str
+) -> None:
+    """On a processor without bf16 it would be many times as slow; what is asked for is kept."""
+    in_bf16(cut)
+    without_bf16(monkeypatch)
+    started = next(resume_run(cut, **asked))
+    assert isinstance(started, Started)
+    assert started.config.precision == used
+    assert started.notes[0].startswith(note)
+    assert any("bit for bit" in line for line in started.notes)
+
+
+def test_bf16_that_was_emulated_from_the_beginning_is_kept(
+    monkeypatch: pytest.MonkeyPatch, play: Path, tmp_path: Path
+) -> None:
+    """On the same machine a resumed run makes the same model."""
+    without_bf16(monkeypatch)
+    events = begin(play, tmp_path / "run", precision="bf16")
+    assert isinstance(next(events), TextRead)
+    begun = next(events)
+    events.close()
+    for started in (begun, next(resume_run(tmp_path / "run"))):
+        assert isinstance(started, Started)
+        assert started.config.precision == "bf16"
+        assert started.notes == (
+            "bf16 is emulated on this machine, and many times as slow as fp32",
+        )
+
+
+def test_the_command_of_a_card_repeats_a_run_in_what_the_machine_has(
+    monkeypatch: pytest.MonkeyPatch, play: Path, tmp_path: Path
+) -> None:
+    """A card with a pace may be from another machine, and names the precision of that one."""
+    without_bf16(monkeypatch)
+    asked = {**SETTINGS, "steps": None, "pace": "0:0:30,10:0.5:20", "precision": "bf16"}
+    events = train(play, output=tmp_path / "run", **asked)
+    assert isinstance(next(events), TextRead)
+    started = next(events)
+    assert isinstance(started, Started)
+    assert started.config.precision == "fp32"
+    assert started.notes[0].startswith("fp32 instead of bf16, ")
+
+
 def test_a_text_from_a_pipe_must_be_given_again(cut: Path, play: Path) -> None:
     """Whoever resumes is not left waiting at a terminal."""
     state = read_state(cut / "state.safetensors")

@@ -44,34 +44,53 @@ def is_available(device: str) -> bool:
     return device == "cpu" or torch.backends.mps.is_available()
 
 
-def choose_precision(asked: str, device: str) -> str:
+def choose_precision(asked: str, device: str, *, recorded: bool = False) -> str:
     """``asked``; for ``auto`` bf16 where the hardware multiplies it, else fp32.
 
-    Weights, optimizer, logits and softmax are of fp32 either way. On CUDA it also takes a cuDNN
-    that has LSTM layers in bf16; without one torch computes them step by step.
+    bf16 that is only ``recorded``, by a run that may be of another machine, is kept where the
+    hardware multiplies it. Weights, optimizer, logits and softmax are of fp32 either way.
     """
-    if asked != "auto":
+    if asked == "fp32" or (asked == "bf16" and not recorded):
         return asked
+    return "bf16" if has_bf16(device) else "fp32"
+
+
+def has_bf16(device: str) -> bool:
+    """Whether the hardware multiplies bf16, which would else be emulated, many times as slow.
+
+    On CUDA it also takes a cuDNN that has LSTM layers in bf16; without one torch computes them
+    step by step.
+    """
     if device == "cuda":
         cudnn = torch.backends.cudnn.version() or 0  # type: ignore[no-untyped-call]
-        fast = torch.cuda.is_bf16_supported(including_emulation=False) and cudnn >= CUDNN_WITH_BF16
-    else:
-        # Older torch cannot tell, and without the instructions bf16 would be emulated, slowly.
-        features = _capabilities() if device == "cpu" else {}
-        fast = bool(features.get("avx512_bf16") or features.get("amx_bf16"))
-    return "bf16" if fast else "fp32"
+        return torch.cuda.is_bf16_supported(including_emulation=False) and cudnn >= CUDNN_WITH_BF16
+    features = _capabilities() if device == "cpu" else {}  # older torch cannot tell
+    return bool(features.get("avx512_bf16") or features.get("amx_bf16"))
+
+
+def precision_notes(asked: str, used: str, device: str) -> list[str]:
+    """What a person should know of a precision that is not the one asked for, or that is slow."""
+    if has_bf16(device) or asked != "bf16":
+        return []
+    if used == "fp32":
+        return [
+            "fp32 instead of bf16, which this machine would only emulate, many times as slow; so "
+            "the result is not that of bf16, bit for bit"
+        ]
+    return ["bf16 is emulated on this machine, and many times as slow as fp32"]
 
 
 def for_this_machine(settings: Settings) -> Settings:
     """The settings with a device, a precision and a number of threads of this machine.
 
-    By default torch chooses the threads: the machine's cores, or what OMP_NUM_THREADS says.
+    A run that is repeated by its pace has the precision on its card, if this machine has that. By
+    default torch chooses the threads: the machine's cores, or what OMP_NUM_THREADS says.
     """
     device = choose_device(settings.device)
     return replace(
         settings,
         device=device,
-        precision=choose_precision(settings.precision, device),
+        precision=choose_precision(settings.precision, device, recorded=settings.pace is not None),
         threads=settings.threads or torch.get_num_threads(),
     )
 
@@ -138,16 +157,19 @@ def memory_for(config: TrainConfig) -> Iterator[None]:
         ) from error
 
 
-def environment(config: TrainConfig, processes: int) -> dict[str, str]:
-    """Everything beside configuration and text that may change the bits of a result."""
-    device = config.device
+def hardware(device: str) -> dict[str, str]:
+    """The processor of this machine with all that it can do, and the device."""
     if device == "cuda":
         device += f" ({torch.cuda.get_device_name()})"
     features = sorted(name for name, available in _capabilities().items() if available is True)
+    return {"processor": " ".join([platform.machine(), *features]), "device": device}
+
+
+def environment(config: TrainConfig, processes: int) -> dict[str, str]:
+    """Everything beside configuration and text that may change the bits of a result."""
     return {
         "torch": str(torch.__version__),
-        "processor": " ".join([platform.machine(), *features]),
-        "device": device,
+        **hardware(config.device),
         "precision": config.precision,
         "threads": str(config.threads),
         "processes": str(processes),

@@ -73,7 +73,9 @@ def resume_run(
         if name not in CHANGEABLE:
             raise OptionError("cannot change when a run is resumed", name, "settled")
     checked = Settings(**given)
-    given = {name: getattr(checked, name) for name in given}
+    # "auto" asks for what the run has, as far as this machine has it.
+    auto = [name for name in ("device", "precision") if getattr(checked, name) == "auto"]
+    given = {name: getattr(checked, name) for name in given if name not in auto}
     return _resume(Path(directory), given, names_for_run(sources), started, should_stop)
 
 
@@ -93,11 +95,11 @@ def _resume(
             clear(directory)
         checkpoint = _loaded(directory)
         recorded, done, planned = checkpoint.config, checkpoint.steps_done, checkpoint.pace.last
-        config = _on_this_machine(recorded, given)
+        config = _on_this_machine(checkpoint, given)
         check_tensorboard(config)
         dataset = _same_text(directory, checkpoint, sources)
         prompt_in(dataset, config)
-        from charlstm.training.device import differences, prepare_data
+        from charlstm.training.device import prepare_data
         from charlstm.training.loop import Run
         from charlstm.training.trainer import Trainer
 
@@ -129,9 +131,9 @@ def _resume(
             # Asked in all processes, since all take part in saving.
             if config != recorded or group.agree(not (directory / CONFIG_FILE).exists()):
                 run.save(new=False)
-            changes = ", ".join(differences(checkpoint.environment, run.environment))
-            warning = f"not as before: {changes}; so the same result, bit for bit, is not promised"
-            yield from run.train(reason, should_stop, [warning] if changes else [])
+            asked = given.get("precision", recorded.precision)
+            notes = _changes(asked, config, checkpoint.environment, run.environment)
+            yield from run.train(reason, should_stop, notes)
             del trainer, run  # before the group is left
 
 
@@ -151,17 +153,35 @@ def _loaded(directory: Path) -> Checkpoint:
     return checkpoint
 
 
-def _on_this_machine(config: TrainConfig, given: dict[str, Any]) -> TrainConfig:
-    """The configuration with what was asked for, on a device that this machine has."""
-    from charlstm.training.device import choose_device, is_available
+def _on_this_machine(checkpoint: Checkpoint, given: dict[str, Any]) -> TrainConfig:
+    """The configuration with what was asked for, on a device that this machine has.
 
-    chosen = [name for name in ("device", "precision") if given.get(name) == "auto"]
-    changes = {n: value for n, value in given.items() if n not in (*BUDGETS, *chosen)}
-    asked = changes.get("device", "auto")
-    if asked != "auto" or not is_available(config.device):
-        changes["device"] = choose_device(asked)
+    On another machine than before the precision is one that its hardware has.
+    """
+    from charlstm.training.device import choose_device, choose_precision, hardware, is_available
+
+    config = checkpoint.config
+    changes = {name: value for name, value in given.items() if name not in BUDGETS}
+    if "device" in given or not is_available(config.device):
+        changes["device"] = choose_device(given.get("device", "auto"))
+    device = changes.get("device", config.device)
+    if "precision" not in given and not hardware(device).items() <= checkpoint.environment.items():
+        changes["precision"] = choose_precision(config.precision, device, recorded=True)
     most = MOST_THREADS * (os.cpu_count() or 1)
     return replace(config, **{"threads": min(config.threads, most), **changes})
+
+
+def _changes(
+    precision: str, config: TrainConfig, before: dict[str, str], now: dict[str, str]
+) -> list[str]:
+    """What is not as ``before``, or not in the ``precision`` that was asked for."""
+    from charlstm.training.device import differences, precision_notes
+
+    notes = precision_notes(precision, config.precision, config.device)
+    changes = ", ".join(differences(before, now))
+    if changes:
+        notes.append(f"not as before: {changes}; so the same result, bit for bit, is not promised")
+    return notes
 
 
 def _same_text(directory: Path, checkpoint: Checkpoint, sources: list[str]) -> Dataset:

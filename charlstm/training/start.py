@@ -96,11 +96,11 @@ def _train(
     dataset = load_dataset(sources, text)
     yield TextRead(dataset.fingerprint.name, len(dataset.ids), dataset.notes)
     require_torch()
-    from charlstm.training.device import for_this_machine, prepare_data
+    from charlstm.training.device import for_this_machine, precision_notes, prepare_data
     from charlstm.training.loop import Run
     from charlstm.training.trainer import Trainer
 
-    settings = for_this_machine(settings)
+    asked, settings = settings.precision, for_this_machine(settings)
     prompt_in(dataset, settings)  # an error now, and not when the first sample is written
     share = val_fraction(settings, len(dataset.ids))
     settings = replace(settings, val_fraction=share)
@@ -138,7 +138,7 @@ def _train(
         yield from run.train(
             beginning.in_words() + reason,
             should_stop,
-            beginning.notes(),
+            [*precision_notes(asked, config.precision, config.device), *beginning.notes()],
             base_chosen=beginning.chosen and beginning.base is not None,
         )
         del trainer, run  # before the group is left
