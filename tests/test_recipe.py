@@ -1,12 +1,10 @@
 """What the recipe chooses, from 200 characters to gigabytes, and what it leaves alone."""
 
-import math
 from typing import Any
 
 import numpy as np
 import pytest
 
-from charlstm.training.batches import shape
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.length import LEAST_PLANNED, LONGEST, Speed, repetition
 from charlstm.training.recipe import Text, choose, val_fraction
@@ -72,7 +70,7 @@ def test_a_text_that_repeats_little_is_read_less_often(
     fast = Speed(step=1e-9, evaluation=0.0)
     for time, expected in ((None, epochs), (1e6, with_time)):
         config = chosen(n, speed=fast, time=time, repetition=repeated)[0]
-        read = config.steps / math.prod(shape(n, config.batch_size, config.seq_length))
+        read = config.steps * config.characters_per_step / n
         assert read == pytest.approx(expected, rel=0.02)
 
 
@@ -232,10 +230,16 @@ def test_time_that_is_spent_before_the_start_still_gives_a_step() -> None:
 
 def test_epochs_and_steps_are_done_as_asked() -> None:
     """Without measuring anything."""
-    per_epoch = math.prod(shape(102_400, 16, 64))
-    assert 0.95 * 100 < per_epoch <= 100
-    assert chosen(102_400, epochs=2.5)[0].steps == round(2.5 * per_epoch)
+    assert chosen(102_400, epochs=2.5)[0].steps == 250
     assert chosen(102_400, steps=7)[0].steps == 7
+
+
+@pytest.mark.parametrize(("n", "asked"), [(36_000, {}), (8_000, {"batch_size": 64}), (500, {})])
+def test_so_many_epochs_are_read_as_were_asked_for(n: int, asked: dict[str, int]) -> None:
+    """Also of a text of which many characters fill no window; and the plan says the same."""
+    config, reason, _ = chosen(n, epochs=20, **asked)
+    assert config.steps * config.characters_per_step / n == pytest.approx(20, abs=0.05)
+    assert "(20.0 epochs)" in reason
 
 
 def test_dropout_rises_with_the_times_a_text_is_read() -> None:

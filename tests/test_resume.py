@@ -192,7 +192,7 @@ def test_a_dataset_of_other_characters_is_refused(cut: Path, play: Path, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("more", "steps"), [({"steps": 45}, 45), ({"epochs": 12.0}, 48), ({"steps": 25}, 25)]
+    ("more", "steps"), [({"steps": 45}, 45), ({"epochs": 12.0}, 57), ({"steps": 25}, 25)]
 )
 def test_a_run_can_be_given_another_length(cut: Path, more: dict[str, Any], steps: int) -> None:
     """The length is that of the whole run; the card says at which step it was given."""
@@ -204,6 +204,8 @@ def test_a_run_can_be_given_another_length(cut: Path, more: dict[str, Any], step
     lines = [json.loads(line) for line in (cut / "metrics.jsonl").read_text().splitlines()]
     found = [line["step"] for line in lines]
     assert found == [*range(1, steps + 1)]
+    read = steps * started.config.characters_per_step / started.train_characters
+    assert lines[-1]["epoch"] == round(read, 4)
     assert (
         f'pace = "{load_checkpoint(cut / "state.safetensors").pace}"\n'
         in (cut / "config.toml").read_text()

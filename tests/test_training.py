@@ -67,7 +67,7 @@ def config(**changes: Any) -> TrainConfig:
 def test_a_window_continues_the_one_before(n: int, B: int, T: int) -> None:
     """The last position of a window is the first of the next, row by row, within a passage."""
     batches = Batches(np.arange(n, dtype=np.uint16), B, T, random_seed=1)
-    for step in range(3 * batches.steps_per_epoch):
+    for step in range(3 * batches.steps_per_pass):
         window = batches.positions(step)
         assert window.shape == (T + 1, B)
         assert ((window[1:] - window[:-1]) % n == 1).all()
@@ -84,10 +84,10 @@ def test_an_epoch_reads_every_character_at_most_once(sizes: tuple[int, int, int]
     batches = Batches(np.arange(n, dtype=np.uint16), B, T, random_seed=1)
     firsts = []
     for epoch in range(4):
-        steps = range(epoch * batches.steps_per_epoch, (epoch + 1) * batches.steps_per_epoch)
+        steps = range(epoch * batches.steps_per_pass, (epoch + 1) * batches.steps_per_pass)
         seen = Counter(int(i) for step in steps for i in batches.positions(step)[:-1].flat)
         assert set(seen.values()) == {1}
-        assert len(seen) == batches.steps_per_epoch * B * T > 0.93 * n
+        assert len(seen) == batches.steps_per_pass * B * T > 0.93 * n
         firsts.append(int(batches.positions(steps[0])[0, 0]))
     assert len(set(firsts)) == 4
 

@@ -35,12 +35,13 @@ class Batches:
     """The text as a ring, cut into passages that the rows of a batch read in a random order.
 
     Within a passage each window continues the window of the step before, so that the carried
-    state stays valid. All rows change to their next passage in the same step. Each epoch cuts the
-    ring at another position and draws another order, from ``random_seed`` and the number of the
-    epoch alone. So the step says what is read, and a resumed run needs to know nothing else.
+    state stays valid. All rows change to their next passage in the same step. Each pass over the
+    text cuts the ring at another position and draws another order, from ``random_seed`` and the
+    number of the pass alone. So the step says what is read, and a resumed run needs to know nothing
+    else.
 
     Why short passages, and not one long part of the text for each row: neighbouring windows are
-    alike. A row that stays in one part for a whole epoch fits its scenes and names, and the rest
+    alike. A row that stays in one part for a whole pass fits its scenes and names, and the rest
     of the text is unread when the time is up. On 0.73 epochs of tiny Shakespeare that gave 1.70
     nats, against 1.63 with passages of 2,048 characters.
     """
@@ -51,13 +52,13 @@ class Batches:
     random_seed: int
 
     @property
-    def steps_per_epoch(self) -> int:
+    def steps_per_pass(self) -> int:
         """The number of steps in which each passage is read once."""
         return self._shape[0] * self._shape[1]
 
     @cached_property
     def _shape(self) -> tuple[int, int]:
-        """Passages that a row reads in an epoch, and windows in a passage."""
+        """Passages that a row reads in a pass, and windows in a passage."""
         return shape(len(self.ids), self.batch_size, self.seq_length)
 
     def starts(self, step: int) -> bool:
@@ -67,10 +68,10 @@ class Batches:
     def first_positions(self, step: int) -> npt.NDArray[np.int64]:
         """Where in ``ids`` the windows of ``step`` (from 0) begin, of shape (B,)."""
         passages, windows = self._shape
-        epoch, step_in_epoch = divmod(step, passages * windows)
-        passage, window = divmod(step_in_epoch, windows)
+        number, step_in_pass = divmod(step, passages * windows)
+        passage, window = divmod(step_in_pass, windows)
         B, T = self.batch_size, self.seq_length
-        cut, order = _order(self.random_seed, epoch, len(self.ids), B * passages)
+        cut, order = _order(self.random_seed, number, len(self.ids), B * passages)
         first = order[passage * B : (passage + 1) * B] * (windows * T)
         found: npt.NDArray[np.int64] = (cut + first + window * T) % len(self.ids)
         return found
@@ -86,10 +87,11 @@ class Batches:
 
 
 def shape(characters: int, batch_size: int, seq_length: int) -> tuple[int, int]:
-    """Passages that a row reads in an epoch, and windows in a passage.
+    """Passages that a row reads in a pass, and windows in a passage.
 
     A passage has PASSAGE characters or a little more. Characters that fill no window are left out
-    of this epoch; the next one cuts elsewhere.
+    of this pass; the next one cuts elsewhere. So a pass is a little shorter than an epoch, in which
+    as many characters are read as the text has.
     """
     in_a_row = characters // batch_size
     passages = max(1, in_a_row // (max(1, PASSAGE // seq_length) * seq_length))
@@ -98,11 +100,11 @@ def shape(characters: int, batch_size: int, seq_length: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=2)
 def _order(
-    random_seed: int, epoch: int, characters: int, passages: int
+    random_seed: int, number: int, characters: int, passages: int
 ) -> tuple[int, npt.NDArray[np.int64]]:
-    """Where an epoch cuts the ring, and the order of its passages.
+    """Where a pass cuts the ring, and the order of its passages.
 
     From uniform numbers alone: numpy may change how it draws anything else.
     """
-    uniform = np.random.default_rng((random_seed, epoch))
+    uniform = np.random.default_rng((random_seed, number))
     return int(uniform.random() * characters), np.argsort(uniform.random(passages), kind="stable")

@@ -3,7 +3,6 @@
 Only ``measured`` imports torch, to do some steps.
 """
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from charlstm.text.vocabulary import Ids
-from charlstm.training.batches import TrainingData, shape
+from charlstm.training.batches import TrainingData
 from charlstm.training.config import EVALUATIONS, Settings, TrainConfig
 from charlstm.training.pace import Pace
 from charlstm.training.timekeeper import LEAVING
@@ -90,7 +89,7 @@ def most_steps(
         return settings.steps
     if settings.pace is not None:
         return Pace.parse(settings.pace).last
-    steps_per_epoch = math.prod(shape(n, batch_size, seq_length))
+    steps_per_epoch = n / (batch_size * seq_length)
     if settings.epochs is not None:
         return max(1, round(settings.epochs * steps_per_epoch))
     usual = MOST_EPOCHS if settings.time else EPOCHS_SMALL if n < SMALL else EPOCHS

@@ -328,7 +328,9 @@ class Run:
         )
 
     def _epoch(self) -> float:
-        return self.trainer.steps_done / self.trainer.batches.steps_per_epoch
+        """How often as many characters were read as the text has."""
+        read = self.trainer.steps_done * self.config.characters_per_step
+        return read / len(self.trainer.data.train_ids)
 
     def _seconds(self) -> float:
         return time.monotonic() - self.began

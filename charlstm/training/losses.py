@@ -70,7 +70,7 @@ class KeptModel(NamedTuple):
 def loss_levels(batches: Batches, vocab_size: int) -> LossLevels:
     """What the losses of a run that reads these batches are compared with."""
     step = batches.batch_size * batches.seq_length
-    window = min(batches.steps_per_epoch, WINDOW_CHARACTERS // step)
+    window = min(batches.steps_per_pass, WINDOW_CHARACTERS // step)
     return LossLevels(
         uniform=math.log(vocab_size),
         frequencies=_entropy(batches.ids, vocab_size),
