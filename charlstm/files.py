@@ -4,12 +4,15 @@ Another program that reads a file written here finds the old content or the new,
 """
 
 import errno
+import fcntl
 import glob
 import os
+import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,28 +46,25 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 
     The data is on the disk before the file is renamed, and the new name before this returns (fsync
     of file and directory). After any error the temporary file is removed and ``path`` is unchanged.
+    A file that is replaced gives its permissions to the new one.
     """
-    try:
-        descriptor, name = tempfile.mkstemp(
-            prefix=f".{path.name}.", suffix=TEMPORARY, dir=path.parent
-        )
-    except OSError as error:
-        error.filename = str(path)
-        raise
-    try:
-        with os.fdopen(descriptor, "wb") as file:
+    mode = _permissions(path)
+    with _temporary(path, partial(_new_file, mode=mode)) as (_, descriptor):
+        with os.fdopen(descriptor, "wb", closefd=False) as file:
+            if mode is not None:
+                os.fchmod(descriptor, mode)  # before there is anything to read
             yield file
-            file.flush()
-            os.fchmod(file.fileno(), 0o666 & ~current_umask())
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException as error:
-        with suppress(OSError):
-            Path(name).unlink()
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # a failed write has no file name
-        raise
-    sync_directory(path.parent)
+        os.fsync(descriptor)
+
+
+@contextmanager
+def atomic_directory(path: Path) -> Iterator[Path]:
+    """A new directory with a temporary name, which is renamed to ``path`` when the block ends.
+
+    After any error it is removed, with all that it holds.
+    """
+    with _temporary(path, _new_directory) as (directory, _):
+        yield directory
 
 
 def write_atomically(path: Path, data: bytes | memoryview) -> None:
@@ -100,15 +100,88 @@ def temporary_space() -> Iterator[None]:
 
 
 def leftovers(path: Path) -> list[Path]:
-    """The temporary files of processes that were killed while they wrote ``path``."""
+    """What has a temporary name of ``path``: of a process that was killed, or that is at work."""
     return sorted(path.parent.glob(f".{glob.escape(path.name)}.*{TEMPORARY}"))
 
 
-def current_umask() -> int:
-    """The process's file mode mask; it can only be read by setting it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+def sweep(path: Path) -> None:
+    """Remove what processes that were killed while they wrote ``path`` have left beside it.
+
+    A living process holds a lock on what it writes, and the system ends the lock with the process.
+    Where the file system has no locks, nothing is removed.
+    """
+    for left in leftovers(path):
+        with suppress(OSError):
+            descriptor = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(left)
+            finally:
+                os.close(descriptor)
+
+
+@contextmanager
+def _temporary(path: Path, make: Callable[[Path], int]) -> Iterator[tuple[Path, int]]:
+    """What ``make`` makes under a temporary name, with its descriptor; renamed to ``path``.
+
+    An error that is not about another file names ``path``.
+    """
+    sweep(path)
+    beginning = str(path.with_name(f".{path.name}."))
+    try:
+        temporary, descriptor = _made_and_locked(beginning, make)
+        try:
+            yield temporary, descriptor
+            temporary.replace(path)
+        except BaseException:
+            _remove(temporary)
+            raise
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.filename is None or str(error.filename).startswith(beginning):
+            error.filename = str(path)  # a failed write has no file name
+        raise
+    sync_directory(path.parent)
+
+
+def _made_and_locked(beginning: str, make: Callable[[Path], int]) -> tuple[Path, int]:
+    """A new file or directory whose name begins like this, and its descriptor with a lock."""
+    while True:
+        temporary = Path(f"{beginning}{os.urandom(4).hex()}{TEMPORARY}")
+        descriptor = make(temporary)
+        with suppress(OSError):  # of a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if temporary.exists():
+            return temporary, descriptor
+        os.close(descriptor)  # another process has swept it before it was locked
+
+
+def _new_file(path: Path, mode: int | None) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode)
+
+
+def _new_directory(path: Path) -> int:
+    path.mkdir()
+    return os.open(path, os.O_RDONLY)
+
+
+def _permissions(path: Path) -> int | None:
+    """The permissions of the file ``path``, None where there is no file."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return status.st_mode & 0o777 if stat.S_ISREG(status.st_mode) else None
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, or a directory with all that it holds, if that can be done."""
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def sync_directory(path: Path) -> None:

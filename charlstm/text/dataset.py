@@ -8,7 +8,6 @@ import hashlib
 import json
 import math
 import mmap
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -19,7 +18,7 @@ from typing import IO, BinaryIO
 import numpy as np
 
 from charlstm.errors import CorpusError, OptionError, UnknownCharacterError, listed
-from charlstm.files import atomic_file, current_umask, regular_size, sync_directory, temporary_space
+from charlstm.files import atomic_directory, atomic_file, regular_size, temporary_space
 from charlstm.text.corpus import (
     SPOOL_BYTES,
     Corpus,
@@ -71,10 +70,8 @@ def write_dataset(corpus: Corpus, directory: Path) -> Dataset:
     """The corpus as a dataset in a new directory, which appears only when it is complete."""
     if directory.exists():
         raise OptionError(f"{directory}: exists already", code="output exists")
-    parent = directory.parent
-    parent.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".tmp", dir=parent))
-    try:
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_directory(directory) as making:
         with atomic_file(making / IDS_FILE) as file:
             dataset = _encode(corpus, file)
         description = {
@@ -88,12 +85,6 @@ def write_dataset(corpus: Corpus, directory: Path) -> Dataset:
         }
         with atomic_file(making / DESCRIPTION_FILE) as file:
             file.write(json.dumps(description, sort_keys=True, indent=1).encode() + b"\n")
-        making.chmod(0o777 & ~current_umask())
-        making.rename(directory)
-    except BaseException:
-        shutil.rmtree(making, ignore_errors=True)
-        raise
-    sync_directory(parent)
     return dataset
 
 

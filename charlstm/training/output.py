@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from charlstm.errors import CharLSTMError, OptionError
-from charlstm.files import MODEL_FILE, STATE_FILE, leftovers, sync_directory
+from charlstm.files import MODEL_FILE, STATE_FILE, leftovers, sweep, sync_directory
 from charlstm.model.locate import CONFIG_FILE, METRICS_FILE, RUNS
 from charlstm.training.lock import LOCK_FILE, locked
 
@@ -62,9 +62,8 @@ def new_run(output: Path | None, corpus_name: str) -> Iterator[Path]:
 
 def clear(directory: Path) -> None:
     """Remove ``leftovers_in`` the directory; the lock must be held."""
-    for path in leftovers_in(directory):
-        with suppress(OSError):
-            path.unlink()
+    for name in FILES:
+        sweep(directory / name)
 
 
 def leftovers_in(directory: Path) -> list[Path]:
