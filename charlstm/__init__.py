@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from charlstm.errors import CharLSTMError
     from charlstm.generation.text_stream import Sample, TextStream
     from charlstm.language_model import LanguageModel, load
-    from charlstm.model.locate import ListedModel, list_models
+    from charlstm.model.listing import ListedModel, list_models
 
 __all__ = ["CharLSTMError", "Evaluation", "FoundCell", "LanguageModel", "ListedModel", "Prediction"]
 __all__ += ["Sample", "Score", "TextStream", "Trace", "__version__", "list_models", "load"]
@@ -32,13 +32,13 @@ _HOMES = {
     "Evaluation": "analysis.evaluate",
     "FoundCell": "analysis.cells",
     "LanguageModel": "language_model",
-    "ListedModel": "model.locate",
+    "ListedModel": "model.listing",
     "Prediction": "analysis.predict",
     "Sample": "generation.text_stream",
     "Score": "analysis.score",
     "TextStream": "generation.text_stream",
     "Trace": "analysis.trace",
-    "list_models": "model.locate",
+    "list_models": "model.listing",
     "load": "language_model",
 }
 

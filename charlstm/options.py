@@ -280,7 +280,7 @@ _TABLE = (
            help="Download from this mirror, as URL/NAME.txt.  [default: the catalogue's address]"),
     # What most commands share.
     Option("model", str, MODEL, metavar="MODEL", short="m",
-           help="Model file, run directory, or name of a bundled model.  "
+           help="Model file, run, or name of a bundled model.  "
                 "[default: the newest run, or else shakespeare]"),
     Option("json", bool, OUTPUT, default=False, help="Print one JSON object."),
     Option("quiet", bool, OUTPUT, default=False, short="q",

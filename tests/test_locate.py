@@ -1,16 +1,18 @@
 """Which model is meant by a file, a run directory, or nothing."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from charlstm.errors import CorpusError, ModelFileError, OptionError, TrainingError
+from charlstm.errors import CharLSTMError, CorpusError, ModelFileError, OptionError, TrainingError
 from charlstm.model import locate
-from charlstm.model.locate import find_model
-from charlstm.model.model_file import load_model
+from charlstm.model.locate import find_metrics, find_model, find_run
 from charlstm.training.run_directory import check_files
+
+from .conftest import Run
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +31,6 @@ def test_the_newest_model_is_meant_where_none_is_named() -> None:
     Path("runs/omega").mkdir()
     assert find_model(None) == Path("runs/zeta/model.safetensors")
     assert find_model("runs/beta") == Path("runs/beta/model.safetensors")
-    assert find_model("some.file") == Path("some.file")
     with pytest.raises(OptionError, match="empty name"):
         find_model("")
     with pytest.raises(ModelFileError, match="omega"):
@@ -81,7 +82,94 @@ def test_a_text_that_a_state_names_is_a_file_or_a_directory() -> None:
             check_files([Path(source)], CorpusError, follow=True)
 
 
-def test_a_name_that_is_too_long_is_left_to_the_reader() -> None:
-    """Who opens it says that it cannot be read."""
-    with pytest.raises(ModelFileError, match="cannot be read: File name too long"):
-        load_model(find_model("x" * 5000))
+def make_run(name: str, *files: str) -> Path:
+    """A run below the working directory, with these files, which are empty."""
+    directory = Path("runs", name)
+    directory.mkdir(parents=True)
+    for file in files:
+        (directory / file).touch()
+    return directory
+
+
+def test_the_name_of_a_run_means_the_run() -> None:
+    """Unless a file or a run of this name is nearer, or a model of this name is bundled."""
+    novel = make_run("novel", "model.safetensors", "metrics.jsonl")
+    make_run("english", "model.safetensors")
+    assert find_model("novel") == novel / "model.safetensors"
+    assert find_run("novel") == novel
+    assert find_metrics("novel") == novel / "metrics.jsonl"
+    assert find_model("english") == locate.BUNDLED / "english.safetensors"
+    Path("novel").mkdir()  # the texts that it learned from, for example
+    assert find_model("novel") == novel / "model.safetensors"
+    assert find_run("novel") == novel
+    Path("novel/model.safetensors").touch()
+    assert find_model("novel") == Path("novel/model.safetensors")
+    assert find_run("novel") == Path("novel")
+
+
+def test_a_run_that_has_no_model_yet_is_no_model() -> None:
+    """The error names the run that was found."""
+    make_run("young", "state.safetensors")
+    with pytest.raises(ModelFileError, match=r"runs/young: no model\.safetensors"):
+        find_model("young")
+    assert find_run("young") == Path("runs/young")
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("novle", "did you mean runs/novel?"),
+        ("novel.txt", "did you mean runs/novel?"),
+        ("runs/novell", "did you mean runs/novel?"),
+        ("shakespear", "did you mean shakespeare?"),
+        ("zzz", "there are english, shakespeare, runs/novel"),
+        ("x" * 5000, "there are english, shakespeare, runs/novel"),
+    ],
+)
+def test_an_unknown_model_is_answered_with_what_there_is(name: str, advice: str) -> None:
+    """The most similar name, or all of them."""
+    make_run("novel", "model.safetensors")
+    with pytest.raises(ModelFileError) as raised:
+        find_model(name)
+    assert raised.value.message == f"{name}: no such model; {advice}"
+
+
+def test_an_unknown_run_is_answered_with_what_there_is() -> None:
+    """Bundled models are no runs, and of many runs the first are named."""
+    with pytest.raises(CharLSTMError, match="english: no such run") as raised:
+        find_run("english")
+    assert raised.value.code == "no run"
+    for number in range(10):
+        make_run(f"run-{number}", "state.safetensors")
+    with pytest.raises(CharLSTMError, match=r"no such run; there are runs/run-0, .* and 2 more$"):
+        find_run("zzz")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("generate", "-m", "play", "-n", "5", "--random-seed", "1"),
+        ("predict", "-m", "play", "To"),
+        ("inspect", "play"),
+    ],
+)
+def test_the_model_of_a_short_name_is_said(
+    charlstm: Run, trained: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """The name might have meant something else; a path is not repeated."""
+    shutil.copytree(trained, tmp_path / "runs/play")
+    done = charlstm(*words, cwd=tmp_path)
+    assert (done.returncode, done.stderr.split(b" (")[0]) == (0, b"model: runs/play")
+    named = ["runs/play" if word == "play" else word for word in words]
+    assert charlstm(*named, cwd=tmp_path).stderr == b""
+
+
+def test_the_run_of_a_short_name_is_said(charlstm: Run, trained: Path, tmp_path: Path) -> None:
+    """Where its losses are shown, and where it is continued."""
+    shutil.copytree(trained, tmp_path / "runs/play")
+    done = charlstm("history", "play", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"run: runs/play\n")
+    assert charlstm("history", "runs/play", cwd=tmp_path).stderr == b""
+    refused = charlstm("train", "--resume", "plya", cwd=tmp_path)
+    expected = b"charlstm: error: plya: no such run; did you mean runs/play?\n"
+    assert (refused.returncode, refused.stderr) == (1, expected)

@@ -15,7 +15,8 @@ from charlstm.cli.main import main
 from charlstm.errors import ModelFileError
 from charlstm.language_model import LanguageModel
 from charlstm.model import locate
-from charlstm.model.locate import bundled_models, list_models
+from charlstm.model.listing import list_models
+from charlstm.model.locate import bundled_models
 from charlstm.model.model_file import ModelFile, load_card, load_model, save_model
 from charlstm.text.corpus import Fingerprint
 

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlstm.cli import console, reading, wording, writing
+from charlstm.cli import console, reading, writing
 from charlstm.cli.downloads import fetch
-from charlstm.cli.loading import compute_with_one_thread
+from charlstm.cli.loading import compute_with_one_thread, say_model
 from charlstm.cli.options import is_given, with_options
 from charlstm.cli.stop import Stop, end_by
 from charlstm.errors import CorpusError, EncodingError, OptionError
@@ -157,8 +157,7 @@ def _announce(
     model: "LanguageModel", how: dict[str, Any], values: dict[str, Any], left_out: str = ""
 ) -> None:
     """Say what was chosen for the user, once the settings have been checked."""
-    if values["model"] is None:
-        console.say(wording.model_taken(model), quiet=values["quiet"])
+    say_model(model, values["model"], quiet=values["quiet"])
     if values["random_seed"] is None and how["random_seed"] is not None:
         console.say(f"random seed: {how['random_seed']}", quiet=values["quiet"])
     if left_out:

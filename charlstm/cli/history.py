@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlstm.cli import console, wording
+from charlstm.cli.loading import found_elsewhere
 from charlstm.cli.options import with_options
 from charlstm.errors import OptionError
 from charlstm.options import CHART
@@ -51,8 +52,9 @@ def history(
         other = "json" if values["json"] else "follow"
         raise OptionError(f"--plot and --{other} do not go together; leave one out")
     histories = [find_history(name) for name in run] if run else [find_history()]
-    if not run:
-        console.say(f"run: {histories[0].name}", quiet=values["quiet"])
+    for number, found in enumerate(histories):
+        if not run or found_elsewhere(run[number], found.path):
+            console.say(f"run: {found.name}", quiet=values["quiet"])
     view = View(histories, values)
     if values["plot"] is not None:
         view.read()

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 import typer
 
 from charlstm.cli import console, options
+from charlstm.cli.loading import loaded
 from charlstm.cli.options import with_options
-from charlstm.cli.wording import NOTHING, counted, duration, model_taken, nats, number
+from charlstm.cli.wording import NOTHING, counted, duration, nats, number
 from charlstm.errors import OptionError
 from charlstm.options import MODEL
 
@@ -37,21 +38,17 @@ def inspect(
 
     charlstm inspect --json | jq .training.val_loss
     """
-    from charlstm import load
-
-    model, quiet = values["model"], values["quiet"]
     if named is not None:
         if options.source(ctx, "model") == options.Source.COMMANDLINE:
-            raise OptionError(f"two models are named, {named} and -m {model}; leave one out")
-        model = named
-    loaded = load(model)
-    if model is None:
-        console.say(model_taken(loaded), quiet=quiet)
-    card = loaded.card
+            both = f"{named} and -m {values['model']}"
+            raise OptionError(f"two models are named, {both}; leave one out")
+        values["model"] = named
+    model = loaded(values)
+    card = model.card
     if values["json"]:
         console.write_json(card)
         return
-    console.write_rows(("property", "value"), [("file", str(loaded.path)), *_lines(card)])
+    console.write_rows(("property", "value"), [("file", str(model.path)), *_lines(card)])
 
 
 def _lines(card: dict[str, Any]) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """The model that a command uses: numpy made ready for it, and a message that says which it is."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charlstm.cli import console, wording
@@ -12,14 +13,25 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "VECLIB_MAXIM
 
 
 def loaded(values: dict[str, Any]) -> "LanguageModel":
-    """The model that ``--model`` names, or the newest run, which is then said."""
+    """The model that ``--model`` means."""
     compute_with_one_thread()
     from charlstm import load
 
     model = load(values["model"])
-    if values["model"] is None:
-        console.say(wording.model_taken(model), quiet=values["quiet"])
+    say_model(model, values["model"], quiet=values["quiet"])
     return model
+
+
+def say_model(model: "LanguageModel", named: str | None, *, quiet: bool) -> None:
+    """Say which model is used, if none is named, or if the name means a run under ``runs/``."""
+    assert model.path is not None
+    if named is None or (model.bundled_name is None and found_elsewhere(named, model.path)):
+        console.say(wording.model_taken(model), quiet=quiet)
+
+
+def found_elsewhere(name: str, path: Path) -> bool:
+    """Whether ``name`` is neither the file ``path`` nor its directory, but the name of a run."""
+    return Path(name) not in (path, path.parent)
 
 
 def compute_with_one_thread() -> None:

@@ -7,7 +7,7 @@ import typer
 
 from charlstm.cli import console
 from charlstm.cli.downloads import fetch
-from charlstm.cli.loading import compute_with_one_thread
+from charlstm.cli.loading import compute_with_one_thread, found_elsewhere
 from charlstm.cli.options import AS_THE_MODEL, file_to_write, with_options
 from charlstm.errors import CharLSTMError
 from charlstm.options import SHOWN
@@ -53,7 +53,7 @@ def report(
     path, quiet = file_to_write(values), values["quiet"]
     check_target(path)
     history = read_history(run)
-    if run is None:
+    if run is None or found_elsewhere(run, history.path):
         console.say(f"run: {history.name}", quiet=quiet)
     model = load(history.path.parent)
     console.say("reading the text of the run and writing samples", quiet=quiet)

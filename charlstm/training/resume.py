@@ -10,7 +10,7 @@ from typing import Any
 
 from charlstm.errors import CorpusError, OptionError, TrainingError
 from charlstm.files import MODEL_FILE, STATE_FILE
-from charlstm.model.locate import CONFIG_FILE, METRICS_FILE
+from charlstm.model.locate import CONFIG_FILE, METRICS_FILE, find_run
 from charlstm.model.model_file import load_model
 from charlstm.text.dataset import Dataset, load_dataset
 from charlstm.text.passages import merged, sampled_passages
@@ -76,17 +76,18 @@ def resume_run(
     # "auto" asks for what the run has, as far as this machine has it.
     auto = [name for name in ("device", "precision") if getattr(checked, name) == "auto"]
     given = {name: getattr(checked, name) for name in given if name not in auto}
-    return _resume(Path(directory), given, names_for_run(sources), started, should_stop)
+    return _resume(directory, given, names_for_run(sources), started, should_stop)
 
 
 def _resume(
-    directory: Path,
+    named: str | os.PathLike[str],
     given: dict[str, Any],
     sources: list[str],
     started: float,
     should_stop: ShouldStop,
 ) -> Iterator[Event]:
     """``resume_run``, with the settings that were ``given``, checked."""
+    directory = find_run(named)
     own_files = [directory / name for name in (STATE_FILE, METRICS_FILE, MODEL_FILE)]
     check_files(own_files, TrainingError, follow=False)
     with ExitStack() as held:
