@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from charlstm.analysis.predict import Prediction
     from charlstm.analysis.score import Score
     from charlstm.analysis.trace import Trace
+    from charlstm.parallel import Progress
 
 
 def load(path: str | os.PathLike[str] | None = None) -> "LanguageModel":
@@ -331,18 +332,21 @@ class LanguageModel:
         pattern: str | Sequence[str] = (),
         unknown: Unknown = "error",
         notes: list[str] | None = None,
+        progress: "Progress | None" = None,
     ) -> "list[FoundCell]":
         """For each property of a text the cell that tells it best, such as "inside brackets".
 
         ``pattern`` is a regular expression, or several: the matches of each are a property. A line
-        for each property that is left out goes to ``notes``. Raises OptionError for a wrong
-        pattern, and CorpusError for a text that is too short.
+        for each property that is left out goes to ``notes``. ``progress`` is called with how many
+        characters have been read, and of how many, from the threads that read them. Raises
+        OptionError for a wrong pattern, and CorpusError for a text that is too short.
         """
         from charlstm.analysis.cells import find_cells
         from charlstm.analysis.properties import PROPERTIES, matching
 
         properties = [*PROPERTIES, *map(matching, OPTIONS["pattern"].check(pattern))]
-        return find_cells(self._model, self._known("text", text, unknown)[0], properties, notes)
+        known, _ = self._known("text", text, unknown)
+        return find_cells(self._model, known, properties, notes, progress)
 
     def save_state(self, text: TextStream, path: str | os.PathLike[str]) -> None:
         """Write the state of a text of this model to a file, for ``load_state``."""

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 
+from charlstm import parallel
 from charlstm.generation import batch
 from charlstm.generation.batch import MOST_ROWS
 from charlstm.generation.sampling import Sampling
@@ -33,7 +34,8 @@ def test_a_text_does_not_depend_on_how_many_there_are(
     many: list[Sample], count: int, cores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor on how many cores share them: not in a character, nor in the last bit of its surprise."""
-    monkeypatch.setattr(batch, "cores", lambda: cores)
+    for module in (batch, parallel):
+        monkeypatch.setattr(module, "cores", lambda: cores)
     assert [sample.number for sample in many] == list(range(len(many)))
     assert texts(count, measure=True) == many[:count]
 

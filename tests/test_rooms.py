@@ -15,17 +15,18 @@ from charlstm.cli.main import command as command_tree
 
 ROOT = Path(package.__file__).parent
 HEAVY = {"torch", "rich", "tqdm", "pydantic", "plotext", "matplotlib", "pooch", "requests"}
-HEAVY |= {"onnx", "tensorboard"}
+HEAVY |= {"onnx", "tensorboard", "threadpoolctl"}
 HOMES = {"torch": "training", "typer": "cli", "rich": "cli", "tqdm": "cli"}
 HOMES |= {"plotext": "cli", "matplotlib": "cli", "pooch": "text", "requests": "text"}
-HOMES |= {"onnx": "model", "tensorboard": "training"}
-# Each room may import from those before it. The first five are single modules that need no room.
+HOMES |= {"onnx": "model", "tensorboard": "training", "threadpoolctl": "parallel"}
+# Each room may import from those before it. The first six are single modules that need no room.
 ORDER = [
     "errors",
     "checks",
     "options",
     "files",
     "untrusted",
+    "parallel",
     "text",
     "model",
     "bundled",
@@ -117,6 +118,7 @@ def test_every_import_runs_one_way() -> None:
         ("charlstm.cli.downloads", "import pooch", "belongs to text"),
         ("charlstm.analysis.curves", "from matplotlib.figure import Figure", "belongs to cli"),
         ("charlstm.language_model", "import onnx", "belongs to model"),
+        ("charlstm.analysis.cells", "import threadpoolctl", "belongs to parallel"),
         ("charlstm.cli.train", "from tensorboard.compat import proto", "belongs to training"),
         ("charlstm.cli.generate", "from charlstm.generation import batch", "not offered"),
         ("charlstm.model", "import charlstm.errors", "docstring alone"),
@@ -207,6 +209,7 @@ def test_generate_loads_what_it_needs_and_no_more(trained: Path) -> None:
         "generation.settings",
         *(
             "cli",
+            "cli.bars",
             "cli.main",
             "cli.console",
             "cli.corpus",

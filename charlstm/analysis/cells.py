@@ -4,7 +4,7 @@ A cell is chosen on the first half of the text, and scored on the second half, w
 Karpathy, Johnson and Li 2015 (arXiv 1506.02078) found such cells by eye.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,6 +25,7 @@ from charlstm.errors import CorpusError
 from charlstm.generation.text_stream import before_line
 from charlstm.model.lstm import LSTMState
 from charlstm.model.model_file import ModelFile
+from charlstm.parallel import Progress, counted
 from charlstm.text.vocabulary import Ids
 
 LEAST_CHARACTERS = 8_000  # in a shorter text chance alone finds too much
@@ -84,12 +85,17 @@ class Choice:
 
 
 def find_cells(
-    model: ModelFile, text: str, properties: Sequence[Property], notes: list[str] | None = None
+    model: ModelFile,
+    text: str,
+    properties: Sequence[Property],
+    notes: list[str] | None = None,
+    progress: Progress | None = None,
 ) -> list[FoundCell]:
     """For each property the cell that tells it best, the highest score first.
 
     A property that is the same everywhere in one half of the text is left out, and ``notes`` gets
-    a line that says so. Raises UnknownCharacterError, CorpusError for a text of fewer than
+    a line that says so. ``progress`` gets the number of characters that are read, from the threads
+    that read them. Raises UnknownCharacterError, CorpusError for a text of fewer than
     LEAST_CHARACTERS, and ModelFileError if the weights are too large to compute with.
     """
     if len(text) < LEAST_CHARACTERS:
@@ -101,8 +107,9 @@ def find_cells(
     kept, known = _varying(properties, text, half, [] if notes is None else notes)
     if not kept:
         return []
-    choice = choose(_cell_values(model, before_line(model, text), ids[:half]), known[:half])
-    groups = list(_cell_values(model, ids[:half], ids[half:], choice.cells))
+    read = counted(progress, len(ids))
+    choice = choose(_cell_values(model, before_line(model, text), ids[:half], read), known[:half])
+    groups = list(_cell_values(model, ids[:half], ids[half:], read, choice.cells))
     held_back = _HeldBack(text, half, np.concatenate(groups).astype(np.float64), known[half:])
     H = model.config.hidden_size
     found = [_scored(one, p, choice, held_back, H) for p, one in enumerate(kept)]
@@ -229,7 +236,11 @@ def _varying(
 
 
 def _cell_values(
-    model: ModelFile, before: Ids, ids: Ids, cells: npt.NDArray[np.intp] | None = None
+    model: ModelFile,
+    before: Ids,
+    ids: Ids,
+    read: Callable[[int], None],
+    cells: npt.NDArray[np.intp] | None = None,
 ) -> Iterator[Values]:
     """tanh(c) of all cells, or of some, after each of ``ids``, in groups: (N, K)."""
 
@@ -238,7 +249,7 @@ def _cell_values(
         values = np.concatenate(state.cell, axis=-1)
         return values if cells is None else values[..., cells]
 
-    measure = Measure(record, lambda values, _: np.tanh(values))
+    measure = Measure(record, lambda values, _: np.tanh(values), read)
     config = model.config
     size = max(LEAST_CHARACTERS, GROUP_VALUES // (config.num_layers * config.hidden_size))
     for group in grouped([ids], size):

@@ -4,17 +4,16 @@ What is computed at each character is up to the caller: surprisal, or the values
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from threading import Event
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from charlstm.generation.batch import cores
 from charlstm.model.lstm import LSTM, TILE, LSTMState
+from charlstm.parallel import computed, cores
 from charlstm.text.vocabulary import Ids
 
 GROUP = 1 << 20  # characters read together; a longer text is read group by group
@@ -36,11 +35,12 @@ class Measure:
     ``record`` gets the state of some texts and the next id of each, (B,). It lets the state read
     the ids, and returns what is needed of the state, (B, n), as a copy. For one text, B is left
     out. ``compute`` makes values of the records of many steps at once: from (..., n) and the ids,
-    (...), to (..., K).
+    (...), to (..., K). ``progress`` is called with the number of characters that a step has read.
     """
 
     record: Callable[[LSTMState, ChosenIds], Values]
     compute: Callable[[Values, ChosenIds], Values]
+    progress: Callable[[int], None] = lambda characters: None
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,13 @@ def begun(lstm: LSTM, ids: Ids) -> LSTMState:
 
 def walk(state: LSTMState, ids: Ids, measure: Measure) -> Values:
     """The values at each of ``ids``, read one after the other from this state on: (N, K)."""
-    return _computed(((measure.record(state, i), i) for i in ids), measure)
+
+    def steps() -> Iterator[tuple[Values, ChosenIds]]:
+        for i in ids:
+            yield measure.record(state, i), i
+            measure.progress(1)
+
+    return _computed(steps(), measure)
 
 
 def read_segments(lstm: LSTM, before: Ids, ids: Ids, measure: Measure, plan: Plan) -> Values:
@@ -127,21 +133,16 @@ def read_parts(lstm: LSTM, text: Ids, parts: Parts, measure: Measure) -> list[Va
     """The values at each id of each part, (length, K) for each, computed on all cores.
 
     Those that stand side by side are computed together until the longest of them ends. The
-    others do not change the values of a part (``charlstm.generation.batch``). Anything that ends
-    the call, also a KeyboardInterrupt, ends the threads after a step.
+    others do not change the values of a part (``charlstm.generation.batch``).
     """
-    workers = cores()
-    rows = min(ROWS, TILE * -(-len(parts) // (TILE * workers)))
+    rows = min(ROWS, TILE * -(-len(parts) // (TILE * cores())))
     chunks = [parts[i : i + rows] for i in range(0, len(parts), rows)]
     _ = lstm.blocks  # computed once, before several threads use them
-    abandoned = Event()
-    pool = ThreadPoolExecutor(max(1, min(workers, len(chunks))))
-    try:
-        waiting = [pool.submit(_chunk, lstm, text, c, measure, abandoned) for c in chunks]
-        return [values for chunk in waiting for values in chunk.result()]
-    finally:
-        abandoned.set()
-        pool.shutdown(cancel_futures=True)
+
+    def work(chunk: Parts, abandoned: Event) -> list[Values]:
+        return _chunk(lstm, text, chunk, measure, abandoned)
+
+    return list(chain.from_iterable(computed(work, chunks)))
 
 
 def _chunk(lstm: LSTM, text: Ids, parts: Parts, measure: Measure, abandoned: Event) -> list[Values]:
@@ -165,6 +166,7 @@ def _chunk(lstm: LSTM, text: Ids, parts: Parts, measure: Measure, abandoned: Eve
                 state.clear(np.flatnonzero(positions < starts))
             else:
                 yield measure.record(state, ids), ids
+                measure.progress(int((lengths > t).sum()))
 
     together = _computed(steps(), measure)  # (longest, B, K)
     return [together[:length, row] for row, length in enumerate(lengths)]

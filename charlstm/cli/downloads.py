@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charlstm.cli import console
+from charlstm.cli.bars import bar
 from charlstm.cli.wording import size
 from charlstm.text.sources import is_catalogue_name
 
@@ -43,19 +44,7 @@ def download(text: "CatalogueText", url: str | None, *, quiet: bool) -> Path:
         return catalogue.download(text, url=url)
     if os.path.lexists(text.path):
         console.say(f"{text.path}: not the text of the catalogue, downloaded again", quiet=quiet)
-    bar = not quiet and console.is_terminal(sys.stderr)
-    if not bar:
+    if not console.is_terminal(sys.stderr):
         console.say(f"{text.name}: downloading {size(text.size)} from {address}", quiet=quiet)
-    from tqdm import tqdm
-
-    with tqdm(
-        desc=text.name,
-        total=text.size,
-        unit="B",
-        unit_scale=True,
-        file=sys.stderr,
-        disable=not bar,
-        dynamic_ncols=True,
-        leave=False,
-    ) as shown:
+    with bar("B", quiet=quiet, desc=text.name, total=text.size) as shown:
         return catalogue.download(text, url=url, progress=shown.update)

@@ -4,7 +4,7 @@ from typing import Any
 
 from charlstm.cli import console
 from charlstm.cli.downloads import fetch
-from charlstm.cli.loading import loaded
+from charlstm.cli.loading import compute_with_one_thread, loaded
 from charlstm.cli.options import AS_THE_MODEL, file_to_write, with_options
 from charlstm.errors import OptionError
 from charlstm.options import MODEL, SHOWN
@@ -42,6 +42,7 @@ def export(**values: Any) -> None:
 
     charlstm export -m runs/play -o play.html --corpus play.txt
     """
+    compute_with_one_thread()  # before anything imports numpy
     path = file_to_write(values)
     if path.suffix.lower() == ONNX:
         if values["corpus"] or values["pattern"]:

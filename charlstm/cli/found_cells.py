@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from charlstm.cli import console, reading
+from charlstm.cli import bars, console, reading
 from charlstm.cli.wording import NOTHING
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def find(model: "LanguageModel", text: str, values: dict[str, Any]) -> "list[Fou
     notes: list[str] = []
     message = f"reading {len(text):,} characters to find cells"
     console.say(message, quiet=values["quiet"])
-    found = model.find_cells(text, pattern=values["pattern"], notes=notes)
+    with bars.reading(quiet=values["quiet"]) as progress:
+        found = model.find_cells(text, pattern=values["pattern"], notes=notes, progress=progress)
     console.say(*notes, quiet=values["quiet"])
     return found
 

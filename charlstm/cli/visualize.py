@@ -8,7 +8,7 @@ import typer
 
 from charlstm.checks import shown
 from charlstm.cli import console, options, reading
-from charlstm.cli.loading import loaded
+from charlstm.cli.loading import compute_with_one_thread, loaded
 from charlstm.cli.options import with_options
 from charlstm.errors import CorpusError, OptionError
 from charlstm.options import MODEL, OPTIONS, SHOWN, new_random_seed
@@ -63,6 +63,7 @@ def visualize(
     charlstm visualize "To be, or not to be" -o to-be.html
     """
     find = values["find"] or bool(values["pattern"])
+    compute_with_one_thread()  # before anything imports numpy
     text, file = _given(ctx, text, values, find=find)
     model = loaded(values)
     if text is not None:

@@ -7,7 +7,6 @@ is over its own row alone, in an order that only depends on the shape. The numbe
 core computes together changes no product.
 """
 
-import os
 from collections.abc import Iterator
 from itertools import islice
 from threading import Event
@@ -20,6 +19,7 @@ from charlstm.generation.stopping import TextEnd
 from charlstm.generation.text_stream import GenerationConfig, Sample, random_numbers, read
 from charlstm.model.lstm import TILE, LSTMState
 from charlstm.model.model_file import ModelFile
+from charlstm.parallel import computed, cores
 
 MOST_ROWS = 64  # texts that a core computes together; more are hardly faster, and finish later
 
@@ -27,33 +27,21 @@ MOST_ROWS = 64  # texts that a core computes together; more are hardly faster, a
 def write_batch(
     model: ModelFile, seed: str, config: GenerationConfig, random_seed: int, count: int
 ) -> Iterator[Sample]:
-    """Texts 0 to ``count`` - 1, in order; each core computes one group of texts in advance.
+    """Texts 0 to ``count`` - 1, in order; each core computes one group of them at a time.
 
-    Anything that ends the iteration, also a KeyboardInterrupt, ends the other threads after a step.
     ``config`` has no line filter: a rejected line would keep the other texts waiting.
     """
-    from concurrent.futures import ThreadPoolExecutor  # 5 ms, which a single text does not need
-
     start = read(model, seed, config, numbers=random_numbers(random_seed))
-    tiles = -(-count // TILE)
-    workers = min(tiles, cores())
-    size = min(MOST_ROWS, TILE * -(-tiles // workers))
+    size = min(MOST_ROWS, TILE * -(-count // (TILE * cores())))
+    groups = (range(i, min(i + size, count)) for i in range(0, count, size))
     _ = model.lstm.blocks  # computed once, before several threads use them
-    abandoned = Event()
-    pool = ThreadPoolExecutor(workers)
-    try:
-        groups = (
-            pool.submit(_group, model, config, start, random_seed, numbers, abandoned)
-            for numbers in (range(i, min(i + size, count)) for i in range(0, count, size))
-        )
-        waiting = list(islice(groups, workers))
-        while waiting:
-            samples = waiting.pop(0).result()
-            waiting += islice(groups, 1)
+
+    def work(numbers: range, abandoned: Event) -> list[Sample]:
+        return _group(model, config, start, random_seed, numbers, abandoned)
+
+    while together := list(islice(groups, cores())):
+        for samples in computed(work, together):
             yield from samples
-    finally:
-        abandoned.set()
-        pool.shutdown(cancel_futures=True)
 
 
 def _group(
@@ -101,10 +89,3 @@ def _group(
         )
         for number, text, end in zip(numbers, texts, ends, strict=True)
     ]
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

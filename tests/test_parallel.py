@@ -1,0 +1,109 @@
+"""Work in threads: its order, its end, and numpy's products in it."""
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from charlstm import parallel
+from charlstm.parallel import computed, counted
+
+
+def blas_threads() -> set[int]:
+    """How many threads share a product of numpy now."""
+    return {found["num_threads"] for found in threadpool_info() if found["user_api"] == "blas"}
+
+
+@pytest.mark.parametrize("cores", [1, 2, 5])
+def test_results_come_in_the_order_of_the_jobs(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if a later job is done first."""
+    monkeypatch.setattr(parallel, "cores", lambda: cores)
+
+    def work(job: int, abandoned: Event) -> int:
+        time.sleep(0.002 * (job % 3))
+        return job
+
+    assert computed(work, range(20)) == list(range(20))
+
+
+def test_work_that_nobody_waits_for_is_told_so() -> None:
+    """When a job fails, its error is raised, and the threads of the others end."""
+    before = threading.active_count()
+
+    def work(job: int, abandoned: Event) -> bool:
+        return 6 // job > 0 and abandoned.wait(60)
+
+    with pytest.raises(ZeroDivisionError):
+        computed(work, [0, 1, 2, 3])
+    assert threading.active_count() == before
+
+
+def test_each_thread_computes_its_products_alone() -> None:
+    """Afterwards BLAS is as it was."""
+    np.ones((2, 2)) @ np.ones((2, 2))
+    with threadpool_limits(2, user_api="blas"):
+        if blas_threads() != {2}:
+            pytest.skip("the number of threads of this BLAS cannot be set")
+        assert computed(lambda job, abandoned: blas_threads(), range(3)) == 3 * [{1}]
+        assert blas_threads() == {2}
+
+
+def test_what_is_done_adds_up_over_threads() -> None:
+    """No addition is lost."""
+    told: list[tuple[int, int]] = []
+    add = counted(lambda done, total: told.append((done, total)), 4000)
+
+    def work(job: int, abandoned: Event) -> None:
+        for _ in range(1000):
+            add(1)
+
+    computed(work, range(4))
+    assert told == [(done, 4000) for done in range(1, 4001)]
+
+
+# Says how many threads numpy may use at the moment when it is imported.
+WATCHED = """
+import builtins, os, sys
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numpy":
+            print("threads:", os.environ.get("OPENBLAS_NUM_THREADS"), file=sys.stderr)
+sys.meta_path.insert(0, Watch())
+from charlstm.cli.main import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "generate -m {run} -n 1",
+        "score -m {run} {play}",
+        "predict -m {run} a",
+        "evaluate -m {run} {play}",
+        "visualize -m {run} abc",
+        "visualize -m {run} abc -o {new}/page.html",
+        "export -m {run} -o {new}/page.html",
+        "report {run} -o {new}/page.html",
+    ],
+)
+def test_commands_give_numpy_one_thread(
+    line: str, environment: dict[str, str], trained: Path, play: Path, tmp_path: Path
+) -> None:
+    """Before it is imported, whatever the command imports first."""
+    words = line.format(run=trained, play=play, new=tmp_path).split()
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED, *words],
+        env={k: v for k, v in environment.items() if k != "OPENBLAS_NUM_THREADS"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert "threads: 1\n" in done.stderr
