@@ -1,8 +1,8 @@
 """The command line: one thin module a command. The only room that imports typer, rich and tqdm.
 
 It alone imports plotext and matplotlib too. The module of a command imports the rest of the program
-inside functions, so that ``--help`` is fast. In reading order: ``main`` (the tree of commands, and
-the one place where errors become messages), ``options``, ``settings_file``, ``variables``,
+inside functions, so that ``--help`` is fast. In reading order: ``main`` (the program, and the one
+place where errors become messages), ``commands``, ``options``, ``settings_file``, ``variables``,
 ``console``, ``wording``, ``hints``, ``loading``, ``bars``, ``stop``; the commands ``train`` (with
 ``progress``), ``generate`` (with ``reading``, ``escapes`` and ``writing``), ``evaluate``,
 ``score``, ``predict``, ``vocab``, ``corpus`` (with ``downloads``), ``dataset``, ``inspect``,

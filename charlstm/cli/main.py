@@ -11,90 +11,26 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 from typer.exceptions import TyperException
 
 import charlstm
-from charlstm.cli import (
-    console,
-    corpus,
-    dataset,
-    evaluate,
-    export,
-    generate,
-    history,
-    inspect,
-    manual,
-    models,
-    novelty,
-    predict,
-    report,
-    score,
-    train,
-    visualize,
-    vocab,
-)
-from charlstm.cli.settings_file import add_config_option
+from charlstm.cli import console
+from charlstm.cli.commands import Commands, Program, hide_variables
+from charlstm.cli.settings_file import config_option, remember
 from charlstm.cli.stop import Stop, end_by
-from charlstm.cli.variables import misspelt
 from charlstm.errors import CharLSTMError, incomplete
 
 DEBUG_VARIABLE = "CHARLSTM_DEBUG"
 
 
-class Command(TyperCommand):
-    """A command that reports misspelt variables, and whose help lists its options by group."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command, after a message for each misspelt variable of the environment."""
-        # Of several processes under torchrun only the first writes messages.
-        if not ctx.params["quiet"] and os.environ.get("RANK", "0") == "0":
-            console.say(*misspelt(ctx.find_root().command))
-        return super().invoke(ctx)
-
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """The arguments as the usage line shows them, without typer's braces."""
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write a section for each group of options: arguments first, settings last."""
-        groups: dict[str, list[tuple[str, str]]] = {"Arguments": []}
-        for parameter in self.get_params(ctx):
-            usual = "Arguments" if parameter.param_type_name == "argument" else "Settings"
-            group = getattr(parameter, "rich_help_panel", None) or usual
-            record = parameter.get_help_record(ctx)
-            if record is not None:
-                groups.setdefault(group, []).append(record)
-        groups["Settings"] = groups.pop("Settings")
-        for group, records in groups.items():
-            if records:
-                with formatter.section(group):
-                    formatter.write_dl(records)
-
-
 app = typer.Typer(
     name="charlstm",
+    cls=Program,
     epilog="charlstm train play.txt && charlstm generate 'Is this a dagger'",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"auto_envvar_prefix": "CHARLSTM", "help_option_names": ["-h", "--help"]},
 )
-app.command(cls=Command)(train.train)
-app.command(cls=Command)(generate.generate)
-app.command(cls=Command)(evaluate.evaluate)
-app.command(cls=Command)(score.score)
-app.command(cls=Command)(predict.predict)
-app.command(cls=Command)(vocab.vocab)
-app.command(cls=Command)(corpus.corpus)
-app.command(cls=Command)(dataset.dataset)
-app.command(cls=Command)(inspect.inspect)
-app.command(cls=Command)(models.models)
-app.command(cls=Command)(history.history)
-app.command(cls=Command)(novelty.novelty)
-app.command(cls=Command)(visualize.visualize)
-app.command(cls=Command)(export.export)
-app.command(cls=Command)(report.report)
-app.command("help", cls=Command)(manual.show_page)
 
 
 @app.callback(invoke_without_command=True)
@@ -117,11 +53,9 @@ def top(
 def command() -> Any:
     """The tree of commands."""
     tree: Any = typer.main.get_command(app)
-    add_config_option(tree)
-    for node in (tree, *tree.commands.values()):
-        for parameter in node.params:
-            # Every option has its variable; the manual page says so once.
-            parameter.show_envvar = False
+    tree.commands = Commands()
+    tree.params.append(config_option(remember))
+    hide_variables(tree)
     for parameter in tree.params:  # a variable must not install completion, for example
         parameter.allow_from_autoenv = parameter.name in ("debug", "config")
     return tree

@@ -25,7 +25,7 @@ EMPHASIS = re.compile(r".\x08|\x1b\[[0-9;]*m")
 
 
 @with_options("quiet")
-def show_page(
+def manual(
     ctx: typer.Context,
     command: Annotated[
         str | None,

@@ -6,7 +6,7 @@ The command line and the environment outrank ``--config``, which outranks the us
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +25,17 @@ DOTTED_KEY = r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+)
 BEFORE_COMMAND = "charlstm.config"  # in a context: the file that is named before the command
 
 
-def add_config_option(tree: Any) -> None:
-    """Add ``--config`` to the program and to each of its commands."""
-    for node in (tree, *tree.commands.values()):
-        node.params.append(
-            TyperOption(
-                param_decls=["--config"],
-                type=str,
-                metavar="FILE",
-                expose_value=False,
-                is_eager=True,  # it is read before the options that it gives values to
-                callback=_remember if node is tree else _use_files,
-                help="Settings from a TOML file, with a table for each command.",
-            )
-        )
+def config_option(callback: Callable[..., None]) -> TyperOption:
+    """The option ``--config`` of the program, with ``remember``, or of a command."""
+    return TyperOption(
+        param_decls=["--config"],
+        type=str,
+        metavar="FILE",
+        expose_value=False,
+        is_eager=True,  # it is read before the options that it gives values to
+        callback=callback,
+        help="Settings from a TOML file, with a table for each command.",
+    )
 
 
 def user_file() -> Path | None:
@@ -52,11 +49,12 @@ def user_file() -> Path | None:
     return base / "charlstm" / "config.toml"
 
 
-def _remember(ctx: typer.Context, parameter: Any, given: str | None) -> None:
+def remember(ctx: typer.Context, parameter: Any, given: str | None) -> None:
+    """Note the file that ``--config`` names before the command."""
     ctx.meta[BEFORE_COMMAND] = given
 
 
-def _use_files(ctx: typer.Context, parameter: Any, given: str | None) -> None:
+def use_files(ctx: typer.Context, parameter: Any, given: str | None) -> None:
     """Make the settings in the files the defaults of the command.
 
     ``--config`` may be given before the command and after it. The one after it is used, unless it

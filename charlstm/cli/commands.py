@@ -1,0 +1,101 @@
+"""The commands by name. The module of a command is imported when the command is asked for.
+
+So a command does not wait for the others: to import all of them takes as long as numpy does.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from charlstm.cli import console
+from charlstm.cli.settings_file import config_option, use_files
+from charlstm.cli.variables import misspelt
+
+NAMES = (
+    *("train", "generate", "evaluate", "score", "predict", "vocab", "corpus", "dataset", "inspect"),
+    *("models", "history", "novelty", "visualize", "export", "report", "help"),
+)
+OTHER_MODULES = {"help": "manual"}  # of the commands whose module does not have their name
+
+
+class Command(TyperCommand):
+    """A command that reports misspelt variables, and whose help lists its options by group."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, after a message for each misspelt variable of the environment."""
+        # Of several processes under torchrun only the first writes messages.
+        if not ctx.params["quiet"] and os.environ.get("RANK", "0") == "0":
+            console.say(*misspelt(ctx.find_root().command))
+        return super().invoke(ctx)
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The arguments as the usage line shows them, without typer's braces."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write a section for each group of options: arguments first, settings last."""
+        groups: dict[str, list[tuple[str, str]]] = {"Arguments": []}
+        for parameter in self.get_params(ctx):
+            usual = "Arguments" if parameter.param_type_name == "argument" else "Settings"
+            group = getattr(parameter, "rich_help_panel", None) or usual
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                groups.setdefault(group, []).append(record)
+        groups["Settings"] = groups.pop("Settings")
+        for group, records in groups.items():
+            if records:
+                with formatter.section(group):
+                    formatter.write_dl(records)
+
+
+class Program(TyperGroup):
+    """The program, whose help lists the commands in the order of ``NAMES``."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of the commands, without a look at the commands themselves."""
+        return list(self.commands)
+
+
+class Commands(Mapping[str, Command]):
+    """The commands by name, each made when it is asked for the first time."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Command] = {}
+
+    def __getitem__(self, name: str) -> Command:
+        if name not in NAMES:
+            raise KeyError(name)
+        if name not in self._made:
+            self._made[name] = _made(name)
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in NAMES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
+
+
+def _made(name: str) -> Command:
+    """The command of this name, with its module's function of the same name."""
+    module = import_module(f"charlstm.cli.{OTHER_MODULES.get(name, name)}")
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    alone.command(name, cls=Command)(getattr(module, OTHER_MODULES.get(name, name)))
+    command: Any = typer.main.get_command(alone)
+    command.params.append(config_option(use_files))
+    hide_variables(command)
+    made: Command = command
+    return made
+
+
+def hide_variables(node: Any) -> None:
+    """Leave the variables out of the help: every option has one, and the manual says so once."""
+    for parameter in node.params:
+        parameter.show_envvar = False
