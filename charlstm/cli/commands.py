@@ -4,12 +4,14 @@ So a command does not wait for the others: to import all of them takes as long a
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
 
 from charlstm.cli import console
 from charlstm.cli.settings_file import config_option, use_files
@@ -24,6 +26,18 @@ OTHER_MODULES = {"help": "manual"}  # of the commands whose module does not have
 
 class Command(TyperCommand):
     """A command that reports misspelt variables, and whose help lists its options by group."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse options and arguments; OptionError for arguments that are too many."""
+        given = [*args]
+        ctx.allow_extra_args = True
+        with _options_explained(ctx, given):
+            extra = super().parse_args(ctx, args)
+        if extra and not ctx.resilient_parsing:
+            from charlstm.cli import meant
+
+            raise meant.extra_words(ctx, extra)
+        return extra
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, after a message for each misspelt variable of the environment."""
@@ -55,9 +69,35 @@ class Command(TyperCommand):
 class Program(TyperGroup):
     """The program, whose help lists the commands in the order of ``NAMES``."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the options before the command."""
+        with _options_explained(ctx, args):
+            return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the first of ``args`` names; OptionError if there is none."""
+        if args[0] not in self.commands and not ctx.resilient_parsing:
+            from charlstm.cli import meant
+
+            raise meant.no_command(ctx, args)
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of the commands, without a look at the commands themselves."""
         return list(self.commands)
+
+
+@contextmanager
+def _options_explained(ctx: Any, words: Sequence[str]) -> Iterator[None]:
+    """Turn the error for an unknown option among ``words`` into one that says what may be meant."""
+    try:
+        yield
+    except TyperException as error:
+        if not hasattr(error, "possibilities"):  # only the error for an unknown option has them
+            raise
+        from charlstm.cli import meant
+
+        raise meant.no_option(ctx, error.option_name, words) from error  # type: ignore[attr-defined]
 
 
 class Commands(Mapping[str, Command]):
