@@ -283,6 +283,8 @@ _TABLE = (
            help="Model file, run, or name of a bundled model.  "
                 "[default: the newest run, or else shakespeare]"),
     Option("json", bool, OUTPUT, default=False, help="Print one JSON object."),
+    Option("command", bool, OUTPUT, default=False,
+           help="Print only the command that makes the model again."),
     Option("quiet", bool, OUTPUT, default=False, short="q",
            help="Print nothing but errors on standard error."),
 )  # fmt: skip

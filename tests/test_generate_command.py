@@ -435,3 +435,17 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
         for length in (1000, 30_000)
     ]
     assert peaks[1] < peaks[0] * 1.05
+
+
+@pytest.mark.parametrize("command", [("generate", "-n", 5, "--random-seed", 1), ("predict", "To")])
+def test_a_temperature_that_is_hardly_meant_is_questioned(
+    charlstm: Run, trained: Path, command: tuple[object, ...]
+) -> None:
+    """In one line, and what was asked for is done."""
+    name, *words = command
+    done = charlstm(name, "-m", trained, *words, "-t", 7)
+    said = b"a temperature of 7 gives nearly random characters; 0.5 to 1.2 is usual\n"
+    assert (done.returncode, done.stderr) == (0, said)
+    assert done.stdout
+    for usual in (["-t", 2], ["-t", 7, "-q"]):
+        assert charlstm(name, "-m", trained, *words, *usual).stderr == b""

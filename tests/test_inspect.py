@@ -99,3 +99,15 @@ def test_what_a_card_says_oddly_is_shown_as_it_is(charlstm: Run, tmp_path: Path)
     values = dict(properties(charlstm("inspect", tmp_path / "model").stdout))
     assert values["training val loss"] == "low"
     assert "training steps" not in values
+
+
+def test_the_command_is_shown_where_it_is_asked_for(charlstm: Run, trained: Path) -> None:
+    """It fills many lines of a terminal, so that the card only says how to see it."""
+    whole = json.loads(charlstm("inspect", trained, "--json").stdout)["command"]
+    assert whole.startswith("charlstm train ")
+    shown = charlstm("inspect", trained)
+    assert properties(shown.stdout)[-1] == ("command", "shown with --command")
+    assert whole not in shown.stdout.decode()
+    assert charlstm("inspect", trained, "--command").stdout.decode() == f"{whole}\n"
+    refused = charlstm("inspect", trained, "--command", "--json")
+    assert (refused.returncode, refused.stdout) == (2, b"")

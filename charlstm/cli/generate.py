@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlstm.cli import console, reading, writing
+from charlstm.cli import console, reading, wording, writing
 from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import compute_with_one_thread, say_model
 from charlstm.cli.options import is_given, with_options
@@ -158,6 +158,7 @@ def _announce(
 ) -> None:
     """Say what was chosen for the user, once the settings have been checked."""
     say_model(model, values["model"], quiet=values["quiet"])
+    console.say(*wording.temperature_notes(how["temperature"]), quiet=values["quiet"])
     if values["random_seed"] is None and how["random_seed"] is not None:
         console.say(f"random seed: {how['random_seed']}", quiet=values["quiet"])
     if left_out:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlstm.cli import console, reading
+from charlstm.cli import console, reading, wording
 from charlstm.cli.loading import loaded
 from charlstm.cli.options import with_options
 from charlstm.options import MODEL, OPTIONS, OUTPUT, SAMPLING
@@ -59,6 +59,7 @@ def predict(
     phrase, left_out = model.known(text, unknown=values["unknown"])
     if left_out:
         console.say(reading.note(left_out), quiet=values["quiet"])
+    console.say(*wording.temperature_notes(values["temperature"]), quiet=values["quiet"])
     predictions = model.predict(phrase, top=values["top"] or None, **settings)
     # A window alone changes nothing.
     changed = any(settings[n] != SETTINGS[n] for n in SETTINGS if n != "repetition_window")

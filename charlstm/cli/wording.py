@@ -20,6 +20,7 @@ UNITS = {
     "day": DAY, "hour": 3600, "minute": 60,
 }  # fmt: skip
 PREFIXES = "kMGTPE"
+HIGHEST_TEMPERATURE = 2  # that is perhaps meant
 NOTHING = "-"  # shown instead of a number that is not known
 
 
@@ -88,6 +89,17 @@ def model_taken(model: "LanguageModel") -> str:
     with suppress(OSError):  # the file may have been removed since it was read
         parts.append(f"{age(time.time() - path.stat().st_mtime)} old")
     return f"model: {path.parent} ({', '.join(parts)})"
+
+
+def temperature_notes(temperature: float) -> list[str]:
+    """What to say of a temperature that is hardly meant: nothing, if it is a usual one.
+
+    >>> temperature_notes(1.0), temperature_notes(7)
+    ([], ['a temperature of 7 gives nearly random characters; 0.5 to 1.2 is usual'])
+    """
+    if temperature <= HIGHEST_TEMPERATURE:
+        return []
+    return [f"a temperature of {temperature:g} gives nearly random characters; 0.5 to 1.2 is usual"]
 
 
 def timestamp(seconds: float) -> str | None:
