@@ -63,7 +63,9 @@ class LanguageModel:
 
     ``unknown`` says what happens to unknown characters in a given text: ``"error"`` raises
     UnknownCharacterError, ``"skip"`` leaves them out, and ``"nearest"`` replaces them by the most
-    similar known characters, which ``known`` shows.
+    similar known characters, which ``known`` shows. Where surprisal is measured (``score``,
+    ``evaluate``), what is left out has a cost: the surprisal of the least probable character at its
+    place.
     """
 
     def __init__(self, model: ModelFile, path: Path | None = None) -> None:
@@ -196,11 +198,13 @@ class LanguageModel:
 
             model.score("To be, or not to be").bits_per_char
 
-        The text is read as the beginning of a line, as seed phrases are.
+        The text is read as the beginning of a line, as seed phrases are. With "skip" an unknown
+        character is not read, and has the surprisal of the least probable one at its place, as one
+        without a similar character has it with "nearest". The score's ``unknown`` is their share.
         """
         from charlstm.analysis.score import score
 
-        return score(self._model, self._known("text", text, unknown)[0])
+        return score(self._model, self._adapted("text", text, unknown))
 
     def evaluate(
         self,
@@ -262,7 +266,7 @@ class LanguageModel:
         """
         from charlstm.analysis.score import score_many
 
-        return score_many(self._model, self._known_texts("texts", texts, unknown))
+        return score_many(self._model, self._adapted_texts("texts", texts, unknown))
 
     def score_pieces(
         self, pieces: Iterable[str], *, unknown: Unknown = "error"
@@ -274,7 +278,7 @@ class LanguageModel:
         """
         from charlstm.analysis.score import score_pieces
 
-        return score_pieces(self._model, self._known_pieces(pieces, unknown))
+        return score_pieces(self._model, self._adapted_pieces(pieces, unknown))
 
     def predict(
         self,
@@ -323,7 +327,8 @@ class LanguageModel:
         """
         from charlstm.analysis.trace import traces
 
-        return traces(self._model, self._known_pieces(pieces, unknown))
+        adapted = self._adapted_pieces(pieces, unknown)
+        return traces(self._model, (self._known("piece", piece, "skip")[0] for piece in adapted))
 
     def find_cells(
         self,
@@ -399,13 +404,18 @@ class LanguageModel:
         text = self._model.text.cased(require_text(name, text))
         return self._model.vocabulary.known(text, unknown)
 
-    def _known_texts(self, name: str, texts: Iterable[str], unknown: Unknown) -> Iterator[str]:
-        """Several texts as the model reads them; a text that it cannot read is an error later."""
-        OPTIONS["unknown"].check(unknown)
-        return (self._known("text", t, unknown)[0] for t in require_iterable(name, texts))
+    def _adapted(self, name: str, text: str, unknown: Unknown) -> str:
+        """``text`` with what can be replaced; what is unknown then is not read, but has a cost."""
+        text = self._model.text.cased(require_text(name, text))
+        return self._model.vocabulary.adapted(text, unknown)
 
-    def _known_pieces(self, pieces: Iterable[str], unknown: Unknown) -> Iterator[str]:
-        """The pieces of one text as the model reads them; where it is cut makes no difference."""
+    def _adapted_texts(self, name: str, texts: Iterable[str], unknown: Unknown) -> Iterator[str]:
+        """Several texts, each ``_adapted``; a text that cannot be read is an error later."""
+        OPTIONS["unknown"].check(unknown)
+        return (self._adapted("text", t, unknown) for t in require_iterable(name, texts))
+
+    def _adapted_pieces(self, pieces: Iterable[str], unknown: Unknown) -> Iterator[str]:
+        """The pieces of one text, ``_adapted``; where it is cut makes no difference."""
         several = (require_text("piece", piece) for piece in require_iterable("pieces", pieces))
         whole = whole_clusters(several) if unknown == "nearest" else several
-        return self._known_texts("pieces", whole, unknown)
+        return self._adapted_texts("pieces", whole, unknown)

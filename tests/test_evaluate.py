@@ -235,13 +235,17 @@ def test_rare_characters_are_left_out_as_in_training(
 
 
 @pytest.mark.parametrize(
-    ("unknown", "characters", "noted"),
-    [("skip", 79, "20 in all"), ("nearest", 99, ""), ("error", 0, "U+00E9")],
+    ("unknown", "share", "noted"),
+    [
+        ("skip", 0.2, "20 % of the characters are unknown to the model ('\u00e9'"),
+        ("nearest", 0, ""),
+        ("error", 0, "U+00E9"),
+    ],
 )
 def test_characters_that_the_model_does_not_know(
-    write: Write, unknown: Any, characters: int, noted: str
+    write: Write, unknown: Any, share: float, noted: str
 ) -> None:
-    """They are named, left out or replaced, also where a piece ends before an accent."""
+    """They are named, counted or replaced, also where a piece ends before an accent."""
     model = LanguageModel(make_model("\nacef"))
     text, notes = write("caf\u00e9\n" * 20), list[str]()
     if unknown == "error":
@@ -249,8 +253,22 @@ def test_characters_that_the_model_does_not_know(
             model.evaluate(text)
         assert noted in str(refused.value)
         return
-    assert model.evaluate(text, unknown=unknown, notes=notes).characters == characters
+    found = model.evaluate(text, unknown=unknown, notes=notes)
+    assert (found.characters, found.unknown) == (99, pytest.approx(share, abs=0.01))
     assert noted in " ".join(notes)
+
+
+def test_an_unknown_character_costs_the_same_as_in_a_score(write: Write) -> None:
+    """And none of them is guessed, also by a model of fewer than five characters."""
+    model = LanguageModel(make_model("\nab"))
+    text = "\u00e9ab\u00e9\u4e2d\nab\u00e9" * 3
+    scored = model.score("\n" + text, unknown="skip")  # the first character is not predicted
+    for exact in (False, True):
+        found = model.evaluate(write("\n" + text), unknown="skip", exact=exact)
+        assert found.loss == pytest.approx(scored.bits[1:].mean() * math.log(2), abs=1e-6)
+        assert found.top_5_accuracy == pytest.approx(1 - found.unknown)
+    window = model.evaluate(write("\n" + text), unknown="skip", window=2)
+    assert window.unknown == found.unknown == pytest.approx(12 / 27)
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3])
@@ -307,8 +325,6 @@ def test_a_part_of_too_few_characters(write: Write, text: str, split: Any) -> No
     model = model_of(write("abcd\n" * 20))
     with pytest.raises(CorpusError, match="1 character to evaluate"):
         model.evaluate(write(text, "short.txt"), split=split)
-    with pytest.raises(CorpusError, match="0 characters to evaluate"):
-        model.evaluate(write("xyz", "strange.txt"), unknown="skip")
 
 
 def test_memory_does_not_grow_with_the_text(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

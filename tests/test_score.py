@@ -1,8 +1,10 @@
 """Scores of many texts, and of texts in pieces: the numbers of one text that is read alone."""
 
 import itertools
+import math
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -102,7 +104,7 @@ def test_memory_does_not_grow_with_the_pieces(monkeypatch: pytest.MonkeyPatch) -
         return most
 
     peak(4)  # what is made once
-    assert peak(40) < peak(4) + 50_000
+    assert peak(40) < peak(8) + 50_000
 
 
 def test_unknown_characters_are_the_callers_choice(model: charlstm.LanguageModel) -> None:
@@ -110,11 +112,55 @@ def test_unknown_characters_are_the_callers_choice(model: charlstm.LanguageModel
     texts = ["The", "T\u4e2dhe"]
     with pytest.raises(charlstm.CharLSTMError, match=r"U\+4E2D"):
         list(model.score_many(texts))
-    assert [score.text for score in model.score_many(texts, unknown="skip")] == ["The", "The"]
+    assert [score.unknown for score in model.score_many(texts, unknown="skip")] == [0, 0.25]
     with pytest.raises(charlstm.CharLSTMError, match=r"U\+4E2D"):
         list(model.score_pieces(texts))
     (score,) = model.score_pieces(texts, unknown="skip")
-    assert score.text == "TheThe"
+    assert (score.text, score.unknown) == ("TheT\u4e2dhe", pytest.approx(1 / 7))
+
+
+def bits_by_hand(model: charlstm.LanguageModel, text: str) -> list[float]:
+    """The bits of each character: of the least probable one for a character that is unknown."""
+    bits = []
+    for i, character in enumerate(text):
+        before = "".join(c for c in text[:i] if c in model.vocabulary)
+        expected = {p.character: p.probability for p in model.predict(before)}
+        bits.append(-math.log2(expected.get(character, min(expected.values()))))
+    return bits
+
+
+@pytest.mark.parametrize(
+    "text", ["T\u4e2dhe", "\u4e2dThe \u4e2d\u4e2dtide", "The\u4e2d\u4e2d", "\u4e2d\u4e2d"]
+)
+@pytest.mark.parametrize("unknown", ["skip", "nearest"])
+def test_an_unknown_character_costs_as_much_as_the_least_probable_one(
+    model: charlstm.LanguageModel, text: str, unknown: Any
+) -> None:
+    """At its place, wherever that is, and the network does not read it."""
+    expected = pytest.approx(bits_by_hand(model, text), abs=1e-4)
+    (many,) = model.score_many([text], unknown=unknown)
+    pieces = list(model.score_pieces(list(text), unknown=unknown))
+    assert list(model.score(text, unknown=unknown).bits) == expected
+    assert list(many.bits) == expected
+    assert [bits for piece in pieces for bits in piece.bits] == expected
+
+
+def test_unknown_characters_at_the_end_of_a_group(
+    model: charlstm.LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long text is read in groups, and what is unknown at the end of one costs the same."""
+    text = "The tide \u4e2d\u4e2d\u4e2d came in"
+    whole = model.score(text, unknown="skip").bits
+    for group in (1, 5, 10, 11):
+        monkeypatch.setattr(scoring, "GROUP", group)
+        bits = [b for part in model.score_pieces([text], unknown="skip") for b in part.bits]
+        assert bits == pytest.approx(list(whole), abs=1e-4)
+
+
+def test_a_text_in_foreign_characters_is_surprising(model: charlstm.LanguageModel) -> None:
+    """More than one in known letters, and not less for what is left of it."""
+    foreign = model.score("\u0438 the " + "\u0438" * 40, unknown="skip")
+    assert foreign.bits_per_char > model.score("the lamps were hung to dry").bits_per_char
 
 
 def test_an_accent_may_come_in_the_next_piece() -> None:

@@ -52,14 +52,14 @@ def test_each_file_has_a_row(score: Score, model: package.LanguageModel, tmp_pat
         (tmp_path / name).write_text(text)
     rows = score("b.txt", "a.txt", "-", "empty", cwd=tmp_path, input=b"And\n")
     expected = [("b.txt", "The tide"), ("a.txt", VERSE), ("-", "And\n"), ("empty", "")]
-    assert rows == [[bits(model.score(t)), str(len(t)), name] for name, t in expected]
+    assert rows == [[bits(model.score(t)), str(len(t)), "0.0000", name] for name, t in expected]
 
 
 def test_each_line_has_a_row(score: Score, model: package.LanguageModel) -> None:
     """Without its end, as if it stood alone; the last line needs no end."""
     rows = score("--lines", input=b"The tide\r\nAnd\rnobody\n\nAnd")
     lines = ["The tide", "And", "nobody", "", "And"]
-    assert rows == [[bits(model.score(line)), str(len(line)), line] for line in lines]
+    assert rows == [[bits(model.score(line)), str(len(line)), "0.0000", line] for line in lines]
     assert rows[3][0] == "-"
 
 
@@ -84,9 +84,9 @@ def test_rows_of_several_files_name_theirs(score: Score, tmp_path: Path, words: 
 @pytest.mark.parametrize(
     ("words", "keys"),
     [
-        ([], {"bits_per_char", "characters", "file"}),
-        (["--lines"], {"bits_per_char", "characters", "line", "number", "file"}),
-        (["--chars"], {"bits", "character", "position", "file"}),
+        ([], {"bits_per_char", "characters", "unknown", "file"}),
+        (["--lines"], {"bits_per_char", "characters", "unknown", "line", "number", "file"}),
+        (["--chars"], {"bits", "character", "unknown", "position", "file"}),
     ],
 )
 def test_json_has_an_object_a_row(
@@ -131,17 +131,17 @@ def test_many_lines_come_in_their_order(score: Score) -> None:
     """More than are read at once; the same line has the same number wherever it stands."""
     lines = [f"{line} {'and ' * (i % 9)}" for i, line in enumerate(VERSE.split("\n")[:4] * 900)]
     rows = score("--lines", input="\n".join(lines).encode())
-    assert [row[2] for row in rows] == lines
+    assert [row[-1] for row in rows] == lines
     numbers: dict[str, set[float]] = {}
     for row in rows:
-        numbers.setdefault(row[2], set()).add(float(row[0]))
+        numbers.setdefault(row[-1], set()).add(float(row[0]))
     assert all(max(found) - min(found) < 2e-4 for found in numbers.values())
 
 
 def test_a_huge_line_is_a_line(score: Score) -> None:
     """Longer than what is read at once, and than what is scored side by side."""
     (row,) = score("--lines", input=b"The tide came in " * 12_000)
-    assert row[1:] == [str(17 * 12_000), "The tide came in " * 12_000]
+    assert row[1:] == [str(17 * 12_000), "0.0000", "The tide came in " * 12_000]
 
 
 def test_a_reader_that_has_enough_ends_the_command(
@@ -160,7 +160,7 @@ def test_a_row_is_one_line_of_its_columns(charlstm: Run, tmp_path: Path) -> None
     save_model(make_model("ab\t\x1b\u2028\n"), tmp_path / "model")
     (tmp_path / "a\tb").write_text("a\tb\x1b\u2028\n")
     done = charlstm("score", "-m", "model", "--lines", "a\tb", "-", cwd=tmp_path, input=b"")
-    assert done.stdout.decode().split("\t")[1:] == ["5", "a\\tb\\x1b\\u2028", "a\\tb\n"]
+    assert done.stdout.decode().split("\t")[1:] == ["5", "0.0000", "a\\tb\\x1b\\u2028", "a\\tb\n"]
 
 
 def test_a_line_with_unknown_characters_keeps_its_row(charlstm: Run, trained: Path) -> None:
@@ -171,25 +171,72 @@ def test_a_line_with_unknown_characters_keeps_its_row(charlstm: Run, trained: Pa
     assert done.stderr.decode().startswith("charlstm: error: line 2: the model never saw '\u20ac'")
     assert done.stderr.count(b"\n") == 1
     rows = [line.split("\t") for line in done.stdout.decode().splitlines()]
-    assert rows[1] == ["-", "-", "\u20ac"]
-    assert [row[2] for row in rows] == ["The", "\u20ac", "And"]
+    assert rows[1] == ["-", "-", "-", "\u20ac"]
+    assert [row[-1] for row in rows] == ["The", "\u20ac", "And"]
     (unread,) = charlstm(*words, "--json", input="\u20ac".encode()).stdout.splitlines()
-    expected = {"bits_per_char": None, "characters": None, "line": "\u20ac", "number": 1}
-    assert json.loads(unread) == {**expected, "file": "-"}
+    expected = {"bits_per_char": None, "characters": None, "unknown": None}
+    assert json.loads(unread) == {**expected, "line": "\u20ac", "number": 1, "file": "-"}
 
 
-def test_unknown_characters_as_one_asks(score: Score, charlstm: Run, trained: Path) -> None:
-    """Left out, or replaced; the row shows the line as it was given."""
-    data = "Th\u00e9 \u4e2dtide\n".encode()
-    expected = score("--lines", input=b"The tide\n")[0][:2]
-    done = charlstm("score", "-m", trained, "--lines", "--unknown", "nearest", input=data)
-    assert done.stdout.decode().rstrip("\n").split("\t") == [*expected, data.decode()[:-1]]
-    assert done.stderr.decode() == (
-        "line 1: the model knows nothing similar to '\u4e2d' (U+4E2D); left out\n"
+def test_unknown_characters_as_one_asks(
+    charlstm: Run, trained: Path, model: package.LanguageModel
+) -> None:
+    """They cost as much as the least probable one, or are replaced; their share is shown."""
+    text = "Th\u00e9 \u4e2dtide"
+    for unknown, share in (("skip", 2 / 9), ("nearest", 1 / 9)):
+        for words in ([], ["--lines"]):
+            words = ["score", "-m", trained, *words, "--unknown", unknown]
+            done = charlstm(*words, input=text.encode())
+            expected = bits(model.score(text, unknown=unknown))  # type: ignore[arg-type]
+            row = done.stdout.decode().rstrip("\n").split("\t")
+            assert row[:3] == [expected, "9", f"{share:.4f}"]
+            said = (
+                f"standard input: {100 * share:.2g} % of the characters are unknown to the model ("
+            )
+            assert done.stderr.decode().startswith(said)
+            assert "(U+4E2D)); each counts as the least probable one" in done.stderr.decode()
+
+
+def test_a_few_unknown_characters_are_no_reason_for_a_message(score: Score) -> None:
+    """Up to one in a hundred; the column has them."""
+    (row,) = score("--unknown", "skip", input=(VERSE + "\u4e2d").encode())
+    assert 0 < float(row[2]) < 0.01
+
+
+def test_a_text_of_unknown_characters_is_not_like_the_corpus(
+    score: Score, charlstm: Run, trained: Path, tmp_path: Path
+) -> None:
+    """It stands behind one in known letters, though little of it can be read."""
+    (tmp_path / "known.txt").write_text("xylophones quiz the jovial wombat\n" * 20)
+    (tmp_path / "foreign.txt").write_text(
+        "\u0431\u0443\u0440\u044f the \u043c\u0433\u043b\u0430\n" * 20
     )
-    assert score("--unknown", "skip", input=data)[0][1] == "8"
-    done = charlstm("score", "-m", trained, "--unknown", "nearest", input=data)
-    assert b"standard input: the model knows nothing similar" in done.stderr
+    words = ("score", "-m", trained, "--unknown", "skip", "foreign.txt", "known.txt")
+    rows = charlstm(*words, cwd=tmp_path).stdout.decode().splitlines()
+    assert [
+        row.split("\t")[-1] for row in sorted(rows, key=lambda row: float(row.split("\t")[0]))
+    ] == [
+        "known.txt",
+        "foreign.txt",
+    ]
+
+
+def test_a_file_that_cannot_be_read_does_not_keep_the_others(
+    charlstm: Run, trained: Path, tmp_path: Path
+) -> None:
+    """Each is reported, the others have their rows, and the status is 1 at the end."""
+    (tmp_path / "good.txt").write_text("The")
+    (tmp_path / "bad.txt").write_bytes(b"The\xff")
+    (tmp_path / "euro.txt").write_text("\u20ac")
+    bad = ["absent", ".", "", "bad.txt", "euro.txt"]
+    for words in ([], ["--lines"], ["--chars"]):
+        files = ["good.txt", *bad, "good.txt"]
+        done = charlstm("score", "-m", trained, *words, *files, cwd=tmp_path)
+        assert done.returncode == 1
+        rows = done.stdout.decode().splitlines()
+        good = [row for row in rows if row.endswith("good.txt")]
+        assert good[: len(good) // 2] == good[len(good) // 2 :] != []
+        assert done.stderr.decode().count("charlstm: error: ") == len(bad)
 
 
 def test_a_model_of_small_letters_reads_small_letters(charlstm: Run, tmp_path: Path) -> None:
@@ -197,7 +244,7 @@ def test_a_model_of_small_letters_reads_small_letters(charlstm: Run, tmp_path: P
     save_model(make_model("ab\n", lowercase=True), tmp_path / "model")
     done = charlstm("score", "-m", "model", "--lines", cwd=tmp_path, input=b"AB\nab\n")
     upper, lower = (line.split("\t") for line in done.stdout.decode().splitlines())
-    assert (upper[0], upper[2], lower[2]) == (lower[0], "AB", "ab")
+    assert (upper[0], upper[-1], lower[-1]) == (lower[0], "AB", "ab")
 
 
 @pytest.mark.parametrize("words", [["--lines"], ["--chars"]])
@@ -222,10 +269,9 @@ def test_every_encoding_is_the_same_text(
     ("words", "data", "status", "said"),
     [
         (["absent"], b"", 1, "absent: no such file; check the name"),
-        (["."], b"", 2, ".: a directory"),
-        ([""], b"", 2, "empty name"),
+        (["."], b"", 1, ".: a directory"),
+        ([""], b"", 1, "empty name"),
         (["x" * 5000], b"", 1, "File name too long"),
-        (["--lines", "-", "absent"], b"The", 1, "absent: no such file"),
         ([], b"\xff\xfe\x00", 1, "standard input: byte 0xff at offset 0 is not utf-8"),
         (["--chars"], b"The\0", 1, "standard input: NUL byte at offset 3"),
         (["--lines"], b"The\0", 1, "line 1: standard input: NUL byte at offset 3"),
@@ -279,7 +325,7 @@ def test_lines_before_a_fault_are_scored(charlstm: Run, trained: Path) -> None:
     done = charlstm("score", "-m", trained, "--lines", input=b"The\nAnd\nI\xff\nnobody\n")
     assert done.returncode == 1
     assert done.stderr.startswith(b"charlstm: error: line 3: standard input: byte 0xff at offset 9")
-    assert [row.split(b"\t")[2] for row in done.stdout.splitlines()] == [b"The", b"And"]
+    assert [row.split(b"\t")[-1] for row in done.stdout.splitlines()] == [b"The", b"And"]
 
 
 def test_lines_and_chars_exclude_each_other(score: Score, charlstm: Run, trained: Path) -> None:
@@ -300,7 +346,7 @@ def test_settings_files_know_what_lines_means_here(
     (tmp_path / "bad.toml").write_text("[score]\nlines = 3\n")
     (tmp_path / "files.toml").write_text("[score]\nfiles = ['a']\n")
     rows = score("--config", "good.toml", cwd=tmp_path, input=b"The\nAnd")
-    assert [row[2] for row in rows] == ["The", "And"]
+    assert [row[-1] for row in rows] == ["The", "And"]
     for file, said in (("bad", "lines is 3; it must be true or false"), ("files", "not a setting")):
         done = charlstm("score", "-m", trained, "--config", f"{file}.toml", cwd=tmp_path)
         assert done.returncode == 2
@@ -311,11 +357,11 @@ def test_a_terminal_gets_a_header_and_columns(environment: dict[str, str], train
     """The rows come after each line that is typed, and one Ctrl-D is enough."""
     child = terminal(f"score -m {trained} --lines", environment)
     child.expect_exact("reading from the keyboard; end with Ctrl-D at the beginning of a line")
-    child.expect_exact("bits per char  characters  line")
+    child.expect_exact("bits per char  characters  unknown   line")
     child.sendline("The tide")
-    child.expect(r"\n +\d\.\d{4} +8  The tide\r\n")
+    child.expect(r"\n +\d\.\d{4} +8    0\.0000  The tide\r\n")
     child.sendline("And")
-    child.expect(r"\n +\d\.\d{4} +3  And\r\n")
+    child.expect(r"\n +\d\.\d{4} +3    0\.0000  And\r\n")
     child.sendeof()
     child.expect(pexpect.EOF)
     child.close()

@@ -20,6 +20,7 @@ from charlstm.text.vocabulary import Ids, Vocabulary
 MOST_COUNTED = 10_000_000  # characters at the end of a training part that an n-gram counts
 HELD_BACK = 10  # one of so many characters of the training part chooses the order of the n-gram
 HIGHEST_ORDER = 32
+REPLACEMENT = "\ufffd"  # what stands for an unknown character
 
 Integers = npt.NDArray[np.int64]
 Shares = npt.NDArray[np.float64]
@@ -119,10 +120,14 @@ def baselines(vocabulary: Vocabulary, train: Ids, ids: Ids) -> tuple[Baseline, .
 
     Character frequencies and an n-gram learn from ``train``, of which they count the last
     MOST_COUNTED characters. The order of the n-gram is the best one for the end of ``train``.
-    The compressors xz and bzip2 learn from the compressed text alone, as it is in UTF-8.
+    The compressors xz and bzip2 learn from the compressed text alone, as it is in UTF-8. To all of
+    them, the characters that ``vocabulary`` does not know are one more character.
     """
     train = np.array(train[-MOST_COUNTED:])
-    V = len(vocabulary)
+    marks = any(
+        (block == vocabulary.unknown_id).any() for part in (train, ids) for block in in_blocks(part)
+    )
+    V = len(vocabulary) + marks
     most_frequent = np.bincount(train, minlength=V).argmax()
     guessed = sum(int((block == most_frequent).sum()) for block in in_blocks(ids[1:]))
     frequencies, ngram = NGram(train, 0, V), NGram(train, best_order(train, V), V)
@@ -202,7 +207,7 @@ def _compressed(vocabulary: Vocabulary, ids: Ids) -> Iterator[Baseline]:
         "bzip2 -9": bz2.BZ2Compressor(9),
     }
     sizes = dict.fromkeys(compressors, 0)
-    points = code_points(vocabulary.characters)
+    points = code_points(vocabulary.characters + REPLACEMENT)
     for block in in_blocks(ids):
         data = points[block].tobytes().decode("utf-32-le").encode()
         for name, compressor in compressors.items():

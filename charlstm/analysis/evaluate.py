@@ -29,7 +29,8 @@ class Evaluation(LossUnits):
     with the same passages, or as the model that it began from. It is None if that cannot be
     told. ``loss`` is the mean of -ln of their probabilities, in nats. ``accuracy`` and
     ``top_5_accuracy`` are the shares that were the most probable character, and one of the five
-    most probable.
+    most probable. ``unknown`` is the share that the model does not know: each counts as the least
+    probable character at its place.
     """
 
     text: str
@@ -40,6 +41,7 @@ class Evaluation(LossUnits):
     loss: float
     accuracy: float
     top_5_accuracy: float
+    unknown: float
     read: float | None = None
     baselines: tuple[Baseline, ...] = ()
 
@@ -101,12 +103,13 @@ def evaluate(model: ModelFile, dataset: Dataset, name: str, reading: Reading) ->
     if len(ids) < 2:
         left = f"{len(ids)} character{'' if len(ids) == 1 else 's'}"
         raise CorpusError(f"{name}: {left} to evaluate, but it takes two or more", "few characters")
-    bits = right = among_5 = 0.0
+    bits = right = among_5 = unknown = 0.0
     rest = in_blocks(ids[1:])
     for values in surprisals(model, rest, ids[:1], window=reading.window, exact=reading.exact):
         bits += float(values[:, 0].sum())
         right += int((values[:, 1] < 1).sum())
-        among_5 += int((values[:, 1] < 5).sum())
+        among_5 += int((values[:, 1] < min(5, model.vocabulary.unknown_id)).sum())
+        unknown += int((values[:, 1] == model.vocabulary.unknown_id).sum())
     count = len(ids) - 1
     return Evaluation(
         text=name,
@@ -117,6 +120,7 @@ def evaluate(model: ModelFile, dataset: Dataset, name: str, reading: Reading) ->
         loss=bits / count * math.log(2),
         accuracy=right / count,
         top_5_accuracy=among_5 / count,
+        unknown=unknown / count,
         read=_read(model, ids, own_validation=own and split == "val"),
         baselines=baselines(model.vocabulary, train, ids) if reading.baselines else (),
     )

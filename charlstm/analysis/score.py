@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -36,16 +37,24 @@ LONG = 2 * SEGMENT  # a text of so many characters is read in segments
 class Score:
     """The surprisal of a text: ``bits``, (characters,), are -log2 of each probability.
 
-    ``bits_per_char`` and ``loss`` are None for an empty text.
+    A character that the model does not know has the surprisal of the least probable one that it
+    knows, and ``is_unknown``, (characters,), says which these are. ``bits_per_char`` and ``loss``
+    are None for an empty text.
     """
 
     text: str
     bits: npt.NDArray[np.float64] = field(repr=False)
+    is_unknown: npt.NDArray[np.bool_] = field(repr=False)
 
     @property
     def characters(self) -> int:
         """How many characters the text has."""
         return len(self.text)
+
+    @property
+    def unknown(self) -> float:
+        """The share of the characters that the model does not know."""
+        return float(self.is_unknown.mean()) if self.text else 0.0
 
     @property
     def bits_per_char(self) -> float | None:
@@ -61,36 +70,48 @@ class Score:
 def score(model: ModelFile, text: str) -> Score:
     """The surprisal of each character of ``text``, given the characters before it.
 
-    The text is read as the beginning of a line (``before_line``). Raises UnknownCharacterError,
-    and ModelFileError if the weights are too large to compute with.
+    The text is read as the beginning of a line (``before_line``). Raises ModelFileError if the
+    weights are too large to compute with.
     """
-    bits = [part.bits for part in score_pieces(model, [text])]
-    return Score(text, np.concatenate([np.empty(0), *bits]))
+    values = [
+        np.empty((0, 2)),
+        *surprisals(model, _marked(model, [text]), before_line(model, text)),
+    ]
+    return _scored(model, text, np.concatenate(values))
 
 
 def score_pieces(model: ModelFile, pieces: Iterable[str]) -> Iterator[Score]:
     """The score of a text that comes in ``pieces``, in parts of its own; memory does not grow."""
     pieces = filter(None, pieces)
     begins = next(pieces, "")
-    waiting = [begins]  # what was read, but not scored yet
+    waiting: list[str] = []  # what was read, but not scored yet
 
-    def blocks() -> Iterator[Ids]:
-        yield model.vocabulary.encode(begins)
-        for piece in pieces:
+    def kept() -> Iterator[str]:
+        for piece in chain([begins], pieces):
             waiting.append(piece)
-            yield model.vocabulary.encode(piece)
+            yield piece
 
-    for values in surprisals(model, blocks(), before_line(model, begins)):
+    for values in surprisals(model, _marked(model, kept()), before_line(model, begins)):
         read = "".join(waiting)
         waiting[:] = [read[len(values) :]]
-        yield Score(read[: len(values)], values[:, 0])
+        yield _scored(model, read[: len(values)], values)
+
+
+def _marked(model: ModelFile, pieces: Iterable[str]) -> Iterator[Ids]:
+    """The ids of each piece of a text; unknown characters are marked."""
+    return map(model.vocabulary.encode_marked, pieces)
+
+
+def _scored(model: ModelFile, text: str, values: Values) -> Score:
+    """The score of a text from the surprisal and rank of each character."""
+    return Score(text, values[:, 0].copy(), values[:, 1] == model.vocabulary.unknown_id)
 
 
 def score_many(model: ModelFile, texts: Iterable[str]) -> Iterator[Score]:
     """The score of each text, in order, computed side by side on all cores.
 
     The texts are independent, and a score does not depend on the other texts. Texts of together
-    BLOCK characters or more are read at a time. Raises UnknownCharacterError in its turn.
+    BLOCK characters or more are read at a time.
     """
     block: list[str] = []
     count = 0
@@ -105,25 +126,24 @@ def score_many(model: ModelFile, texts: Iterable[str]) -> Iterator[Score]:
 
 def _side_by_side(model: ModelFile, texts: list[str]) -> list[Score]:
     """The scores of texts that are read together; long ones are read alone, in segments."""
-    scores = [Score("", np.empty(0))] * len(texts)
+    scores = [_scored(model, "", np.empty((0, 2)))] * len(texts)
     # The longest first: so a text stands beside others of about its length.
     order = sorted((i for i, text in enumerate(texts) if text), key=lambda i: -len(texts[i]))
     several = [i for i in order if len(texts[i]) < LONG]
     for i in order[: len(order) - len(several)]:
         scores[i] = score(model, texts[i])
     if several:
-        line_end = "\n" if "\n" in model.vocabulary else ""
-        joined = "".join(line_end + texts[i] for i in several)
-        lengths = np.array([len(texts[i]) for i in several])
-        ends = (lengths + len(line_end)).cumsum()
+        marked = [model.vocabulary.encode_marked(texts[i]) for i in several]
+        read = [without_unknown(model, ids) for ids in marked]
         # The line end before a text is read first, unless the text begins with one itself.
-        before = [len(before_line(model, texts[i])) for i in several]
-        first = ends - lengths
-        parts = Parts(first - before, first, ends)
-        ids = model.vocabulary.encode(joined)
-        found = read_parts(model.lstm, ids, parts, measure_surprisal(model.lstm))
-        for i, values in zip(several, found, strict=True):
-            scores[i] = Score(texts[i], finite(values)[:, 0].copy())
+        before = [before_line(model, texts[i]) for i in several]
+        ends = np.array([len(b) + len(r) for b, r in zip(before, read, strict=True)]).cumsum()
+        first = ends - [len(ids) for ids in read]
+        parts = Parts(first - [len(ids) for ids in before], first, ends)
+        joined = np.concatenate([*chain.from_iterable(zip(before, read, strict=True))])
+        found = read_parts(model.lstm, joined, parts, measure_surprisal(model.lstm))
+        for i, ids, values in zip(several, marked, found, strict=True):
+            scores[i] = _scored(model, texts[i], with_unknown(model, ids, finite(values)))
     return scores
 
 
@@ -137,23 +157,59 @@ def surprisals(
 ) -> Iterator[Values]:
     """Surprisal in bits, and rank, of each character of a text that comes in ``blocks``: (N, 2).
 
-    The rank is the number of characters that were more probable, or equally, with a lower id. The
-    text is read in groups, each in segments (``Plan.fast``); with ``exact`` in one walk from its
-    beginning to its end; and with a ``window`` of at most GROUP characters in segments of this
+    The rank is the number of characters that were more probable, or equally, with a lower id. A
+    character marked with ``unknown_id`` is not read. It has the surprisal of the least probable
+    character at its place, and the rank ``unknown_id``.
+
+    The text is read in groups, each in segments (``Plan.fast``); with ``exact`` in one walk from
+    its beginning to its end; and with a ``window`` of at most GROUP characters in segments of this
     length that know nothing but the one character before them.
     ``before`` is what the network reads before the text. Memory does not grow with the text.
     Raises ModelFileError if the weights are too large to compute with.
     """
-    measure = measure_surprisal(model.lstm)
+    measure, unknown = measure_surprisal(model.lstm), model.vocabulary.unknown_id
+    before = before[before != unknown]
     state = begun(model.lstm, before if exact else before[:0])
-    for ids in grouped(blocks, GROUP // window * window if window else GROUP):
-        if exact:
-            values = walk(state, ids, measure)
-        else:
+
+    def values(ids: Ids, known: int) -> Values:
+        if not exact:
             plan = Plan(window, 1) if window else Plan.fast(len(ids))
-            values = read_segments(model.lstm, before, ids, measure, plan)
-            before = np.concatenate((before, ids))[-WARM_UP:]
-        yield finite(values)
+            return read_segments(model.lstm, before, ids, measure, plan)
+        walked = [walk(state, ids[:known], measure)] if known else []
+        if known < len(ids):  # what stands for the next character does not change the state
+            walked.append(walk(state.copy(), ids[known:], measure))
+        return np.concatenate(walked)
+
+    for marked in grouped(blocks, GROUP // window * window if window else GROUP):
+        ids = without_unknown(model, marked)
+        known = int(np.count_nonzero(marked != unknown))
+        yield with_unknown(model, marked, finite(values(ids, known)))
+        before = np.concatenate((before, ids[:known]))[-WARM_UP:]
+
+
+def without_unknown(model: ModelFile, marked: Ids) -> Ids:
+    """What the network reads of a text: its known characters.
+
+    If the last one of ``marked`` is unknown, there is one more at the end, which stands for
+    whatever might come next.
+    """
+    unknown = marked == model.vocabulary.unknown_id
+    ids = marked[~unknown]
+    return np.append(ids, ids.dtype.type(0)) if len(marked) and unknown[-1] else ids
+
+
+def with_unknown(model: ModelFile, marked: Ids, values: Values) -> Values:
+    """Surprisal and rank of all characters of ``marked``, (M, 2), from those of the known ones.
+
+    ``values``, (N, 3), are those of ``without_unknown``. An unknown character stands where the next
+    known one is predicted, since the state does not move.
+    """
+    unknown = marked == model.vocabulary.unknown_id
+    following = np.cumsum(~unknown) - ~unknown  # the number of known characters before each
+    filled: Values = values[following, :2]
+    filled[unknown, 0] = values[following[unknown], 2]
+    filled[unknown, 1] = model.vocabulary.unknown_id
+    return filled
 
 
 def finite(values: Values) -> Values:
@@ -164,7 +220,7 @@ def finite(values: Values) -> Values:
 
 
 def measure_surprisal(lstm: LSTM) -> Measure:
-    """Surprisal in bits, and rank, of each character, (..., 2), with this network."""
+    """Surprisal in bits, rank, and the largest surprisal of any character, (..., 3)."""
     H = lstm.config.hidden_size
 
     def record(state: LSTMState, ids: ChosenIds) -> Values:
@@ -178,7 +234,10 @@ def measure_surprisal(lstm: LSTM) -> Measure:
         chosen = np.take_along_axis(logits, own, axis=-1)
         # Of equally probable characters greedy generation takes the one with the lowest id.
         ahead = (logits > chosen) | (logits == chosen) & (np.arange(logits.shape[-1]) < own)
-        values = np.stack((surprisal(logits, ids.ravel()), ahead.sum(axis=-1)), axis=-1)
-        return values.reshape(*ids.shape, 2)
+        bits = surprisal(logits, ids.ravel())
+        largest = bits + np.subtract(
+            chosen[:, 0], logits.min(axis=-1), dtype=np.float64
+        ) / math.log(2)
+        return np.stack((bits, ahead.sum(axis=-1), largest), axis=-1).reshape(*ids.shape, 3)
 
     return Measure(record, compute)

@@ -99,6 +99,7 @@ def _described(found: "Evaluation") -> dict[str, Any]:
         **_losses(found),
         "accuracy": found.accuracy,
         "top_5_accuracy": found.top_5_accuracy,
+        "unknown": found.unknown,
         "baselines": [
             {"name": b.name, **_losses(b), "accuracy": b.accuracy} for b in found.baselines
         ],

@@ -3,11 +3,11 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
 from stat import S_ISDIR
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
@@ -116,16 +116,18 @@ def check_name(file: str) -> None:
 def text_in(file: str, options: "TextOptions") -> Iterator[str]:
     """The normalised text of a file, or of standard input for ``-``, in pieces as they come.
 
-    Raises CorpusError at once if the file cannot be opened, and later if it cannot be read, or
+    Raises CorpusError at once for a file that does not exist, and later if it cannot be read, or
     EncodingError if it does not decode.
     """
     from charlstm.text.decoding import normalised_blocks
 
     check_name(file)
-    if file == "-":
-        return normalised_blocks(_blocks(sys.stdin.buffer), "standard input", options, {})
-    with _file_errors(file):
-        return normalised_blocks(_blocks(Path(file).open("rb")), file, options, {})
+    return normalised_blocks(_blocks(file), label_of(file), options, {})
+
+
+def label_of(file: str) -> str:
+    """The name of a file in messages."""
+    return "standard input" if file == "-" else file
 
 
 def lines_in(file: str, options: "TextOptions") -> Iterator[list[tuple[int, str]]]:
@@ -216,10 +218,14 @@ def _numbered(pieces: Iterable[str]) -> Iterator[list[tuple[int, str]]]:
         yield [(number, last)]
 
 
-def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+def _blocks(file: str) -> Iterator[bytes]:
     """The bytes of a file; of a pipe or a terminal what is there, without waiting for more."""
-    while data := os.read(file.fileno(), BLOCK_BYTES):
-        yield data
+    with (
+        _file_errors(file),
+        nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as f,
+    ):
+        while data := os.read(f.fileno(), BLOCK_BYTES):
+            yield data
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from charlstm.cli import console, reading
 from charlstm.cli.loading import loaded
 from charlstm.cli.options import strongest, with_options
-from charlstm.errors import OptionError
+from charlstm.errors import CorpusError, OptionError, UnknownCharacterError, listed
 from charlstm.options import MODEL, ROWS, TEXT
 
 if TYPE_CHECKING:
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
 
 Records = list[dict[str, Any]]
 COLUMNS = {  # of the rows for each kind of part
-    "files": ("bits_per_char", "characters", "file"),
-    "lines": ("bits_per_char", "characters", "line"),
+    "files": ("bits_per_char", "characters", "unknown", "file"),
+    "lines": ("bits_per_char", "characters", "unknown", "line"),
     "chars": ("bits", "character"),
 }
+
+
+MOST_UNKNOWN = 0.01  # of a text; above this share its number says more of them than of the text
 
 
 @with_options(
@@ -42,9 +46,9 @@ def score(
 ) -> None:
     """Show how surprising texts are to a model.
 
-    There is one row for each file: bits per character, number of characters, and name. A text that
-    resembles the corpus of the model has a small number. In a pipe, rows are tab-separated lines
-    without a header.
+    There is one row for each file: bits per character, number of characters, the share of them
+    that the model does not know, and name. A text that resembles the corpus of the model has a
+    small number. In a pipe, rows are tab-separated lines without a header.
 
     charlstm score --lines < names.txt | sort -n | head
     """
@@ -53,8 +57,6 @@ def score(
     parts = _parts(ctx, values)
     text = TextOptions(encoding=values["encoding"])
     files = files or ["-"]
-    for file in files:
-        reading.check_name(file)
     model = loaded(values)
     console.say_if_typed(files, quiet=values["quiet"])
     scoring = Scoring(model, text, values["unknown"], values["quiet"])
@@ -63,10 +65,17 @@ def score(
     if len(files) > 1 and "file" not in columns:
         columns += ("file",)
     rows = console.Rows(columns, json=values["json"])
+    complete = True
     for file in files:
-        for together in records(file):
-            rows.write({**record, "file": file} for record in together)
-    if scoring.unreadable:
+        try:
+            for together in records(file):
+                rows.write({**record, "file": file} for record in together)
+        except (CorpusError, OptionError) as error:  # the other files can still be scored
+            from charlstm.cli.hints import explained
+
+            console.error(explained(error))
+            complete = False
+    if scoring.unreadable or not complete:
         raise typer.Exit(1)
 
 
@@ -97,53 +106,95 @@ class Scoring:
 
     def whole(self, file: str) -> Iterator[Records]:
         """One row, for the file."""
-        bits, characters = 0.0, 0
+        tally = Tally()
         for part in self._scores(file):
-            bits += float(part.bits.sum())
-            characters += part.characters
-        mean = bits / characters if characters else None
-        yield [{"bits_per_char": mean, "characters": characters}]
+            tally.add(part)
+        mean = tally.bits / tally.characters if tally.characters else None
+        yield [{"bits_per_char": mean, "characters": tally.characters, "unknown": tally.share}]
 
     def lines(self, file: str) -> Iterator[Records]:
         """A row for each line, as soon as it is there."""
         label = "" if file == "-" else f"{file}: "
+        tally = Tally()
         for block in reading.lines_in(file, self.text):
-            known = reading.known_lines(
-                self.model, block, self.unknown, self.unreadable, label=label, quiet=self.quiet
+            texts = [*self._readable(block, label)]
+            scores = self.model.score_many(
+                (text for text in texts if text is not None), unknown=self.unknown
             )
-            texts = list(known)
-            scores = self.model.score_many(text for text in texts if text is not None)
-            yield [
-                {
-                    **_measures(None if text is None else next(scores)),
-                    "line": line,
-                    "number": number,
-                }
-                for (number, line), text in zip(block, texts, strict=True)
-            ]
+            rows = []
+            for (number, line), text in zip(block, texts, strict=True):
+                score = None if text is None else next(scores)
+                rows.append({**_measures(score), "line": line, "number": number})
+                if score is not None:
+                    tally.add(score)
+            yield rows
+        self._warn(file, tally)
 
     def characters(self, file: str) -> Iterator[Records]:
         """A row for each character."""
         position = 1
         for part in self._scores(file):
-            measured = enumerate(zip(part.bits.tolist(), part.text, strict=True), position)
+            values = zip(part.bits.tolist(), part.text, part.is_unknown.tolist(), strict=True)
             yield [
-                {"bits": bits, "character": character, "position": i}
-                for i, (bits, character) in measured
+                {"bits": bits, "character": character, "unknown": unknown, "position": i}
+                for i, (bits, character, unknown) in enumerate(values, position)
             ]
             position += part.characters
+
+    def _readable(self, block: list[tuple[int, str]], label: str) -> Iterator[str | None]:
+        """The lines; None for one that the model cannot read, which is reported."""
+        if self.unknown != "error":
+            return (line for _, line in block)
+        return reading.known_lines(
+            self.model, block, self.unknown, self.unreadable, label=label, quiet=self.quiet
+        )
 
     def _scores(self, file: str) -> "Iterator[Score]":
         """The scores of a file's text, in parts."""
         pieces = reading.text_in(file, self.text)
-        label = "standard input" if file == "-" else file
-        return self.model.score_pieces(
-            reading.known_pieces(self.model, pieces, self.unknown, label=label, quiet=self.quiet)
-        )
+        tally = Tally()
+        try:
+            for part in self.model.score_pieces(pieces, unknown=self.unknown):
+                tally.add(part)
+                yield part
+        except UnknownCharacterError as error:
+            raise UnknownCharacterError(error.characters, reading.label_of(file)) from error
+        self._warn(file, tally)
+
+    def _warn(self, file: str, tally: "Tally") -> None:
+        """Say it if a file had many unknown characters."""
+        if tally.share > MOST_UNKNOWN:
+            console.say(
+                f"{reading.label_of(file)}: {100 * tally.share:.2g} % of the characters are "
+                f"unknown to the model ({listed(''.join(tally.kinds))}); each counts as the least "
+                f"probable one",
+                quiet=self.quiet,
+            )
+
+
+@dataclass
+class Tally:
+    """Sums over the parts of a file; ``kinds`` are its unknown characters, each once."""
+
+    bits: float = 0.0
+    characters: int = 0
+    unknown: int = 0
+    kinds: dict[str, None] = field(default_factory=dict)
+
+    def add(self, part: "Score") -> None:
+        """Count a part."""
+        self.bits += float(part.bits.sum())
+        self.characters += part.characters
+        self.unknown += int(part.is_unknown.sum())
+        self.kinds |= dict.fromkeys(compress(part.text, part.is_unknown))
+
+    @property
+    def share(self) -> float:
+        """The share of the characters that are unknown."""
+        return self.unknown / self.characters if self.characters else 0.0
 
 
 def _measures(score: "Score | None") -> dict[str, Any]:
     """The numbers in the row of a line; they are unknown for a line that cannot be read."""
-    if score is None:
-        return {"bits_per_char": None, "characters": None}
-    return {"bits_per_char": score.bits_per_char, "characters": score.characters}
+    names = ("bits_per_char", "characters", "unknown")
+    return {name: None if score is None else getattr(score, name) for name in names}

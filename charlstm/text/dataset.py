@@ -186,8 +186,9 @@ def encode_for_model(
 
     ``sources`` are those of ``load_dataset``; the ids of a finished dataset are translated.
     ``learned`` is the text that the model learned from: if it is this one, characters without an id
-    are left out, as they were then. For any other text ``unknown`` says what is done with them, as
-    in ``Vocabulary.known``. Raises CorpusError and UnknownCharacterError.
+    are left out, as they were then. Of any other text they are marked with the vocabulary's
+    ``unknown_id``, or with "nearest" replaced, where there is a similar character. Raises
+    CorpusError and, unless ``unknown`` is another one than "error", UnknownCharacterError.
     """
     made = open_dataset(Path(sources[0])) if _are_dataset(sources) else None
     corpus = open_corpus(sources, options) if made is None else _decoded(made, sources[0], options)
@@ -202,18 +203,23 @@ def encode_for_model(
         fingerprint = made.fingerprint
     notes = list(found.notes)
     chunks = _read_again(corpus, found.fingerprint)
+    own = fingerprint.sha256 == learned.sha256
     missing = vocabulary.unknown("".join(found.counts))
-    if missing and fingerprint.sha256 == learned.sha256:
+    if missing and own:
         notes += _rare(found.counts, vocabulary, options.min_count)
     elif missing and unknown == "error":
         raise UnknownCharacterError(missing, corpus.label)
-    elif missing and unknown == "skip":
-        lost = sum(found.counts[c] for c in missing)
-        notes.append(f"{corpus.label}: {listed(missing)} left out ({lost:,} in all)")
-    elif missing:
-        chunks = _nearest(chunks, vocabulary, notes)
+    left: dict[str, int] = {}  # how often each character is marked
+    if missing and not own:
+        chunks = _adapted(chunks, vocabulary, unknown, left)
     with temporary_space(), tempfile.TemporaryFile() as file:
-        ids = _map_ids(chunks, vocabulary, file)
+        ids = _map_ids(chunks, vocabulary, file, mark=not own)
+    if left:
+        count = sum(left.values())
+        notes.append(
+            f"{corpus.label}: {100 * count / len(ids):.2g} % of the characters are unknown to the "
+            f"model ({listed(''.join(left))}); each counts as the least probable one"
+        )
     return Dataset(ids, vocabulary, fingerprint, options, tuple(notes))
 
 
@@ -228,15 +234,15 @@ def _decoded(dataset: Dataset, name: str, options: TextOptions) -> Corpus:
     return Corpus(dataset.fingerprint.name, (source,), replace(options, encoding="utf-8"))
 
 
-def _nearest(chunks: Iterable[str], vocabulary: Vocabulary, notes: list[str]) -> Iterator[str]:
-    """A text in the most similar known characters; a line for the others goes to ``notes``."""
-    left_out: dict[str, None] = {}
+def _adapted(
+    chunks: Iterable[str], vocabulary: Vocabulary, unknown: Unknown, left: dict[str, int]
+) -> Iterator[str]:
+    """A text with its unknown characters replaced where they can be; ``left`` gets the others."""
     for text in whole_clusters(chunks):
-        known, lost = vocabulary.known(text, "nearest")
-        left_out |= dict.fromkeys(lost)
-        yield known
-    if left_out:
-        notes.append(f"the model knows nothing similar to {listed(''.join(left_out))}; left out")
+        adapted = vocabulary.adapted(text, unknown)
+        for character in vocabulary.unknown(adapted):
+            left[character] = left.get(character, 0) + adapted.count(character)
+        yield adapted
 
 
 def _encode(corpus: Corpus, file: BinaryIO | IO[bytes]) -> Dataset:
@@ -268,24 +274,37 @@ def _read_again(corpus: Corpus, before: Fingerprint) -> Iterator[str]:
         raise CorpusError(f"{corpus.name}: the text changed while it was read; try again")
 
 
-def _map_ids(chunks: Iterable[str], vocabulary: Vocabulary, file: BinaryIO | IO[bytes]) -> Ids:
-    """Write the ids of a text to ``file`` and map them; unknown characters are left out."""
+def _map_ids(
+    chunks: Iterable[str],
+    vocabulary: Vocabulary,
+    file: BinaryIO | IO[bytes],
+    *,
+    mark: bool = False,
+) -> Ids:
+    """Write the ids of a text to ``file`` and map them.
+
+    Unknown characters are left out, or marked with ``unknown_id``.
+    """
+    dtype = vocabulary.marked_dtype if mark else vocabulary.dtype
     table = vocabulary.id_of_code_point
     # For ASCII text and ids of one byte, bytes.translate is five times as fast.
     of_byte = table[np.minimum(np.arange(256), len(table) - 1)]
+    left_out = b"" if mark else bytes(i for i in range(128) if of_byte[i] < 0)
+    if mark:
+        table = np.where(table < 0, vocabulary.unknown_id, table)
+        of_byte = np.where(of_byte < 0, vocabulary.unknown_id, of_byte)
     byte_table = of_byte.astype(np.uint8).tobytes()
-    left_out = bytes(i for i in range(128) if of_byte[i] < 0)
     count = 0
     for chunk in chunks:
-        if vocabulary.dtype.itemsize == 1 and chunk.isascii():
+        if dtype.itemsize == 1 and chunk.isascii():
             data = chunk.encode().translate(byte_table, left_out)
         else:
             ids = table[np.minimum(code_points(chunk), len(table) - 1)]
-            data = ids[ids >= 0].astype(vocabulary.dtype).tobytes()
+            data = ids[ids >= 0].astype(dtype).tobytes()
         file.write(data)
         count += len(data)
     file.flush()
     if not count:  # an empty file cannot be mapped
-        return np.empty(0, vocabulary.dtype)
-    mapped: Ids = np.memmap(file, dtype=vocabulary.dtype, mode="r")
+        return np.empty(0, dtype)
+    mapped: Ids = np.memmap(file, dtype=dtype, mode="r")
     return mapped

@@ -77,9 +77,12 @@ def _smallest(several: list[Hashes]) -> Hashes:
 
 
 def _letters(vocabulary: Vocabulary) -> Hashes:
-    """A random number for each id that is a letter or a digit, the same for both cases; else 0."""
+    """A random number for each id that is a letter or a digit, the same for both cases; else 0.
+
+    It is 0 for an unknown character, too, which is the last one.
+    """
     points = [ord(c.lower()[0]) if c.isalnum() else 0 for c in vocabulary.characters]
-    return _mixed(np.array(points, np.uint64))
+    return _mixed(np.array([*points, 0], np.uint64))
 
 
 def _hashes(values: Hashes) -> Hashes:

@@ -111,6 +111,26 @@ class Vocabulary:
             raise UnknownCharacterError(unknown)
         return np.fromiter((self._id_of[c] for c in text), dtype=self.dtype, count=len(text))
 
+    @property
+    def unknown_id(self) -> int:
+        """What marks the unknown characters of a text that keeps them: one more than any id."""
+        return len(self)
+
+    @property
+    def marked_dtype(self) -> np.dtype[np.unsignedinteger]:
+        """The smallest unsigned type that holds every id and ``unknown_id``, little-endian."""
+        return np.min_scalar_type(self.unknown_id).newbyteorder("<")
+
+    def encode_marked(self, text: str) -> Ids:
+        """The ids of ``text``, with ``unknown_id`` for unknown characters: (len(text),).
+
+        >>> Vocabulary("ab").encode_marked("abc").tolist()
+        [0, 1, 2]
+        """
+        mark = self.unknown_id
+        ids = (self._id_of.get(c, mark) for c in text)
+        return np.fromiter(ids, dtype=self.marked_dtype, count=len(text))
+
     def decode(self, ids: Iterable[int]) -> str:
         """The text that has these ids."""
         return "".join(self.characters[i] for i in ids)
@@ -131,15 +151,23 @@ class Vocabulary:
         >>> Vocabulary("acef\u00e9").known("cafe\u0301\u2603", "nearest")
         ('café', '☃')
         """
+        read = self.adapted(text, unknown)
+        left_out = self.unknown(read)
+        known = read.translate(dict.fromkeys(map(ord, left_out)))
+        return known, left_out if unknown == "nearest" else ""
+
+    def adapted(self, text: str, unknown: Unknown) -> str:
+        """``text`` with its unknown characters replaced, as in ``known``, where they can be.
+
+        The others are unknown still. Raises the errors of ``known``.
+        """
         OPTIONS["unknown"].check(unknown)
         missing = self.unknown(text)
         if missing and unknown == "error":
             raise UnknownCharacterError(missing)
         if not missing or unknown == "skip":
-            return text.translate(dict.fromkeys(map(ord, missing))), ""
-        left_out: dict[str, None] = {}
-        near = "".join(self._nearest_cluster(cluster, left_out) for cluster in _clusters(text))
-        return near, "".join(left_out)
+            return text
+        return "".join(map(self._nearest_cluster, _clusters(text)))
 
     def nearest(self, character: str) -> str | None:
         r"""The most similar text in known characters: other case, similar mark, no accent, or None.
@@ -161,8 +189,8 @@ class Vocabulary:
                     return variant
         return None
 
-    def _nearest_cluster(self, cluster: str, left_out: dict[str, None]) -> str:
-        """A cluster in known characters; characters that nothing replaces go to ``left_out``."""
+    def _nearest_cluster(self, cluster: str) -> str:
+        """A cluster in known characters, except for those that nothing replaces."""
         forms = (cluster, *(unicodedata.normalize(form, cluster) for form in ("NFC", "NFD")))
         for form in forms:
             if not self.unknown(form):
@@ -173,7 +201,7 @@ class Vocabulary:
             if found is not None:
                 near.append(found)
             elif not (near and _is_mark(character)):  # a letter may lose its accent silently
-                left_out[character] = None
+                near.append(character)
         return "".join(near)
 
 
