@@ -283,7 +283,6 @@ def test_generate_without_any_model(
         (["latin.txt"], 1, ["latin.txt", "0xe9", "--encoding"]),
         (["nul.txt"], 1, ["nul.txt", "NUL"]),
         (["strange.txt"], 1, ["strange.txt", "U+20AC", "--unknown"]),
-        (["strange.txt", "--unknown", "skip"], 1, ["strange.txt", "0 characters", "two or more"]),
         (["short.txt"], 1, ["short.txt", "1 character to evaluate", "a longer text"]),
         (["short.txt", "--split", "train"], 1, ["0 characters", "--split all"]),
         (["t.txt", "--split", "test"], 2, ["--split", "test"]),

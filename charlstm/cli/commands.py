@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from charlstm.cli import console
+from charlstm.cli.repeated import GivenOnce
 from charlstm.cli.settings_file import config_option, use_files
 from charlstm.cli.variables import misspelt
 
@@ -24,7 +25,7 @@ NAMES = (
 OTHER_MODULES = {"help": "manual"}  # of the commands whose module does not have their name
 
 
-class Command(TyperCommand):
+class Command(GivenOnce, TyperCommand):
     """A command that reports misspelt variables, and whose help lists its options by group."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -66,7 +67,7 @@ class Command(TyperCommand):
                     formatter.write_dl(records)
 
 
-class Program(TyperGroup):
+class Program(GivenOnce, TyperGroup):
     """The program, whose help lists the commands in the order of ``NAMES``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

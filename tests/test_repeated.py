@@ -1,0 +1,63 @@
+"""Options that are given twice: an error, but for lists and for flags that say the same."""
+
+from typing import Any
+
+import pytest
+
+from charlstm.cli.main import command
+from charlstm.errors import OptionError
+
+from .conftest import Run
+
+TREE = command()
+COMMANDS = {"": TREE, **TREE.commands}
+OPTIONS = [
+    (name, option)
+    for name, node in COMMANDS.items()
+    for option in node.params
+    if option.param_type_name == "option"
+]
+ONCE = [(name, o) for name, o in OPTIONS if not (o.is_flag or o.multiple)]
+PAIRS = [(name, o) for name, o in OPTIONS if o.secondary_opts]
+
+
+def run(name: str, *words: str) -> None:
+    """Read a command line in this process."""
+    TREE([*([name] if name else []), *words], prog_name="charlstm", standalone_mode=False)
+
+
+@pytest.mark.parametrize(("name", "option"), ONCE, ids=lambda x: getattr(x, "name", x) or "program")
+def test_two_values_are_an_error(name: str, option: Any) -> None:
+    """It names the option and both values, whichever of its names it is given by."""
+    flags = option.opts
+    said = rf"^{max(flags, key=len)} is given 2 times: '12' and '13'; leave one$"
+    with pytest.raises(OptionError, match=said):
+        run(name, flags[0], "12", f"{flags[-1]}", "13")
+
+
+@pytest.mark.parametrize(("name", "option"), PAIRS, ids=lambda x: getattr(x, "name", x))
+def test_yes_and_no_contradict_each_other(name: str, option: Any) -> None:
+    """A flag and its opposite are an error, in either order."""
+    both = [option.opts[0], option.secondary_opts[0]]
+    for words in (both, both[::-1]):
+        with pytest.raises(OptionError, match="^" + " and ".join(both) + " do not go together"):
+            run(name, *words)
+
+
+def test_what_may_be_repeated(charlstm: Run) -> None:
+    """A list has all its values, and a flag may say the same again."""
+    words = ["-q", "-q", "--no-echo", "--no-echo", "--stop", "a", "--stop", "e", "-n", "50", "-t0"]
+    done = charlstm("generate", *words)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout
+    assert not {*done.stdout.decode()} & {*"ae"}
+
+
+def test_the_command_ends_as_after_any_wrong_option(charlstm: Run) -> None:
+    """One line, and the status of a wrong call; what follows the end of options is no option."""
+    done = charlstm("score", "-m", "a", "-m", "b")
+    assert (done.returncode, done.stdout) == (2, b"")
+    said = b"charlstm: error: --model is given 2 times: 'a' and 'b'; leave one\n"
+    assert done.stderr == said
+    done = charlstm("score", "-m", "a", "--", "-m")
+    assert b"given 2 times" not in done.stderr
