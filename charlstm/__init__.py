@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from charlstm.generation.text_stream import Sample, TextStream
     from charlstm.language_model import LanguageModel, load
     from charlstm.model.listing import ListedModel, list_models
+    from charlstm.model.locate import model_names, run_names
 
 __all__ = ["CharLSTMError", "Evaluation", "FoundCell", "LanguageModel", "ListedModel", "Prediction"]
 __all__ += ["Sample", "Score", "TextStream", "Trace", "__version__", "list_models", "load"]
+__all__ += ["model_names", "run_names"]
 __version__ = "0.1.0"
 _HOMES = {
     "CharLSTMError": "errors",
@@ -40,6 +42,8 @@ _HOMES = {
     "Trace": "analysis.trace",
     "list_models": "model.listing",
     "load": "language_model",
+    "model_names": "model.locate",
+    "run_names": "model.locate",
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 from charlstm.cli.main import command
 
 from .conftest import Run
+from .test_rooms import modules_after
 
 TREE = command()
 SCRIPTS = Path(__file__).parents[1] / "completions"
@@ -54,6 +55,62 @@ def test_values_of_an_option_are_offered(charlstm: Run) -> None:
     assert offered(charlstm, "generate", "--unknown", "") == {"error", "skip", "nearest"}
 
 
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with two runs, one of which has a model, and some texts."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("runs/novel/model", "runs/novel/state", "runs/young/state", "runs/english/model"):
+        path = Path(f"{name}.safetensors")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    for name in ("harbour/a b.txt", "harbour/one.txt", "hats.txt", "my book.txt", "my poems.txt"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("generate -m ", ["english", "shakespeare", "runs/english", "novel"]),
+        ("inspect n", ["novel"]),
+        ("train --init-from n", ["none", "novel"]),
+        ("train --resume ", ["novel", "young"]),
+        ("history y", ["young"]),
+        ("report zzz", []),
+        ("generate --model runs/n", []),  # paths are left to the shell
+        ("train ha", ["hamlet", "harbour/", "hats.txt"]),
+        ("generate --corpus hat", ["hats.txt"]),
+        ("vocab harb", ["harbour/", "harbour/a b.txt", "harbour/one.txt"]),
+        ("novelty harbour/o", ["harbour/one.txt"]),
+        ("train my", []),  # the shell must quote the blank
+        ("train ~/", []),
+    ],
+)
+def test_names_are_offered(charlstm: Run, place: Path, words: str, expected: list[str]) -> None:
+    """Models, runs and texts where they are taken, and files beside texts."""
+    parts = words.split(" ")
+    asked = {"COMP_WORDS": f"charlstm {words}", "COMP_CWORD": str(len(parts))}
+    done = charlstm(env={"_CHARLSTM_COMPLETE": "complete_bash", **asked}, cwd=place)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode() == "\n".join(expected) + "\n"
+
+
+@pytest.mark.parametrize("words", ["generate -m e", "train --init-from e", "train ha"])
+def test_completion_loads_no_numpy(monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    """A shell asks at each press of the tab key."""
+    monkeypatch.setenv("_CHARLSTM_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", f"charlstm {words}")
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split())))
+    loaded = modules_after(
+        "from contextlib import suppress\n"
+        "from charlstm.cli.main import main\n"
+        "with suppress(SystemExit): main([])"
+    )
+    assert "charlstm.cli.completion" in loaded
+    assert not {"numpy", "torch", "safetensors", "rich", "pooch"} & loaded
+
+
 def interactive(program: list[str], desk: Path, tmp_path: Path) -> pexpect.spawn:
     """A shell at a terminal, without settings of its own, that has ``charlstm`` on its path."""
     if shutil.which(program[0]) is None:
@@ -82,7 +139,7 @@ BASH, ZSH = ["bash", "--norc", "--noprofile", "-i"], ["zsh", "-f", "-i"]
     ids=["bash, file", "bash, line", "zsh, file", "zsh, fpath", "zsh, line"],
 )
 def test_a_shell_completes(desk: Path, tmp_path: Path, program: list[str], turned_on: str) -> None:
-    """A command, an option, a value of an option and the name of a file, at the first tab."""
+    """A command, an option, a value, a file, a model and a text, at the first tab."""
     shell = interactive(program, desk, tmp_path)
     shell.sendline(f"{turned_on}; echo rea''dy")
     shell.expect("ready")
@@ -92,6 +149,12 @@ def test_a_shell_completes(desk: Path, tmp_path: Path, program: list[str], turne
     shell.send("charlstm vocab pla\t-q | head -n 1\r")
     shell.expect(r"vocab play\.txt[ \x08]+-q")
     shell.expect(r"id\s+character")
+    shell.send("charlstm inspect -m shakes\t-q | head -n 1\r")
+    shell.expect(r"-m shakespeare[ \x08]+-q")
+    shell.expect(r"property\s+value")
+    shell.send("charlstm vocab cold\t-q | head -n 1\r")
+    shell.expect(r"vocab cold-hythe[ \x08]+-q")
+    shell.expect(r"id\s+character")
     shell.close(force=True)
 
 
@@ -99,12 +162,15 @@ def test_a_shell_completes(desk: Path, tmp_path: Path, program: list[str], turne
     "turned_on", [f"source {SCRIPTS}/charlstm.fish", "charlstm --show-completion | source"]
 )
 def test_fish_completes(desk: Path, tmp_path: Path, turned_on: str) -> None:
-    """Commands, options and values."""
+    """Commands, options, values, models, and files beside texts of the catalogue."""
     if shutil.which("fish") is None:
         pytest.skip("fish is not installed")
     asked = "; ".join(
         f"complete -C 'charlstm {words}'"
-        for words in ("gener", "generate --unkn", "generate --unknown nea")
+        for words in (
+            *("gener", "generate --unkn", "generate --unknown nea"),
+            *("inspect -m shakes", "vocab cold", "vocab pla"),
+        )
     )
     path = f"{desk / 'bin'}{os.pathsep}{os.environ['PATH']}"
     env = {**os.environ, "PATH": path, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
@@ -114,5 +180,5 @@ def test_fish_completes(desk: Path, tmp_path: Path, turned_on: str) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split("\t")[0] for line in done.stdout.splitlines()] == [
-        *("generate", "--unknown", "nearest")
+        *("generate", "--unknown", "nearest", "shakespeare", "cold-hythe", "play.txt")
     ]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from charlstm.cli import console, downloads, options, wording
+from charlstm.cli import completion, console, downloads, options, wording
 from charlstm.cli.options import with_options
 from charlstm.errors import CorpusError, OptionError
 from charlstm.options import DOWNLOAD
@@ -15,13 +15,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ("name", "title", "author", "language", "licence", "size", "cached")
 SHOWN = ("name", "title", "size", "cached")  # what fits a terminal of 80 columns
-
-
-def _names(incomplete: str) -> list[str]:
-    """The names of the catalogue that begin so, for completion in a shell."""
-    from charlstm.text.catalogue import catalogue
-
-    return [name for name in catalogue() if name.startswith(incomplete)]
 
 
 @with_options(
@@ -35,7 +28,9 @@ def corpus(
     ] = "list",
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="NAME...", help="Texts of the catalogue.", autocompletion=_names),
+        typer.Argument(
+            metavar="NAME...", help="Texts of the catalogue.", autocompletion=completion.texts
+        ),
     ] = None,
     **values: Any,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlstm.cli import console, wording
+from charlstm.cli import completion, console, wording
 from charlstm.cli.loading import found_elsewhere
 from charlstm.cli.options import with_options
 from charlstm.errors import OptionError
@@ -31,7 +31,10 @@ def history(
     run: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="RUN...", show_default=False, help="Run directories.  [default: the newest run]"
+            metavar="RUN...",
+            show_default=False,
+            help="Runs.  [default: the newest run]",
+            autocompletion=completion.runs,
         ),
     ] = None,
     **values: Any,

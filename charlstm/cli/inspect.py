@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from charlstm.cli import console, options
+from charlstm.cli import completion, console, options
 from charlstm.cli.loading import loaded
 from charlstm.cli.options import with_options
 from charlstm.cli.wording import NOTHING, counted, duration, nats, number
@@ -26,7 +26,12 @@ def inspect(
     ctx: typer.Context,
     named: Annotated[
         str | None,
-        typer.Argument(metavar="MODEL", show_default=False, help="The model, the same as -m."),
+        typer.Argument(
+            metavar="MODEL",
+            show_default=False,
+            help="The model, the same as -m.",
+            autocompletion=completion.models,
+        ),
     ] = None,
     **values: Any,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlstm.cli import console
+from charlstm.cli import completion, console
 from charlstm.cli.downloads import fetch
 from charlstm.cli.options import with_options
 from charlstm.errors import OptionError
@@ -28,6 +28,7 @@ def novelty(
         typer.Argument(
             metavar="CORPUS",
             help="A file, a directory, a name of the catalogue, or - for standard input.",
+            autocompletion=completion.sources,
         ),
     ],
     text: Annotated[

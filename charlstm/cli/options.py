@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
+from charlstm.cli import completion
 from charlstm.errors import OptionError
 from charlstm.options import OPTIONS, SHOWN, Option, Seconds
 
@@ -19,6 +20,7 @@ Corpus = Annotated[
     typer.Argument(
         metavar="CORPUS...",
         help="Files, directories, names of the catalogue, or - for standard input.",
+        autocompletion=completion.sources,
     ),
 ]
 # Options of a --corpus that is read as the model's own text was, unless they say otherwise.
@@ -33,6 +35,12 @@ AS_THE_MODEL: dict[str, dict[str, Any]] = {
         "default": None,
         "help": "Encoding of --corpus.  [default: the model's]",
     },
+}
+COMPLETED = {
+    "model": completion.models,
+    "init_from": completion.bases,
+    "resume": completion.runs,
+    "corpus": completion.sources,
 }
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -86,6 +94,7 @@ def _parameter(option: Option) -> inspect.Parameter:
         help=option.help,
         rich_help_panel=option.group,
         envvar="CHARLSTM_MODEL" if option.name == "model" else None,
+        autocompletion=COMPLETED.get(option.name),
     )
     return inspect.Parameter(
         option.name,

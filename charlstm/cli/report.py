@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlstm.cli import console
+from charlstm.cli import completion, console
 from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import compute_with_one_thread, found_elsewhere
 from charlstm.cli.options import AS_THE_MODEL, file_to_write, with_options
@@ -31,7 +31,10 @@ def report(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="RUN", show_default=False, help="Run directory.  [default: the newest run]"
+            metavar="RUN",
+            show_default=False,
+            help="A run.  [default: the newest run]",
+            autocompletion=completion.runs,
         ),
     ] = None,
     **values: Any,

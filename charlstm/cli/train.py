@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlstm.cli import console, options
+from charlstm.cli import completion, console, options
 from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import leave_threads_to_torch
 from charlstm.cli.options import with_options
@@ -42,6 +42,7 @@ def train(
         typer.Argument(
             metavar="CORPUS...",
             help="Files, directories, names of the catalogue, a dataset, or - for standard input.",
+            autocompletion=completion.sources,
         ),
     ] = None,
     **values: Any,

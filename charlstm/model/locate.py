@@ -121,6 +121,25 @@ def run_directories(files: Sequence[str] = RUN_FILES) -> dict[str, Path]:
     }
 
 
+def model_names() -> list[str]:
+    """The names that ``load`` takes: those of bundled models, and of the runs that have a model."""
+    return [*bundled_models(), *_names_of(MODEL_FILE)]
+
+
+def run_names() -> list[str]:
+    """The names of the runs that have losses, or a state to go on from."""
+    return _names_of(METRICS_FILE, STATE_FILE)
+
+
+def _names_of(*files: str) -> list[str]:
+    """The runs with one of these files: by their names, unless these mean something else."""
+    bundled = bundled_models()
+    return [
+        str(path) if name in bundled or os.path.lexists(name) else name
+        for name, path in run_directories(files).items()
+    ]
+
+
 def find_metrics(run: str | os.PathLike[str] | None) -> Path:
     """The metrics of a run, which ``run`` means as ``find_run`` says, or a file of metrics itself.
 
