@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from charlstm.cli import console
+from charlstm.cli.options import prepare
 from charlstm.cli.repeated import GivenOnce
 from charlstm.cli.settings_file import config_option, use_files
 from charlstm.cli.variables import misspelt
@@ -87,6 +88,12 @@ class Program(GivenOnce, TyperGroup):
         """The names of the commands, without a look at the commands themselves."""
         return list(self.commands)
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the names of the commands, and what their functions say first."""
+        rows = [(name, _function(name).__doc__.split("\n")[0]) for name in self.commands]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
 
 @contextmanager
 def _options_explained(ctx: Any, words: Sequence[str]) -> Iterator[None]:
@@ -124,11 +131,18 @@ class Commands(Mapping[str, Command]):
         return len(NAMES)
 
 
+def _function(name: str) -> Any:
+    """The function of a command: that of the name of its module."""
+    module = OTHER_MODULES.get(name, name)
+    return getattr(import_module(f"charlstm.cli.{module}"), module)
+
+
 def _made(name: str) -> Command:
-    """The command of this name, with its module's function of the same name."""
-    module = import_module(f"charlstm.cli.{OTHER_MODULES.get(name, name)}")
+    """The command of this name."""
+    function = _function(name)
+    prepare(function)
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    alone.command(name, cls=Command)(getattr(module, OTHER_MODULES.get(name, name)))
+    alone.command(name, cls=Command)(function)
     command: Any = typer.main.get_command(alone)
     command.params.append(config_option(use_files))
     hide_variables(command)

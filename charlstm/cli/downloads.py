@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from charlstm.cli import console
 from charlstm.cli.bars import bar
 from charlstm.cli.wording import size
-from charlstm.text.sources import is_catalogue_name
 
 if TYPE_CHECKING:
     from charlstm.text.catalogue import CatalogueText
@@ -22,6 +21,8 @@ def fetch(sources: Iterable[str], *, quiet: bool) -> None:
 
     What is on this machine already is not downloaded again. The library finds the files itself.
     """
+    from charlstm.text.sources import is_catalogue_name
+
     names = [source for source in sources if is_catalogue_name(source)]
     if not names:
         return

@@ -59,24 +59,33 @@ def with_options(*names: str, **changes: dict[str, Any]) -> Callable[[Function],
     """Give a command these options of the table; it gets their values as keyword arguments.
 
     A name may also be the name of a group, which stands for all options of the group. ``changes``
-    replaces fields of some options, such as their help. The attribute ``options`` of the command
-    has all its options by name.
+    replaces fields of some options, such as their help. The parameters are made by ``prepare``,
+    when the command is asked for.
     """
-    listed = [o for name in names for o in OPTIONS.values() if name in (o.name, o.group)]
-    assert {*names} <= {text for o in listed for text in (o.name, o.group)}
-    changed = [dataclasses.replace(o, **changes.get(o.name, {})) for o in listed]
 
     def decorate(function: Function) -> Function:
-        signature = inspect.signature(function)
-        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        parameters = [*map(_parameter, changed), *own]
-        function.__signature__ = signature.replace(  # type: ignore[attr-defined]
-            parameters=[p.replace(kind=p.KEYWORD_ONLY) for p in parameters]
-        )
-        function.options = {option.name: option for option in changed}  # type: ignore[attr-defined]
+        function.asked = names, changes  # type: ignore[attr-defined]
         return function
 
     return decorate
+
+
+def prepare(function: Any) -> None:
+    """Give the function of a command the signature that typer reads.
+
+    Its attribute ``options`` then has all its options of the table by name.
+    """
+    names, changes = function.asked
+    listed = [o for name in names for o in OPTIONS.values() if name in (o.name, o.group)]
+    assert {*names} <= {text for o in listed for text in (o.name, o.group)}
+    changed = [dataclasses.replace(o, **changes.get(o.name, {})) for o in listed]
+    signature = inspect.signature(function)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    parameters = [*map(_parameter, changed), *own]
+    function.__signature__ = signature.replace(
+        parameters=[p.replace(kind=p.KEYWORD_ONLY) for p in parameters]
+    )
+    function.options = {option.name: option for option in changed}
 
 
 def _parameter(option: Option) -> inspect.Parameter:
