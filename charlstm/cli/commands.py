@@ -6,6 +6,7 @@ So a command does not wait for the others: to import all of them takes as long a
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -111,15 +112,10 @@ def _options_explained(ctx: Any, words: Sequence[str]) -> Iterator[None]:
 class Commands(Mapping[str, Command]):
     """The commands by name, each made when it is asked for the first time."""
 
-    def __init__(self) -> None:
-        self._made: dict[str, Command] = {}
-
     def __getitem__(self, name: str) -> Command:
         if name not in NAMES:
             raise KeyError(name)
-        if name not in self._made:
-            self._made[name] = _made(name)
-        return self._made[name]
+        return _made(name)
 
     def __contains__(self, name: object) -> bool:
         return name in NAMES
@@ -137,8 +133,9 @@ def _function(name: str) -> Any:
     return getattr(import_module(f"charlstm.cli.{module}"), module)
 
 
+@cache
 def _made(name: str) -> Command:
-    """The command of this name."""
+    """The command of this name, made once in a process."""
     function = _function(name)
     prepare(function)
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
