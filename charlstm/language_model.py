@@ -126,9 +126,10 @@ class LanguageModel:
         With ``whole`` it is an error if no end of the text is possible. That is the default if
         ``lines`` or ``stop`` are given.
 
-        The iterator's ``end`` says why the text ended. With ``measure`` its ``bits_per_char`` is
-        the mean surprisal. Characters that might have begun a stop text come in one piece. Memory
-        does not grow with the text.
+        The iterator's ``end`` says why the text ended, and ``stop`` which stop text ended it. The
+        stop text is left out, unless ``keep_stop`` is set. With ``measure`` its ``bits_per_char``
+        is the mean surprisal. Characters that might have begun a stop text come in one piece.
+        Memory does not grow with the text.
         """
         config = generation_config(self._model, settings, whole=whole)
         sample = require_integer("sample", sample)

@@ -194,6 +194,8 @@ _TABLE = (
     Option("lines", int, LENGTH, least=1, help="Stop after N line ends."),
     Option("stop", list, LENGTH, default=(), metavar="TEXT",
            help="Stop before TEXT would be written. May be repeated."),
+    Option("keep_stop", bool, LENGTH, default=False,
+           help="Write the stop text too, at the end of the text."),
     # How the next character is chosen.
     Option("temperature", float, SAMPLING, default=0.7, metavar="T", short="t", least=0,
            help="Below 1: more likely text. Above 1: more surprising text. "

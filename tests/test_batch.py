@@ -78,6 +78,7 @@ def test_blocks_hold_the_matrix(shape: tuple[int, int]) -> None:
         {"sampling": Sampling(top_k=3, top_p=0.9, min_p=0.05)},
         {"sampling": Sampling(repetition_penalty=1.5, repetition_window=4)},
         {"stop": ["ab", "hh"]},
+        {"stop": ["ab", "hh"], "keep_stop": True},
         {"lines": 2, "length": 500},
     ],
 )
@@ -94,7 +95,7 @@ def test_a_text_is_the_one_that_is_written_alone(how: dict[str, object]) -> None
             **asked,  # type: ignore[arg-type]
         )
         assert "".join(alone) == sample.text
-        assert alone.end == sample.end
+        assert (alone.end, alone.stop) == (sample.end, sample.stop)
         assert (alone.bits_per_char is None) == (sample.bits_per_char is None)
         assert (alone.bits_per_char or 0) == pytest.approx(sample.bits_per_char or 0, rel=1e-5)
 

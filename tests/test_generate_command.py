@@ -437,6 +437,55 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
     assert peaks[1] < peaks[0] * 1.05
 
 
+def test_a_stop_text_is_kept_where_this_is_asked_for(write: Any, tmp_path: Path) -> None:
+    """At the end of a stream, of texts side by side and of lines, and before a saved state."""
+    whole = write("-n", 400, "--no-echo")
+    stop = whole[50:53]
+    before = whole.partition(stop)[0]
+    words = ["--no-echo", "--stop", stop, "--keep-stop"]
+    assert write(*words) == before + stop
+    records = objects(write(*words, "--json", "--samples", 3, "-n", 5000, "--stop", "zzz"))
+    assert [record["stop"] for record in records] == 3 * [stop]
+    assert all(record["text"].endswith(stop) for record in records)
+    words = ["--each-line", "-n", 5000, "--stop", "e", "--keep-stop", "--json"]
+    records = objects(write(*words, input=b"a\nb\n"))
+    assert all((r["end"], r["stop"]) in (("stop", "e"), ("lines", None)) for r in records)
+    assert any(record["text"].endswith("e") for record in records)
+    state = tmp_path / "state"
+    begun = write("--no-echo", "--stop", stop, "--keep-stop", "--save-state", state)
+    assert (begun + write("--load-state", state, "-n", 400))[:400] == whole
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("-n 20 --stop zzz", "the text was cut at 20 characters, before a stop text came"),
+        ("-n 20 --lines 9", "the text was cut at 20 characters, before 9 line ends came"),
+        (
+            "-n 20 --lines 1 --stop zzz --json --ban e",
+            "the text was cut at 20 characters, before a stop text or 1 line end came",
+        ),
+        (
+            "-n 20 --lines 9 --samples 3",
+            "3 of 3 texts were cut at 20 characters, before 9 line ends came",
+        ),
+        ("--stop zzz", "the text was cut at 1,000 characters, before a stop text came"),
+        ("-n 2 --each-line", "2 of 2 texts were cut at 2 characters, before 1 line end came"),
+    ],
+)
+def test_a_text_that_is_cut_before_its_end_is_reported(
+    charlstm: Run, tmp_path: Path, words: str, said: str
+) -> None:
+    """In one message for all texts; a text whose length alone was asked for is whole."""
+    save_model(make_model("abe\n"), tmp_path / "model")
+    call = ["generate", "-m", tmp_path / "model", "--random-seed", 7, *words.split()]
+    done = charlstm(*call, input=b"a\nb\n")
+    assert (done.returncode, done.stderr.decode()) == (0, f"{said}; --length N allows more\n")
+    assert charlstm(*call, "-q", input=b"a\nb\n").stderr == b""
+    if "--json" in words:
+        assert [(r["end"], r["stop"]) for r in objects(done.stdout.decode())] == [("length", None)]
+
+
 @pytest.mark.parametrize("command", [("generate", "-n", 5, "--random-seed", 1), ("predict", "To")])
 def test_a_temperature_that_is_hardly_meant_is_questioned(
     charlstm: Run, trained: Path, command: tuple[object, ...]

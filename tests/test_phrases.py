@@ -185,7 +185,7 @@ def test_a_line_that_cannot_be_read_is_answered_by_an_empty_one(
             [json.loads(line) for line in text.splitlines()]
             for text in (expected, done.stdout.decode())
         )
-        unread = {"text": "", "seed": "", "random_seed": 1, "sample": 1, "end": None}
+        unread = {"text": "", "seed": "", "random_seed": 1, "sample": 1, "end": None, "stop": None}
         assert answers == [given[0], {**unread, "bits_per_char": None}, given[2]]
     else:
         end = ";" if "--separator" in form else "\n"

@@ -39,9 +39,10 @@ def test_of_several_the_first_complete_one_counts(text: str, several: list[str])
         ending = [stop for stop in several if text[:last].endswith(stop)]
         if ending:
             longest = max(ending, key=len)
+            assert end.stop == longest
             assert (given_out, end.reason) == (text[:last].removesuffix(longest), "stop")
             return
-    assert (given_out + end.held, end.reason) == (text, None)
+    assert (given_out + end.held, end.reason, end.stop) == (text, None, None)
 
 
 @settings(deadline=None)
@@ -68,6 +69,21 @@ def test_a_stop_text_may_begin_before(before: str, text: str, stop: str) -> None
         assert given_out == text[: max(0, ends[0] - len(stop))]
     else:
         assert given_out + end.held == text
+
+
+@settings(deadline=None)
+@given(texts, st.lists(stop_texts, max_size=4))
+def test_a_stop_text_that_is_kept_ends_the_text(text: str, several: list[str]) -> None:
+    """The text is the same with it at its end, and nothing is held back."""
+    cut, before = feed(text, *several)
+    end = TextEnd(StopRule(stop=tuple(several), keep_stop=True))
+    given_out = ""
+    for character in text:
+        if end.reason is None:
+            given_out += end.feed(character)
+            assert end.held == ""
+    assert (end.reason, end.stop) == (cut.reason, cut.stop)
+    assert given_out == (text if cut.stop is None else before + cut.stop)
 
 
 def test_an_empty_stop_text_is_refused() -> None:

@@ -77,7 +77,7 @@ def generate(
         return
     samples = model.generate_many(phrase, samples=values["samples"], **how)
     _announce(model, how, values, left_out)
-    writing.write_all(((phrase, sample) for sample in samples), form)
+    _report_cut(writing.write_all(((phrase, sample) for sample in samples), form), values)
 
 
 def _check(values: dict[str, Any], given: reading.Phrase) -> None:
@@ -179,7 +179,8 @@ def _complete_lines(
     )
     completed = model.complete_lines(phrases, **how)
     _announce(model, how, values)
-    writing.write_all(completed, form, whole_lines=True)
+    written = writing.write_all(completed, form, whole_lines=True)
+    _report_cut(written, {**values, "lines": 1})
     if unreadable:
         raise typer.Exit(1)
 
@@ -202,13 +203,30 @@ def _write_one(
     _announce(model, how, values, left_out)
     stop = Stop()
     if form.json:
-        writing.write_all(iter([(phrase, stream.finish())]), form)
+        written = writing.write_all(iter([(phrase, stream.finish())]), form)
     else:
         if save_state is not None:
             stop.install()
-        writing.stream(phrase, stream, form, stop=stop)
+        written = writing.stream(phrase, stream, form, stop=stop)
     if save_state is not None:
         # The text has been flushed, so the state is never ahead of what its reader has.
         model.save_state(stream, save_state)
     if stop.signal:
         raise typer.Exit(end_by(stop.signal))
+    _report_cut(written, values)
+
+
+def _report_cut(written: writing.Written, values: dict[str, Any]) -> None:
+    """Say how many texts ended by their length, although another end was asked for."""
+    ends = ["a stop text"] if values["stop"] else []
+    ends += [wording.counted(values["lines"], "line end")] if values["lines"] else []
+    if ends and written.cut:
+        texts = "the text was"
+        if written.texts > 1:
+            verb = "was" if written.cut == 1 else "were"
+            texts = f"{written.cut:,} of {written.texts:,} texts {verb}"
+        console.say(
+            f"{texts} cut at {written.length:,} characters, before {' or '.join(ends)} came; "
+            f"--length N allows more",
+            quiet=values["quiet"],
+        )

@@ -56,29 +56,50 @@ class Output:
         sys.stdout.flush()
 
 
-def stream(phrase: str, text_stream: "TextStream", form: Form, *, stop: Stop) -> None:
+@dataclass
+class Written:
+    """How many texts were written, and how many of them were ``cut`` at their ``length``."""
+
+    texts: int = 0
+    cut: int = 0
+    length: int = 0  # characters
+
+    def add(self, length: int, end: str | None) -> None:
+        """Count one text of so many characters, which ended for this reason."""
+        self.texts += 1
+        if end == "length":
+            self.cut += 1
+            self.length = length
+
+
+def stream(phrase: str, text_stream: "TextStream", form: Form, *, stop: Stop) -> Written:
     """Write one text while it is made, character by character on a terminal, else by lines.
 
     After a signal the text ends early, but with all characters that were drawn.
     """
+    written, length = Written(), 0
     with Output(form) as output:
         if form.echo:
             output.write(phrase)
         for piece in text_stream:
             output.write(piece)
+            length += len(piece)
             if stop.signal:
                 break
         output.write(text_stream.held)
         output.write(form.separator or "")
+    written.add(length, text_stream.end)
+    return written
 
 
 def write_all(
     texts: "Iterator[tuple[str, Sample]]", form: Form, *, whole_lines: bool = False
-) -> None:
+) -> Written:
     """Write seed phrases and texts, each as soon as it is there.
 
     With ``whole_lines`` each phrase and its text are one line, whose end is still to be written.
     """
+    written = Written()
     with Output(form) as output:
         for phrase, sample in texts:
             if form.json:
@@ -90,6 +111,7 @@ def write_all(
                         "sample": sample.number,
                         "bits_per_char": sample.bits_per_char,
                         "end": sample.end,
+                        "stop": sample.stop,
                     }
                 )
             else:
@@ -98,3 +120,5 @@ def write_all(
                 closing = form.separator if form.separator is not None else "" if ended else "\n"
                 output.write(text + closing)
             sys.stdout.flush()
+            written.add(len(sample.text), sample.end)
+    return written

@@ -86,6 +86,7 @@ def _group(
             text="".join(text),
             bits_per_char=end.bits_per_char if config.measure else None,
             end=end.reason,
+            stop=end.stop,
         )
         for number, text, end in zip(numbers, texts, ends, strict=True)
     ]

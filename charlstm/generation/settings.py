@@ -29,6 +29,7 @@ class GenerationSettings(SamplingSettings, total=False):
     length: int | None
     lines: int | None
     stop: str | Sequence[str]
+    keep_stop: bool
     random_seed: int | None
     measure: bool  # the surprisal of the text, too
     line_filter: LineFilter | None  # lines that it rejects are drawn again

@@ -21,7 +21,8 @@ class StopRule:
     """Where a text ends: after ``length`` characters or ``lines`` line ends, or before a stop text.
 
     The first of them ends the text. A length of 0 is without end; None becomes DEFAULT_LENGTH, or
-    ``lines`` times as much. Raises OptionError for values out of range and for an empty stop text.
+    ``lines`` times as much. With ``keep_stop`` the text ends after the stop text. OptionError is
+    raised for values out of range and for an empty stop text.
 
     >>> [StopRule(length=n, lines=3).length for n in (None, 0, 70)]
     [3000, 0, 70]
@@ -30,6 +31,7 @@ class StopRule:
     length: int | None = None
     lines: int | None = None
     stop: tuple[str, ...] = ()
+    keep_stop: bool = False
 
     def __post_init__(self) -> None:
         check_record(self)
@@ -61,8 +63,9 @@ class TextEnd:
     """Finds the end of one text, and holds back characters that may begin a stop text.
 
     ``reason`` says why the text has ended; it is None until then. If several reasons apply to one
-    character, a stop text is the reason before lines, and lines before the length. If several stop
-    texts end at one character, the longest one is cut off.
+    character, a stop text is the reason before lines, and lines before the length. ``stop`` is the
+    stop text that was found, the longest one if several end at one character. It is cut off, or
+    kept if the rule says so; then nothing is held back.
 
     >>> end = TextEnd(StopRule(stop=("</p>",)))
     >>> [end.feed(character) for character in "a</b</p>"], end.reason
@@ -72,10 +75,12 @@ class TextEnd:
     def __init__(self, rule: StopRule, before: str = "") -> None:
         """A stop text may begin in ``before``, which was given out earlier."""
         self.reason: EndReason | None = None
+        self.stop: str | None = None
         self.held = ""  # drawn, but not given out yet
         self._left, self._lines_left = rule.length, rule.lines
         self._stops = sorted(set(rule.stop), key=len, reverse=True)
         self._longest = len(self._stops[0]) if self._stops else 0
+        self._holds = bool(self._stops) and not rule.keep_stop
         self._tail = before[-self._longest :] if self._stops else ""  # the end of the text so far
         self._held_bits: deque[float] = deque()
         self._bits, self._characters = 0.0, 0  # of what was given out
@@ -91,6 +96,7 @@ class TextEnd:
         if self._stops:
             self._tail = (self._tail + character)[-self._longest :]
             stop = next(filter(self._tail.endswith, self._stops), "")
+        if self._holds:
             self.held += character
             self._held_bits.append(bits)
             piece = self._release(max(0, len(self.held) - (len(stop) or self._begun())))
@@ -104,7 +110,7 @@ class TextEnd:
             self._lines_left -= 1
             self.reason = self.reason if self._lines_left else "lines"
         if stop:
-            self.reason, self.held = "stop", ""
+            self.reason, self.stop, self.held = "stop", stop, ""
         return piece + self._release(len(self.held)) if self.reason else piece
 
     def _begun(self) -> int:

@@ -119,12 +119,14 @@ class Sample:
 
     ``bits_per_char`` is the mean surprisal of its characters; it is None for an empty text, or if
     it was not measured. ``end`` says why the text ended; it is None for a text that never began.
+    ``stop`` is the stop text that ended it, if one did.
     """
 
     number: int
     text: str
     bits_per_char: float | None = None
     end: EndReason | None = None
+    stop: str | None = None
 
 
 class TextStream(Iterator[str]):
@@ -166,6 +168,11 @@ class TextStream(Iterator[str]):
         return self._end.reason
 
     @property
+    def stop(self) -> str | None:
+        """The stop text that ended the text; None if none did."""
+        return self._end.stop
+
+    @property
     def held(self) -> str:
         """What was drawn but not given out, because it may be the beginning of a stop text."""
         return self._end.held
@@ -181,7 +188,13 @@ class TextStream(Iterator[str]):
     def finish(self, number: int = 0) -> Sample:
         """Write a text to its end and return it all, as text ``number`` of a random seed."""
         text = "".join(self)
-        return Sample(number=number, text=text, bits_per_char=self.bits_per_char, end=self.end)
+        return Sample(
+            number=number,
+            text=text,
+            bits_per_char=self.bits_per_char,
+            end=self.end,
+            stop=self.stop,
+        )
 
     def state(self) -> SavedState:
         """The state of the text now, after all that was drawn, also what is held back."""
