@@ -105,7 +105,7 @@ def test_the_mean_is_over_steps() -> None:
     assert math.isnan(history.mean_loss())
     diverged(history, (3.0, 1, 0), (1.0, 3, 0))
     assert history.mean_loss() == 1.5
-    history.add_evaluation(2.0)
+    history.add_evaluation(2.0, 1)
     assert math.isnan(history.mean_loss())
 
 
@@ -114,10 +114,10 @@ def test_overfitting_is_a_training_loss_that_falls_alone() -> None:
     for after, train, expected in ((1.3, 1.0, True), (1.201, 1.0, False), (1.3, 2.0, False)):
         history = RunHistory()
         diverged(history, (1.5, 10, 0))
-        assert history.add_evaluation(1.2)
+        assert history.add_evaluation(1.2, 2)
         diverged(history, (train, 10, 0))
-        assert not history.add_evaluation(after)
+        assert not history.add_evaluation(after, 3)
         assert history.overfitting is expected
         assert (history.best_loss, history.evaluations_since_best) == (1.2, 1)
-    assert RunHistory().add_evaluation(None)
+    assert RunHistory().add_evaluation(None, 1)
     assert not RunHistory().overfitting

@@ -15,7 +15,7 @@ from charlstm.cli.main import command
 from charlstm.training import base, finetune, recipe
 from charlstm.training import length as plan
 from charlstm.training.config import Settings, TrainConfig
-from charlstm.training.length import Speed
+from charlstm.training.speed import Speed
 
 MAN = Path(__file__).parents[1] / "man"
 TREE = command()

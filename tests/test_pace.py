@@ -15,17 +15,24 @@ from charlstm.training.timekeeper import LEAVING, Timekeeper
 
 from .test_training import config
 
+Changes = list[tuple[int, int, int | None, int | None]]
 PACES = st.lists(
-    st.tuples(st.integers(1, 50), st.integers(1, 500)), max_size=8
-)  # steps to the next change, steps left after it
+    st.tuples(
+        st.integers(1, 50),  # steps to the next change,
+        st.integers(1, 500),  # steps left after it,
+        st.none() | st.integers(1, 9),  # between two evaluations
+        st.none() | st.integers(1, 64),  # and threads
+    ),
+    max_size=8,
+)
 
 
-def changed_often(changes: list[tuple[int, int]]) -> Pace:
+def changed_often(changes: Changes) -> Pace:
     """A pace of 600 steps at first, with these changes."""
     pace, done = Pace.constant(600), 0
-    for steps, left in changes:
+    for steps, left, apart, threads in changes:
         done = min(done + steps, pace.last)
-        pace = pace.changed(done, last=done + left)
+        pace = pace.changed(done, last=done + left, apart=apart, threads=threads)
     return pace
 
 
@@ -38,7 +45,7 @@ def test_a_run_of_so_many_steps_has_one_pace() -> None:
 
 
 @given(PACES)
-def test_progress_never_falls_and_ends_at_one(changes: list[tuple[int, int]]) -> None:
+def test_progress_never_falls_and_ends_at_one(changes: Changes) -> None:
     """However often the pace is changed."""
     pace = changed_often(changes)
     progress = [pace.after(step) for step in range(pace.last + 1)]
@@ -49,7 +56,7 @@ def test_progress_never_falls_and_ends_at_one(changes: list[tuple[int, int]]) ->
 
 
 @given(PACES)
-def test_a_pace_that_was_written_down_is_the_same(changes: list[tuple[int, int]]) -> None:
+def test_a_pace_that_was_written_down_is_the_same(changes: Changes) -> None:
     """To the last bit: the progress of each step is computed from what is written."""
     pace = changed_often(changes)
     assert Pace.parse(str(pace)) == pace
@@ -83,6 +90,10 @@ def test_each_part_of_a_run_is_passed_once(changes: list[tuple[int, int]], parts
         "0:0:9,5:0.5:4",
         "0:0:9,7:0.5:12,6:0.6:14",
         "0:0:" + "9" * 5000,
+        "0:0:9:0",
+        "0:0:9:1:0",
+        "0:0:9:1:2000",
+        "0:0:9:1:1:1",
         ",".join(f"{n}:0:{n + 1}" for n in range(100_001)),
     ],
 )
@@ -102,17 +113,20 @@ def kept_to(
     expected: float | None = None,
     started: float = 2.0,
     eval_every: int | None = None,
+    evaluated_at: list[float] | None = None,
 ) -> tuple[float, Pace]:
     """When such a run ends on a machine that is simulated, and its pace.
 
     A step that begins at a time takes ``seconds_of_step``. An evaluation is as long as so many
-    steps, but is ``expected`` to be as long as so many of the fastest.
+    steps, but is ``expected`` to be as long as so many of the fastest. The times at which they
+    begin and end are added to ``evaluated_at``.
     """
-    now, done = started, 0
+    now, done, evaluated = started, 0, 0
     pace = Pace.constant(max(4, round(seconds / seconds_of_step(now))))
     fastest = min(seconds_of_step(now + tenth / 10) for tenth in range(300))
     keeper = Timekeeper(
         config(time=seconds, evaluations=evaluations, eval_every=eval_every),
+        step=fastest,
         evaluation=fastest * (evaluation_steps if expected is None else expected),
         saving=0.0,
         done=0,
@@ -123,12 +137,14 @@ def kept_to(
         now += seconds_of_step(now)
         if done < pace.last and (keeper.due(now) or done == pace.last - 1):
             pace = keeper.new_pace(pace, done, now)
-        due = pace.passes(step, evaluations) if eval_every is None else done % eval_every == 0
-        if done == pace.last or due:
-            began = now
+        due = done == pace.last or (eval_every is not None and done % eval_every == 0)
+        if due or (eval_every is None and pace.evaluates(step, evaluations, evaluated)):
+            began, evaluated = now, done
             for _ in range(round(evaluation_steps)):
                 now += seconds_of_step(now)
             keeper.add_evaluation(now - began)
+            if evaluated_at is not None:
+                evaluated_at += [began, now]
     return now + LEAVING, pace
 
 
@@ -153,12 +169,29 @@ MACHINES: dict[str, Callable[[float], float]] = {
 @pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES.keys())
 def test_a_run_ends_in_its_time(seconds: float, machine: Callable[[float], float]) -> None:
     """Also where the speed changes, and where an evaluation takes longer than expected."""
-    for evaluations, expected in ((1, None), (1, 12.0), (4, 4.0), (16, None)):
+    for evaluations, expected in ((1, None), (1, 11.0), (4, 4.0), (16, None)):
         if evaluations > 1 and seconds < 20:
             continue  # evaluations are few where the time is short
         ended, pace = kept_to(seconds, machine, evaluations=evaluations, expected=expected)
         assert 0.95 * seconds < ended < seconds + max(0.03 * seconds, 0.3)
         assert len(pace.changes) < 100 + seconds
+
+
+@pytest.mark.parametrize("slower", [10, 30])
+@pytest.mark.parametrize("begins", [5.0, 40.0, 50.0, 55.0])
+def test_evaluations_never_bunch(begins: float, slower: float) -> None:
+    """On a machine that is starved from some time on: two are far apart, and the last one comes."""
+    times: list[float] = []
+    ended, _ = kept_to(
+        60.0,
+        lambda now: 0.05 * (slower if now >= begins else 1),
+        evaluation_steps=4.0,
+        evaluated_at=times,
+    )
+    assert ended == pytest.approx(times[-1] + LEAVING)
+    pairs = list(zip(times[::2], times[1::2], strict=True))
+    for (began, over), (following, _) in pairwise(pairs):
+        assert following - over > 2 * (over - began)
 
 
 def test_evaluations_that_were_asked_for_are_in_the_time() -> None:
@@ -178,7 +211,12 @@ def test_a_slow_beginning_changes_nothing_where_there_is_time_to_spare() -> None
     """The steps that are of use are then done at one pace; with too little time they are not."""
     for time, changes in ((100.0, 1), (20.0, 2)):
         keeper = Timekeeper(
-            config(time=time, most_steps=1000), evaluation=0.1, saving=0.0, done=0, now=2.0
+            config(time=time, most_steps=1000),
+            step=0.01,
+            evaluation=0.1,
+            saving=0.0,
+            done=0,
+            now=2.0,
         )
         pace, now = Pace.constant(1000), 2.0
         for done in range(1, 1000):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from charlstm.training.config import Settings, TrainConfig
-from charlstm.training.length import LEAST_PLANNED, LONGEST, Speed, repetition
+from charlstm.training.length import LEAST_PLANNED, LONGEST, repetition
 from charlstm.training.recipe import Text, choose, val_fraction
+from charlstm.training.speed import Speed
 
 MACHINE = {"device": "cpu", "precision": "fp32", "threads": 2}
 

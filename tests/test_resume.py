@@ -5,6 +5,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,12 @@ from charlstm.text.dataset import write_dataset
 from charlstm.text.decoding import TextOptions
 from charlstm.training import resume_run, train
 from charlstm.training.checkpoint import load_checkpoint
+from charlstm.training.config import Settings
 from charlstm.training.events import Evaluation, Event, Finished, Recovered, Started, Step, TextRead
+from charlstm.training.length import LEAST_PLANNED, continued
 from charlstm.training.loop import Run
+from charlstm.training.pace import Pace
+from charlstm.training.speed import Speed
 from charlstm.training.trainer import Trainer, state_shapes
 
 from .conftest import SMALL_RUN
@@ -232,6 +237,63 @@ def test_a_complete_run_can_be_given_more_time(play: Path, tmp_path: Path) -> No
     assert finished.seconds > before["seconds"]
     assert finished.val_loss is not None
     assert finished.val_loss <= before["best_loss"]
+
+
+def killed_after(steps: int, play: Path, run: Path) -> Path:
+    """A run with a time that vanished after so many steps, its state saved at every step."""
+    for event in begin(play, run, steps=None, time=60.0):
+        if isinstance(event, Started if steps == 0 else Step) and event.step == steps:
+            break
+    return run
+
+
+@pytest.mark.parametrize("done", [0, 1, 5])
+def test_a_run_that_was_killed_at_once_goes_on_as_long_as_a_new_one(
+    done: int, play: Path, tmp_path: Path
+) -> None:
+    """The speed of its first steps says nothing, so it is measured anew."""
+    run = killed_after(done, play, tmp_path / "run")
+    checkpoint = load_checkpoint(run / "state.safetensors")
+    seconds, step = 100.0, 1.0
+    config, pace, speed = continued(
+        checkpoint,
+        Settings(time=seconds),
+        2412,
+        measure=lambda config, seconds: Speed(step, 0.1),
+        seconds_spent=lambda: 2.0,
+    )
+    assert speed == Speed(step, 0.1)
+    assert config.time == seconds
+    assert config.steps == pace.last == pytest.approx(done + (seconds - 2.0) / step, rel=0.05)
+    assert pace.after(pace.last) == 1
+
+
+def test_a_run_that_was_killed_at_once_does_more_than_a_step(play: Path, tmp_path: Path) -> None:
+    """With another time, too."""
+    run = killed_after(0, play, tmp_path / "run")
+    started = next(resume_run(run, time=2000.0))
+    assert isinstance(started, Started)
+    assert started.step == 0
+    assert started.steps >= LEAST_PLANNED
+
+
+def test_a_run_goes_on_with_the_threads_that_are_faster_now(play: Path, tmp_path: Path) -> None:
+    """Its pace says so; and with those that are asked for, where they are."""
+    checkpoint = load_checkpoint(killed_after(5, play, tmp_path / "run") / "state.safetensors")
+    free = replace(checkpoint, config=replace(checkpoint.config, most_threads=2))
+    for asked, threads in ((Settings(time=70.0), 2), (Settings(threads=1), None)):
+        config, pace, _ = continued(
+            free,
+            asked,
+            2412,
+            measure=lambda config, seconds: Speed(
+                1.0, 0.1, None if config.most_threads is None else 2
+            ),
+            seconds_spent=lambda: 2.0,
+        )
+        assert pace.at(5).threads == threads
+        assert config.most_threads == (2 if threads else None)
+        assert Pace.parse(str(pace)) == pace
 
 
 def test_a_longer_run_is_the_same_however_often_it_is_stopped(cut: Path, tmp_path: Path) -> None:

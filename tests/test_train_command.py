@@ -114,7 +114,7 @@ def test_a_budget_given_anew_replaces_that_of_the_file(
     """A run's settings always hold its steps; they can be used for longer or shorter."""
     words = ["--config", trained / "config.toml", "--epochs", 1, "-o", tmp_path / "run"]
     assert charlstm("train", *words).returncode == 0
-    assert metrics(tmp_path / "run")[-1]["epoch"] == 1
+    assert metrics(tmp_path / "run")[-1]["epoch"] == pytest.approx(1, abs=0.1)  # whole steps
 
 
 def test_the_best_model_is_kept_not_the_last(charlstm: Run, tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_every_exported_name_is_there() -> None:
 def test_every_choice_of_a_run_is_an_option_of_the_table() -> None:
     """So it is checked, written down and read again without further work."""
     names = {*asdict(Settings())} | {*TrainConfig.__dataclass_fields__}
-    names -= {"network", "most_steps", "init_sha256", "validation_read"}
+    names -= {"network", "most_steps", "most_threads", "init_sha256", "validation_read"}
     assert names <= OPTIONS.keys()
     network = ModelConfig(vocab_size=9, embedding_size=4, hidden_size=8, num_layers=2)
     config = TrainConfig(

@@ -10,6 +10,7 @@ from charlstm.cli import console
 from charlstm.cli.stop import Stop
 from charlstm.cli.wording import counted, nats
 from charlstm.training import events
+from charlstm.training.config import TrainConfig
 
 
 def watch(
@@ -64,9 +65,18 @@ def _plan(event: events.Started) -> Iterator[str]:
     yield f"plan: {event.reason}{chosen}"
     yield (
         f"model: {network.parameters:,} parameters on {config.device} in {config.precision}, "
-        f"{counted(config.threads, 'thread')}; run: {event.directory}"
+        f"{_threads(config)}; run: {event.directory}"
     )
     yield from event.notes
+
+
+def _threads(config: TrainConfig) -> str:
+    """How many threads a run begins with, and whether that is faster than what else was tried."""
+    threads = counted(config.threads, "thread")
+    if config.most_threads is None:
+        return threads
+    other = config.most_threads if config.threads == 1 else 1
+    return f"{threads}, now faster than {other}"
 
 
 def _described(event: events.Event) -> str | None:
@@ -79,6 +89,9 @@ def _described(event: events.Event) -> str | None:
                 parts.append(f"validation {event.val_loss:.3f} nats")
             parts.append(f"{event.seconds:.0f} s")
             return "  ".join([*parts, "kept"] if event.kept else parts)
+        case events.ThreadsChanged():
+            threads = counted(event.threads, "thread")
+            return f"from step {event.step}: {threads}, to see whether that is faster"
         case events.Recovered():
             return f"by step {event.step}: {_recovery(event)}"
         case events.SaveFailed():
@@ -113,7 +126,9 @@ def _summary(event: events.Finished) -> tuple[str, str]:
         )
     if event.out_of_patience:
         kept += f"; ended {counted(event.steps - event.step, 'step')} early, since it got no better"
+    late = f", {event.late}" if event.late else ""
+    speed = f"{event.characters_per_second:,.0f} characters/s"
     return (
-        f"done in {event.seconds:.0f} s, {event.characters_per_second:,.0f} characters/s; {kept}",
+        f"done in {event.seconds:.0f} s{late}, {speed}; {kept}",
         f"write with: charlstm generate -m {run} '...'",
     )

@@ -98,7 +98,8 @@ class TrainConfig(Common):
     val_fraction: float
     learning_rate: float
     weight_dropout: float
-    threads: int
+    threads: int  # when the run began,
+    most_threads: int | None = None  # and as many as it may change to; None: none but ``threads``
     init_sha256: str | None = None  # of the file of the model that the run began from,
     validation_read: float | None = None  # and the share of the validation part that it has read
 
@@ -110,6 +111,8 @@ class TrainConfig(Common):
             require_number("validation_read", self.validation_read, least=0, most=1)
         if self.most_steps is not None:
             OPTIONS["steps"].check(self.most_steps)
+        if self.most_threads is not None:
+            OPTIONS["threads"].check(self.most_threads)
 
     @property
     def characters_per_step(self) -> int:
@@ -159,7 +162,7 @@ def config_toml(config: TrainConfig, text: TextOptions, sources: Sequence[str]) 
 
 def at_pace(config: TrainConfig, pace: Pace) -> TrainConfig:
     """The configuration that repeats a run that had this pace, step by step."""
-    if len(pace.changes) == 1:
+    if str(pace) == f"0:0:{pace.last}":
         return replace(config, steps=pace.last, time=None, pace=None)
     return replace(config, time=None, pace=str(pace))
 

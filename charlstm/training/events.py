@@ -1,8 +1,8 @@
 """What a training run tells its caller while it runs: plain records, no torch.
 
 A new run begins with TextRead. Then comes Started, then a Step or an Evaluation for each optimizer
-step, and at the end Finished. Recovered comes before a Step where something went wrong, SaveFailed
-and SavedAgain where the disk did.
+step, and at the end Finished. ThreadsChanged comes before a Step where a run with a time changes
+its threads, Recovered where something went wrong, SaveFailed and SavedAgain where the disk did.
 """
 
 from collections.abc import Callable
@@ -67,6 +67,14 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class ThreadsChanged:
+    """From this step on the run computes with so many threads, to see whether that is faster."""
+
+    step: int
+    threads: int
+
+
+@dataclass(frozen=True)
 class Recovered:
     """Steps were skipped since their gradient was not finite; the weights may be rolled back."""
 
@@ -111,7 +119,18 @@ class Finished:
     overfitting: bool
     characters_per_second: float
     seconds: float
+    late: str | None = None  # by how much the run is later than its time, and why, in words
 
 
 ShouldStop = Callable[[], bool]  # what the caller tells the run, after each step
-Event = TextRead | Started | Step | Evaluation | Recovered | SaveFailed | SavedAgain | Finished
+Event = (
+    TextRead
+    | Started
+    | Step
+    | Evaluation
+    | ThreadsChanged
+    | Recovered
+    | SaveFailed
+    | SavedAgain
+    | Finished
+)

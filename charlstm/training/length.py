@@ -1,18 +1,19 @@
 """How long a run is: as was asked for, as the time allows, or until a text is learned by heart.
 
-Only ``measured`` imports torch, to do some steps.
+No torch: how fast the machine is was measured by ``speed``.
 """
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from charlstm.errors import OptionError
 from charlstm.text.vocabulary import Ids
-from charlstm.training.batches import TrainingData
-from charlstm.training.config import EVALUATIONS, Settings, TrainConfig
+from charlstm.training.checkpoint import Checkpoint
+from charlstm.training.config import BUDGETS, EVALUATIONS, Settings, TrainConfig
 from charlstm.training.pace import Pace
+from charlstm.training.speed import DEFAULT_SECONDS, Speed, on_threads
 from charlstm.training.timekeeper import LEAVING
 
 LEAST_STEPS = 100  # without a budget: a text of a few lines is read often enough to be learned
@@ -26,19 +27,8 @@ LEAST_EPOCHS = 4.0
 SEQUENCE = 5  # characters; shorter ones repeat in any text, longer ones in few
 LONGEST = 300_000  # characters of a text whose repetition is counted
 EVALUATION_SHARE = 0.05  # of a time budget, at most
-DEFAULT_SECONDS = 180.0
-MEASURED_STEPS = 8  # of each size that is measured, unless that takes
 LEAST_PLANNED = 4  # steps; a run whose time is over ends sooner
-MEASURE_SHARE = 0.01  # of the time
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # no two sequences have one key, except by rare chance
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Seconds that a training step and an evaluation take on this machine."""
-
-    step: float
-    evaluation: float
 
 
 @dataclass(frozen=True)
@@ -127,27 +117,60 @@ def enough_epochs(repetition: float) -> float:
     return min(EPOCHS_SMALL, max(LEAST_EPOCHS, EPOCHS_BY_REPETITION * repetition))
 
 
-def measured(config: TrainConfig, data: TrainingData, budget: float | None) -> Speed:
-    """The speed of this machine, from a few steps of a trainer that is used for nothing else.
+Continued = tuple[
+    TrainConfig, Pace, Speed | None
+]  # how a run goes on, and its speed if it is timed
 
-    The fastest of them counts. ``budget`` is the time of the run in seconds; where steps are so
-    slow that it would be spent on them, two are enough.
+
+def continued(
+    checkpoint: Checkpoint,
+    asked: Settings,
+    n: int,
+    *,
+    measure: Callable[[TrainConfig, float], Speed],
+    seconds_spent: Callable[[], float],
+) -> Continued:
+    """How a stopped run goes on that is to have the length that is ``asked``, as a whole.
+
+    What is not asked is as it was. The training part of the text has ``n`` characters. Raises
+    OptionError where the length is not more than what is done.
     """
-    from charlstm.training.device import memory_for
-    from charlstm.training.trainer import Trainer
-    from charlstm.training.validation import expected_seconds
-
-    trainer, agree = Trainer(config, data), data.group.agree
-    most = MEASURE_SHARE * (budget or DEFAULT_SECONDS)
-    seconds: list[float] = []
-    with memory_for(config):
-        # The first step sets things up.
-        while len(seconds) < 2 or (len(seconds) <= MEASURED_STEPS and agree(sum(seconds)) < most):
-            before = time.monotonic()
-            trainer.step(0.0)
-            trainer.take_losses()  # waits for the device
-            seconds.append(time.monotonic() - before)
-        network, n = trainer.optimizer.averaged, len(data.val_ids)
-        evaluation = expected_seconds(network, n, trainer.device)
-    speed: Speed = agree(Speed(step=min(seconds[1:]), evaluation=evaluation))
-    return speed
+    config, pace, done = checkpoint.config, checkpoint.pace, checkpoint.steps_done
+    if asked.threads is not None:
+        config = replace(config, most_threads=None)
+        if pace.at(done).threads is not None:
+            pace = pace.changed(done, last=pace.last, threads=asked.threads)
+    given = any(getattr(asked, name) is not None for name in BUDGETS)
+    most = most_steps(asked, n, config.batch_size, config.seq_length)
+    if given and asked.time is None:
+        if most <= done:
+            fault = f"the run would have {most} steps, but it has done {done}; ask for more"
+            raise OptionError(fault)
+        config = replace(config, time=None, pace=None, steps=most)
+        config = replace(config, most_steps=None, most_threads=None)
+        return config, pace.changed(done, last=most, progress=done / most, apart=1), None
+    longer = given and asked.time != config.time
+    seconds = asked.time or config.time
+    if seconds is None or (checkpoint.finished and not longer):
+        return config, pace, None
+    spent = seconds_spent()
+    if longer and seconds <= spent:
+        fault = f"the run would take {seconds:g} seconds, but it has taken {spent:.0f}"
+        raise OptionError(f"{fault}; ask for more")
+    # What the speed was may be unknown, or that of another machine. A run with time to spare does
+    # its steps as without the stop.
+    free = longer or config.budget == "time"
+    speed = measure(config if free else replace(config, most_threads=None), seconds)
+    if done == 0:
+        config = on_threads(config, speed)
+    elif speed.threads not in (None, pace.at(done).threads or config.threads):
+        pace = pace.changed(done, last=pace.last, threads=speed.threads)
+    if longer:
+        allowed = Settings(time=seconds, eval_every=config.eval_every)
+        most = max(most, done + 1)
+        plan = planned(allowed, replace(config, steps=most - done), speed, seconds_spent)
+        last, evaluations = done + plan.steps, max(config.evaluations, plan.evaluations)
+        config = replace(config, time=seconds, pace=None, steps=last, most_steps=most)
+        config = replace(config, evaluations=evaluations)
+        pace = pace.changed(done, last=last, progress=done / last, apart=1)
+    return config, pace, speed

@@ -15,12 +15,15 @@ from charlstm.training.losses import KeptModel, RunHistory, StepLosses, loss_lev
 from charlstm.training.pace import Pace
 from charlstm.training.run_directory import RunDirectory
 from charlstm.training.samples import sample_of
+from charlstm.training.speed import Speed
 from charlstm.training.tensorboard_file import TensorBoardFile
+from charlstm.training.threads import use_threads
 from charlstm.training.timekeeper import Timekeeper
 from charlstm.training.trainer import Trainer
 
 LOG_POINTS = 200  # lines of metrics in a run
 AGREE_EVERY = 20  # steps between two messages in a group, on whether to stop
+MODEL_SHARE = 0.25  # of the time that a state takes, to write a model, which is part of it
 ROLLBACKS = 8  # more show that the fault is not the learning rate
 
 
@@ -36,6 +39,7 @@ class Run:
         config = self.config
         self.pace = Pace.parse(config.pace) if config.pace else Pace.constant(config.steps)
         self.timekeeper: Timekeeper | None = None
+        self.speed: Speed | None = None  # as it was measured before a run with a time
         self.levels = loss_levels(trainer.batches, self.config.network.vocab_size)
         self.kept: KeptModel | None = None
         self.began = began
@@ -64,13 +68,16 @@ class Run:
         """
         data, done = self.trainer.data, self.trainer.steps_done
         self.first_step, self.first_time = done, time.monotonic()
-        if self.config.time is not None:
+        if self.config.time is not None and self.speed is not None:
+            saving = self.directory.save_seconds
             self.timekeeper = Timekeeper(
                 self.config,
-                evaluation=self.history.evaluation_seconds,
-                saving=self.directory.save_seconds,
+                step=self.speed.step,
+                evaluation=self.speed.evaluation + MODEL_SHARE * saving,
+                saving=saving,
                 done=done,
                 now=self._seconds(),
+                threads=self._threads(),
             )
         yield events.Started(
             directory=self.directory.path,
@@ -91,9 +98,12 @@ class Run:
         stopped = False
         while not (stopped or self.finished):
             step = trainer.steps_done
+            use_threads(self._threads())
             trainer.step(self.pace.during(step))
-            done = step + 1
+            done, threads = step + 1, self._threads()
             self._keep_time()
+            if self._threads() != threads:
+                yield events.ThreadsChanged(step=done, threads=self._threads())
             evaluating = self._evaluates(step)
             logging = evaluating or self.pace.passes(step, LOG_POINTS)
             if logging:
@@ -168,12 +178,10 @@ class Run:
 
     def _evaluates(self, step: int) -> bool:
         """Whether an evaluation comes after ``step``, from 0."""
-        if step + 1 >= self.pace.at(step + 1).last:
-            return True
         every = self.config.eval_every
         if every is not None:
-            return (step + 1) % every == 0
-        return self.pace.passes(step, self.config.evaluations)
+            return (step + 1) % every == 0 or step + 1 >= self.pace.at(step + 1).last
+        return self.pace.evaluates(step, self.config.evaluations, self.history.evaluated)
 
     def _write(self, checkpoint: Checkpoint | None = None) -> Iterator[Event]:
         """Write what waits to be written, and the checkpoint; report where that fails.
@@ -184,6 +192,8 @@ class Run:
             return
         before = self.directory.fault
         fault = self.directory.try_to_write(checkpoint)
+        if checkpoint is not None and self.timekeeper is not None:
+            self.timekeeper.add_saving(self.directory.save_seconds)
         if fault and (fault != before or checkpoint is not None):
             yield events.SaveFailed(step=self.trainer.steps_done, fault=fault)
         elif before and not fault:
@@ -211,7 +221,7 @@ class Run:
         if val_loss is not None and not math.isfinite(val_loss):
             self.history.rollbacks += 1
             yield self._recover(0, roll_back=True)
-        best = self.history.add_evaluation(val_loss)
+        best = self.history.add_evaluation(val_loss, self.trainer.steps_done)
         if best and not diverged and not self.history.collapsed(losses.mean, self.levels):
             self.trainer.optimizer.snapshot()
         model = KeptModel(self.trainer.steps_done, val_loss)
@@ -223,7 +233,6 @@ class Run:
         yield from self._write()
         if self.timekeeper is not None:
             self.timekeeper.add_evaluation(self._seconds() - began)
-            self.history.evaluation_seconds = self.timekeeper.evaluation
         yield events.Evaluation(
             step=self.trainer.steps_done,
             steps=self.pace.last,
@@ -313,6 +322,7 @@ class Run:
 
     def _finished(self, *, stopped: bool) -> events.Finished:
         assert self.kept is not None
+        keeper, seconds = self.timekeeper, self._seconds()
         return events.Finished(
             directory=self.directory.path,
             model=self.directory.model,
@@ -324,8 +334,13 @@ class Run:
             val_loss=self.kept.val_loss,
             overfitting=self.history.overfitting,
             characters_per_second=self._speed(),
-            seconds=self._seconds(),
+            seconds=seconds,
+            late=keeper.lateness(seconds) if keeper and self.finished else None,
         )
+
+    def _threads(self) -> int:
+        """The threads that the next step is computed with."""
+        return self.pace.at(self.trainer.steps_done).threads or self.config.threads
 
     def _epoch(self) -> float:
         """How often as many characters were read as the text has."""

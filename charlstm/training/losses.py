@@ -110,7 +110,7 @@ class RunHistory:
     loss_steps: int = 0  # and the number of their steps
     skipped_in_a_row: int = 0
     rollbacks: int = 0
-    evaluation_seconds: float = 0.0  # that an evaluation takes
+    evaluated: int = 0  # steps done at the last evaluation
 
     def to_json(self) -> dict[str, Any]:
         """The fields; a loss that is not finite, which JSON has no number for, as a text."""
@@ -129,8 +129,7 @@ class RunHistory:
                 found[name] = require_integer(name, value)
             else:
                 found[name] = float(value)
-        for name in ("seconds", "evaluation_seconds"):
-            require_number(name, found[name], least=0)
+        require_number("seconds", found["seconds"], least=0)
         if math.isnan(found["best_loss"]):
             raise ValueError("best_loss is no number")
         return cls(**found)
@@ -183,8 +182,9 @@ class RunHistory:
         """The training loss since the last evaluation."""
         return self.loss_total / self.loss_steps if self.loss_steps else math.nan
 
-    def add_evaluation(self, val_loss: float | None) -> bool:
+    def add_evaluation(self, val_loss: float | None, step: int) -> bool:
         """Enter an evaluation, None where there is no validation text; whether it is the best."""
+        self.evaluated = step
         self.train_loss = self.mean_loss()
         self.loss_total, self.loss_steps = 0.0, 0
         best = val_loss is None or val_loss < self.best_loss

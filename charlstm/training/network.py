@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from charlstm.model.config import ModelConfig
 from charlstm.training.dropout import KEEP_ALL, Masks
+from charlstm.training.threads import one_thread
 
 LayerStates = list[tuple[Tensor, Tensor]]  # hidden and cell of each layer, each (1, B, H)
 LSTM_MODE = 2  # torch's number for an LSTM, among the kinds of recurrent layers
@@ -34,7 +35,9 @@ class CharLSTM(nn.Module):
             nn.LSTM(H if layer else E, H) for layer in range(config.num_layers)
         )
         self.output = nn.Linear(H, config.vocab_size)
-        self.reset_parameters()
+        # More threads would draw other weights, and take seconds beside other programs.
+        with one_thread():
+            self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw the weights: orthogonal recurrent, Xavier input, forget bias 1.

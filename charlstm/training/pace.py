@@ -2,7 +2,8 @@
 
 The learning rate, the evaluations and the end of a run are functions of its progress, which rises
 from 0 to 1. A run of a given number of steps has one pace. A run of a given time changes its pace
-as the speed of the machine changes: see ``timekeeper``. No torch.
+as the speed of the machine changes: see ``timekeeper``. What else such a run changes as it goes is
+written down with its pace, so that the pace repeats it. No torch.
 """
 
 from bisect import bisect_right
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 from charlstm.checks import require_integer, require_number
 from charlstm.errors import OptionError
+from charlstm.options import MOST_STEPS, OPTIONS
 
 MOST_CHANGES = 100_000  # of a pace that somebody gives; a run of a week has fewer
 
@@ -21,6 +23,14 @@ class Change(NamedTuple):
     step: int  # the number of steps done
     progress: float  # the share of the run that they are
     last: int  # the number of steps at the end of the run
+    apart: int = 1  # steps between two evaluations, at least
+    threads: int | None = None  # None: as many as the run began with
+
+    def __str__(self) -> str:
+        words = f"{self.step}:{self.progress:.6g}:{self.last}"
+        if self.threads is not None:
+            return f"{words}:{self.apart}:{self.threads}"
+        return words if self.apart == 1 else f"{words}:{self.apart}"
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,7 @@ class Pace:
         return cls(changes)
 
     def __str__(self) -> str:
-        return ",".join(f"{step}:{progress:.6g}:{last}" for step, progress, last in self.changes)
+        return ",".join(map(str, self.changes))
 
     @property
     def last(self) -> int:
@@ -85,15 +95,41 @@ class Pace:
         before, after = (_progress(change, number) for number in (step, step + 1))
         return int(after * parts) > int(before * parts)
 
-    def changed(self, step: int, *, last: int, progress: float | None = None) -> "Pace":
+    def evaluates(self, step: int, parts: int, evaluated: int) -> bool:
+        """Whether an evaluation comes after ``step``, from 0; the last came after ``evaluated``.
+
+        There is one after each part of the run, unless it is too near to the one before or to that
+        at the end, and always one at the end.
+        """
+        done, change = step + 1, self.at(step + 1)
+        if done >= change.last:
+            return True
+        near = min(done - evaluated, change.last - done) < change.apart
+        return not near and self.passes(step, parts)
+
+    def changed(
+        self,
+        step: int,
+        *,
+        last: int,
+        progress: float | None = None,
+        apart: int | None = None,
+        threads: int | None = None,
+    ) -> "Pace":
         """With another last step, once ``step`` steps are done.
 
-        The progress stays as it is, unless another one is given. It is rounded, so that it can be
-        written down.
+        What is None stays as it is. The progress is rounded, so that it can be written down.
         """
+        before = self.at(step)
         if progress is None:
             progress = self.after(step)
-        change = Change(step, float(f"{progress:.6g}"), last)
+        change = Change(
+            step,
+            float(f"{progress:.6g}"),
+            last,
+            before.apart if apart is None else apart,
+            before.threads if threads is None else threads,
+        )
         return Pace((*(c for c in self.changes if c.step < step), change))
 
     def begins_like(self, other: "Pace") -> bool:
@@ -109,11 +145,16 @@ def _progress(change: Change, steps: float) -> float:
 
 
 def _change(word: str) -> Change:
-    """The change that a text of three numbers describes; raises ValueError."""
+    """The change that a text of three to five numbers describes; raises ValueError."""
     numbers = word.split(":")
-    if len(numbers) != 3:
-        raise ValueError(f"{word!r} is not STEP:PROGRESS:LAST")
-    step, last = int(numbers[0]), int(numbers[2])
+    if not 3 <= len(numbers) <= 5:
+        raise ValueError(f"{word!r} is not STEP:PROGRESS:LAST[:APART[:THREADS]]")
+    step, last, *more = (int(number) for number in (numbers[0], *numbers[2:]))
     require_integer("step", step, most=last)
     require_integer("last", last, least=1)
-    return Change(step, require_number("progress", float(numbers[1]), least=0, most=1), last)
+    progress = require_number("progress", float(numbers[1]), least=0, most=1)
+    if more:
+        require_integer("apart", more[0], least=1, most=MOST_STEPS)
+    if more[1:]:
+        OPTIONS["threads"].check(more[1])
+    return Change(step, progress, last, *more)

@@ -12,7 +12,7 @@ from charlstm.model.config import ModelConfig
 from charlstm.options import fields_of
 from charlstm.training import finetune, length
 from charlstm.training.config import Common, Settings, TrainConfig
-from charlstm.training.length import Speed
+from charlstm.training.speed import DEFAULT_SECONDS, Speed
 
 LARGE, VERY_LARGE = 300_000, 5_000_000  # characters
 VAL_FRACTION = 0.1
@@ -119,7 +119,7 @@ def choose(
     config = replace(
         config,
         steps=plan.steps,
-        time=(settings.time or length.DEFAULT_SECONDS) if timed else None,
+        time=(settings.time or DEFAULT_SECONDS) if timed else None,
         most_steps=config.steps if timed else None,
         evaluations=settings.evaluations or plan.evaluations,
     )

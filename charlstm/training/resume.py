@@ -21,15 +21,15 @@ from charlstm.training.checkpoint import Checkpoint, load_checkpoint, reading_st
 from charlstm.training.config import BUDGETS, REPORT_OPTIONS, Settings, TrainConfig
 from charlstm.training.distributed import joined, launched
 from charlstm.training.events import Event, ShouldStop
-from charlstm.training.length import most_steps
+from charlstm.training.length import Continued, continued
 from charlstm.training.lock import locked
 from charlstm.training.output import clear
-from charlstm.training.pace import Pace
 from charlstm.training.run_directory import RunDirectory, absolute, check_files
 from charlstm.training.samples import prompt_in
+from charlstm.training.speed import Speed, measured
 from charlstm.training.start import given_options, names_for_run
 from charlstm.training.tensorboard_file import check_tensorboard
-from charlstm.training.timekeeper import LEAVING
+from charlstm.training.threads import most_threads
 from charlstm.training.torch_import import require_torch
 
 # What may be asked for anew; everything else was settled when the run began.
@@ -44,7 +44,6 @@ CHANGEABLE = (
     "threads",
     *REPORT_OPTIONS,
 )
-MOST_THREADS = 4  # for each core; a state may be from a larger machine, or of unknown origin
 
 
 def resume_run(
@@ -111,7 +110,8 @@ def _resume(
                 with reading_state(directory / STATE_FILE):
                     raise ValueError("a step longer than the text")
             began = started - checkpoint.history.seconds
-            config, pace = _with_length(config, given, data, checkpoint, began)
+            checkpoint = replace(checkpoint, config=config)
+            config, pace, speed = _continued(checkpoint, given, data, began)
             checkpoint = replace(checkpoint, config=config, pace=pace)
             _check_unfinished(checkpoint, directory)
             trainer = Trainer(config, data)
@@ -119,6 +119,7 @@ def _resume(
             if sources:
                 origin = absolute(sources), sources
             run = Run(trainer, RunDirectory(directory, dataset, *origin), began)
+            run.speed = speed
             if group.leads:
                 own = sampled_passages(data.train_ids, dataset.vocabulary)
                 run.directory.passages = merged(passages_before(directory, config), own)
@@ -168,8 +169,11 @@ def _on_this_machine(checkpoint: Checkpoint, given: dict[str, Any]) -> TrainConf
     device = changes.get("device", config.device)
     if "precision" not in given and not hardware(device).items() <= checkpoint.environment.items():
         changes["precision"] = choose_precision(config.precision, device, recorded=True)
-    most = MOST_THREADS * (os.cpu_count() or 1)
-    return replace(config, **{"threads": min(config.threads, most), **changes})
+    most = most_threads()
+    limits = {"threads": min(config.threads, most)}
+    if config.most_threads is not None:
+        limits["most_threads"] = min(config.most_threads, most)
+    return replace(config, **{**limits, **changes})
 
 
 def _changes(
@@ -212,40 +216,23 @@ def _same_text(directory: Path, checkpoint: Checkpoint, sources: list[str]) -> D
     return dataset
 
 
-def _with_length(
-    config: TrainConfig,
-    given: dict[str, Any],
-    data: TrainingData,
-    checkpoint: Checkpoint,
-    began: float,
-) -> tuple[TrainConfig, Pace]:
-    """The configuration with the length that was asked for, which is that of the whole run.
+def _continued(
+    checkpoint: Checkpoint, given: dict[str, Any], data: TrainingData, began: float
+) -> Continued:
+    """How the run goes on, with the length and the threads that were ``given``."""
 
-    Raises OptionError where that is not more than what is done.
-    """
-    pace, done = checkpoint.pace, checkpoint.steps_done
-    asked = Settings(**{name: given[name] for name in BUDGETS if name in given})
-    if asked == Settings() or (asked.time is not None and asked.time == config.time):
-        return config, pace
-    B, T = config.batch_size, config.seq_length
-    most = most_steps(asked, len(data.train_ids), B, T)
-    if asked.time is None:
-        if most <= done:
-            raise OptionError(
-                f"the run would have {most} steps, but it has done {done}; ask for more"
-            )
-        config = replace(config, time=None, pace=None, steps=most, most_steps=None)
-        return config, pace.changed(done, last=most, progress=done / most)
-    spent = data.group.agree(time.monotonic() - began)
-    if asked.time <= spent:
-        raise OptionError(
-            f"the run would take {asked.time:g} seconds, but it has taken {spent:.0f}; ask for more"
-        )
-    # As fast as before; once it goes on, its clock knows better.
-    left = (asked.time - LEAVING - spent) / max(checkpoint.history.seconds, 1e-9)
-    last = done + max(1, min(most - done, round(left * done)))
-    config = replace(config, time=asked.time, pace=None, steps=last, most_steps=max(most, last))
-    return config, pace.changed(done, last=last, progress=done / last)
+    def measure(config: TrainConfig, seconds: float) -> Speed:
+        most = config.most_threads
+        config = replace(config, threads=most or config.threads)
+        return measured(config, data, seconds, choose_threads=most is not None)
+
+    return continued(
+        checkpoint,
+        Settings(**{name: given[name] for name in (*BUDGETS, "threads") if name in given}),
+        len(data.train_ids),
+        measure=measure,
+        seconds_spent=lambda: data.group.agree(time.monotonic() - began),
+    )
 
 
 def _check_unfinished(checkpoint: Checkpoint, directory: Path) -> None:

@@ -24,11 +24,12 @@ from charlstm.training.batches import TrainingData
 from charlstm.training.config import AUTO, Settings, TrainConfig
 from charlstm.training.distributed import joined, launched
 from charlstm.training.events import Event, ShouldStop, TextRead
-from charlstm.training.length import Speed, measured, repetition
+from charlstm.training.length import repetition
 from charlstm.training.output import check_output, new_run
 from charlstm.training.recipe import VERY_LARGE, Text, choose, val_fraction
 from charlstm.training.run_directory import RunDirectory, absolute
 from charlstm.training.samples import prompt_in
+from charlstm.training.speed import Speed, measured, on_threads
 from charlstm.training.tensorboard_file import check_tensorboard
 from charlstm.training.torch_import import require_torch
 
@@ -100,7 +101,8 @@ def _train(
     from charlstm.training.loop import Run
     from charlstm.training.trainer import Trainer
 
-    asked, settings = settings.precision, for_this_machine(settings)
+    asked, free = settings.precision, settings.threads is None
+    settings = for_this_machine(settings)
     prompt_in(dataset, settings)  # an error now, and not when the first sample is written
     share = val_fraction(settings, len(dataset.ids))
     settings = replace(settings, val_fraction=share)
@@ -117,13 +119,13 @@ def _train(
                     beginning.distance,
                 ),
                 processes=group.size,
-                measure=lambda config: measured(config, data, settings.time),
+                measure=lambda config: measured(config, data, settings.time, choose_threads=free),
                 seconds_spent=lambda: group.agree(time.monotonic() - started),
             ),
             timed=all(v is None for v in (settings.steps, settings.epochs, settings.pace)),
             characters=len(data.train_ids),
         )
-        trainer = Trainer(beginning.config_of(config), data)
+        trainer = Trainer(beginning.config_of(on_threads(config, speed)), data)
         if beginning.base is not None:
             trainer.optimizer.load_weights(beginning.weights)
         new = new_run(output, dataset.fingerprint.name) if group.leads else nullcontext()
@@ -132,8 +134,7 @@ def _train(
         if group.leads:
             directory.passages = passages_read(beginning, data, dataset.vocabulary)
         run = Run(trainer, directory, started)
-        if speed is not None:
-            run.history.evaluation_seconds = speed.evaluation
+        run.speed = speed
         run.save(new=True)
         yield from run.train(
             beginning.in_words() + reason,
