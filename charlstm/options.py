@@ -285,6 +285,8 @@ _TABLE = (
            help="Model file, run, or name of a bundled model.  "
                 "[default: the newest run, or else shakespeare]"),
     Option("json", bool, OUTPUT, default=False, help="Print one JSON object."),
+    Option("title", str, OUTPUT, metavar="TEXT",
+           help="Title of the page.  [default: what the page is]"),
     Option("command", bool, OUTPUT, default=False,
            help="Print only the command that makes the model again."),
     Option("quiet", bool, OUTPUT, default=False, short="q",

@@ -15,7 +15,7 @@ from charlstm.analysis.cells import FoundCell
 from charlstm.language_model import LanguageModel
 from charlstm.model.config import ModelConfig
 from charlstm.model.model_file import ModelFile, load_model
-from charlstm.pages.page import reading_page, write_page, writing_page
+from charlstm.pages.page import OPENING, reading_page, write_page, writing_page
 from charlstm.text.corpus import Fingerprint
 from charlstm.text.vocabulary import Vocabulary
 
@@ -221,6 +221,21 @@ def test_a_text_without_a_phrase(browser: Any, exported: Path, model: LanguageMo
 
 
 # ---- Writing -------------------------------------------------------------------------------------
+
+
+def test_a_page_opens_with_a_text_of_its_own(
+    browser: Any, exported: Path, model: LanguageModel
+) -> None:
+    """The same for everybody; a screen reader is left in peace, and the next text is a new one."""
+    with opened(browser, exported) as page:
+        text = page.finished()
+        assert "Random seed 0" in page.status
+        assert page.get("byId('spoken').textContent") == ""
+        assert page.get("[byId('phrase').value, byId('random-seed').value]") == ["", ""]
+        page.page.click("#write")
+        page.finished()
+        assert "Random seed 0." not in page.status
+    assert text == "".join(model.generate(length=OPENING["length"], random_seed=0))
 
 
 def test_paused_and_continued(browser: Any, exported: Path, model: LanguageModel) -> None:

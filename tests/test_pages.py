@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,37 @@ def test_no_text_becomes_markup() -> None:
     assert json.loads(outlines[1].content["data"])["text"] == HOSTILE
     for part in ("own", "worker"):
         assert outlines[0].content[part] == outlines[1].content[part]
+
+
+@pytest.mark.parametrize("words", [("export",), ("report", "."), ("visualize", "The tide")])
+def test_a_page_has_the_title_that_is_asked_for(
+    charlstm: Run, trained: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """As a text, never as markup, and without what only seems to be a title."""
+    command, *given = words
+    given = [str(trained)] if given == ["."] else [*given, "-m", str(trained)]
+    call = [command, *given, "-o", "page.html", "--title", f"{HOSTILE}\x1b", "-q"]
+    done = charlstm(*call, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    html = (tmp_path / "page.html").read_text()
+    assert html.count(escape(f"{HOSTILE}\ufffd")) == 2  # in the head, and as the heading
+    assert "img" not in {tag for tag, _ in Outline(html.encode()).elements}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("export", "-o", "x.onnx"), "--corpus, --pattern and --title are for a page; "),
+        (("visualize", "The tide"), "--title is for a page; write one with -o"),
+    ],
+)
+def test_only_a_page_has_a_title(
+    charlstm: Run, trained: Path, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    """Elsewhere it would be lost without a word."""
+    done = charlstm(*words, "-m", trained, "--title", "A", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode().startswith(f"charlstm: error: {said}")
 
 
 def test_senseless_numbers_on_a_card() -> None:

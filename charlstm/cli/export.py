@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from charlstm.cli import console
+from charlstm.cli import console, reading
 from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import compute_with_one_thread, loaded
 from charlstm.cli.options import AS_THE_MODEL, file_to_write, with_options
@@ -13,7 +13,7 @@ ONNX = ".onnx"
 
 
 @with_options(
-    *("output", "corpus", "pattern", "glob", "encoding", "unknown", MODEL, "quiet"),
+    *("output", "title", "corpus", "pattern", "glob", "encoding", "unknown", MODEL, "quiet"),
     output={
         "metavar": "FILE",
         "help": "File to write: FILE.html is a page, FILE.onnx a network for other programs.",
@@ -45,11 +45,11 @@ def export(**values: Any) -> None:
     compute_with_one_thread()  # before anything imports numpy
     path = file_to_write(values)
     if path.suffix.lower() == ONNX:
-        if values["corpus"] or values["pattern"]:
-            raise OptionError("--corpus and --pattern are for a page; leave them out")
+        if values["corpus"] or values["pattern"] or values["title"]:
+            raise OptionError("--corpus, --pattern and --title are for a page; leave them out")
         loaded(values).export_onnx(path)
     else:
-        from charlstm.pages.page import SUFFIXES, check_target, write_page, writing_page
+        from charlstm.pages.page import SUFFIXES, check_target, titled, write_page, writing_page
 
         if path.suffix.lower() not in SUFFIXES:
             raise OptionError(f"is {str(path)!r}; its name must end in .html or .onnx", "output")
@@ -64,5 +64,6 @@ def export(**values: Any) -> None:
             fetch(values["corpus"], quiet=values["quiet"])
             pieces = found_cells.pieces_of(model, values["corpus"], values)
             cells = found_cells.find(model, found_cells.beginning(pieces, values), values)
-        write_page(model, writing_page(model, cells), path)
+        page = titled(writing_page(model, cells), reading.title_of(values))
+        write_page(model, page, path)
     console.write_line(str(path))

@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
 from stat import S_ISDIR
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
@@ -79,6 +79,11 @@ def typed(text: str, option: str, *, escapes: bool) -> str:
     from charlstm.cli.escapes import unescaped
 
     return unescaped(text, option)
+
+
+def title_of(values: dict[str, Any]) -> str | None:
+    """The title of a page that was asked for; None if none was."""
+    return typed(values["title"], "--title", escapes=False) if values["title"] else None
 
 
 def phrase_in(file: str) -> str:

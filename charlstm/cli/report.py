@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlstm.cli import completion, console
+from charlstm.cli import completion, console, reading
 from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import compute_with_one_thread, found_elsewhere
 from charlstm.cli.options import AS_THE_MODEL, file_to_write, with_options
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @with_options(
-    *("output", "corpus", "glob", "encoding", "random_seed", "quiet"),
+    *("output", "title", "corpus", "glob", "encoding", "random_seed", "quiet"),
     output={"metavar": "FILE", "help": "File to write: FILE.html."},
     corpus={
         "group": SHOWN,
@@ -50,7 +50,7 @@ def report(
     compute_with_one_thread()
     from charlstm import load
     from charlstm.analysis.curves import read_history
-    from charlstm.pages.page import check_target, write_page
+    from charlstm.pages.page import check_target, titled, write_page
     from charlstm.pages.report import report_page
 
     path, quiet = file_to_write(values), values["quiet"]
@@ -61,7 +61,8 @@ def report(
     model = load(history.path.parent)
     console.say("reading the text of the run and writing samples", quiet=quiet)
     text = _own_text(model, history.path.parent, values)
-    write_page(model, report_page(model, history, text, values["random_seed"]), path)
+    page = report_page(model, history, text, values["random_seed"])
+    write_page(model, titled(page, reading.title_of(values)), path)
     console.write_line(str(path))
 
 

@@ -26,7 +26,7 @@ ONLY_WRITTEN = ("length", "temperature", "random_seed")
 
 
 @with_options(
-    *(SHOWN, "encoding", "unknown", *ONLY_WRITTEN, MODEL, "output", "json", "quiet"),
+    *(SHOWN, "encoding", "unknown", *ONLY_WRITTEN, MODEL, "output", "title", "json", "quiet"),
     output={
         "metavar": "FILE",
         "help": "Write FILE.html, a page with the text, and print its path instead.",
@@ -116,6 +116,8 @@ def _given(
         from charlstm.pages.page import check_target
 
         check_target(Path(values["output"]))
+    elif values["title"]:
+        raise OptionError("--title is for a page; write one with -o FILE.html")
     OPTIONS["guesses"].check(values["guesses"])
     if text == "" or file == "":
         raise OptionError(f"{'TEXT' if text == '' else '--text-file'} is empty; give a text")
@@ -182,7 +184,7 @@ def _write_page(
 ) -> None:
     """Write the page with the beginning of a text, and the cells that were found in all of it."""
     from charlstm.cli import found_cells
-    from charlstm.pages.page import MOST_CHARACTERS, View, reading_page, write_page
+    from charlstm.pages.page import MOST_CHARACTERS, View, reading_page, titled, write_page
 
     chosen = _shown(model, values)
     if find:
@@ -197,7 +199,8 @@ def _write_page(
     if chosen.gate or chosen.unit:
         view = View(kind=chosen.gate or "cell", layer=chosen.layer or 1, unit=chosen.unit or 0)
     path = Path(values["output"])
-    write_page(model, reading_page(model, text, cells, view), path)
+    page = reading_page(model, text, cells, view)
+    write_page(model, titled(page, reading.title_of(values)), path)
     console.write_line(str(path))
 
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from charlstm.errors import ModelFileError, OptionError
 from charlstm.files import write_atomically
 from charlstm.language_model import LanguageModel
 from charlstm.options import OPTIONS
-from charlstm.pages.card import card, name_of
+from charlstm.pages.card import card, cut, name_of
 from charlstm.pages.elements import html
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ SUFFIXES = (".html", ".htm")
 BEGINNING = b"<!doctype html>\n<!-- Made by charlstm. -->\n"  # of every page, and of no other file
 MOST_CHARACTERS = 20_000  # of a text that is open on the page
 LENGTH = 1_000  # characters that the page writes if nothing else is asked for
+# The text with which a page opens that has no other: each reader sees the same, and soon.
+OPENING: dict[str, Any] = {"length": 400, "random-seed": "0"}
+LONGEST_TITLE = 200  # characters
 # Nothing may be requested: no image, style, font or script from anywhere. What is in the file
 # itself is allowed by its hash. A browser that knows Trusted Types makes no markup of a text.
 POLICY = (
@@ -60,8 +63,8 @@ class View:
 class Page:
     """What is on a page, beside the model and what it writes.
 
-    ``text`` is open when the page is opened, ``cells`` are offered by name, and ``report`` stands
-    above all.
+    ``text`` is open when the page is opened; without it the page opens with a text that the model
+    writes there. ``cells`` are offered by name, and ``report`` stands above all.
     """
 
     title: str
@@ -73,15 +76,21 @@ class Page:
 
 
 def writing_page(model: LanguageModel, cells: "Sequence[FoundCell]" = ()) -> Page:
-    """A page to write with: the model, and no text yet."""
+    """A page to write with, which opens with a text that the model writes."""
     return Page(
         title=f"In the style of {name_of(model)}",
         introduction=(
             "This page writes in the style of the text that it has learned from, character by "
-            "character. All of it happens in your browser: nothing that you write leaves this page."
+            "character, and opens with a text of its own. All of it happens in your browser: "
+            "nothing that you write leaves this page."
         ),
         cells=cells,
     )
+
+
+def titled(page: Page, title: str | None) -> Page:
+    """The page with a title that was asked for; the page as it is if none was."""
+    return replace(page, title=cut(title, LONGEST_TITLE)) if title else page
 
 
 def reading_page(
@@ -180,6 +189,7 @@ def _data(model: LanguageModel, page: Page) -> dict[str, Any]:
         },
         "most": MOST_CHARACTERS,
         "text": page.text,
+        "opening": OPENING,
         "cells": [
             {"property": c.property_name, "layer": c.layer, "unit": c.unit, "score": c.score}
             for c in page.cells

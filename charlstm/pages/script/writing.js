@@ -32,7 +32,9 @@ const answers = {
     setPhase("ready");
     say("The model is ready.");
     byId("weights").remove(); // the worker has them
-    if (!followLink() && data.text) write({ onlyRead: true });
+    if (followLink()) return;
+    if (data.text) write({ onlyRead: true });
+    else write({ onlyRead: false, opening: { ...data.settings, ...data.opening } });
   },
   write({ characters: read, next, over }) {
     current.waiting.push(...read);
@@ -53,8 +55,9 @@ const answers = {
   },
 };
 
-function write({ onlyRead }) {
-  const values = onlyRead ? {} : readSettings();
+// Write a text, or only read it. The text with which the page opens has values of its own.
+function write({ onlyRead, opening }) {
+  const values = onlyRead ? {} : (opening ?? readSettings());
   if (!values) return;
   const points = Array.from(byId("phrase").value.slice(0, 2 * data.most + 2));
   const phrase = points.slice(0, data.most).join("");
@@ -64,7 +67,7 @@ function write({ onlyRead }) {
     return;
   }
   const warnings = warningsOf(items, points.length > data.most);
-  current = newText(current.number + 1, { values, phrase, onlyRead, warnings }, items);
+  current = newText(current.number + 1, { values, phrase, onlyRead, opening, warnings }, items);
   due = 1;
   view.clear();
   view.follows = !onlyRead;
@@ -145,13 +148,14 @@ function written(read) {
   return { character, ...read };
 }
 
-// Let a screen reader say what was written, line by line.
+// Let a screen reader say what was written, line by line, but not what nobody has asked for.
 function speak() {
   const line = document.createElement("span");
   line.textContent = current.line;
+  current.line = "";
+  if (current.request.opening) return;
   byId("spoken").append(line);
   while (byId("spoken").childElementCount > 3) byId("spoken").firstElementChild.remove();
-  current.line = "";
 }
 
 function end() {
