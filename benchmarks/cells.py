@@ -10,7 +10,6 @@ and the weights that a training begins with; of several, the best one at each pr
 import argparse
 import dataclasses
 
-import torch
 from tables import table
 
 import charlstm
@@ -24,8 +23,7 @@ MOST_CHARACTERS = 400_000
 def untrained(model: charlstm.LanguageModel, seed: int) -> charlstm.LanguageModel:
     """A network of the same sizes, as it is before its first step."""
     file = model._model
-    torch.manual_seed(seed)
-    network = CharLSTM(file.config)
+    network = CharLSTM(file.config, seed=seed)
     weights = {name: weight.detach().numpy() for name, weight in network.state_dict().items()}
     return charlstm.LanguageModel(dataclasses.replace(file, weights=weights))
 

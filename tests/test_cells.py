@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import charlstm
 from charlstm.analysis import cells
@@ -181,8 +180,7 @@ def bracketed(seed: int, words: int = 2500) -> str:
 
 def untrained(model: LanguageModel) -> LanguageModel:
     """A network of the same sizes with the weights that a training begins with."""
-    torch.manual_seed(0)
-    network = CharLSTM(model._model.config)
+    network = CharLSTM(model._model.config, seed=0)
     weights = {name: weight.detach().numpy() for name, weight in network.state_dict().items()}
     return LanguageModel(replace(model._model, weights=weights))
 

@@ -1,12 +1,18 @@
 """Training from Python: ``train`` and ``resume_run`` of ``charlstm.training``."""
 
+import os
+import random
+import signal
 import subprocess
 import sys
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 import charlstm
 from charlstm import training
@@ -30,6 +36,14 @@ SMALL: dict[str, Any] = {
 
 def trained(sources: Any, run: Path, **options: Any) -> list[events.Event]:
     return list(training.train(sources, output=run, **{**SMALL, **options}))
+
+
+@pytest.fixture(scope="module")
+def base(play: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run to begin from."""
+    run = tmp_path_factory.mktemp("base") / "run"
+    trained(play, run)
+    return run
 
 
 def test_a_model_is_trained_in_a_few_lines(play: Path, tmp_path: Path) -> None:
@@ -61,6 +75,48 @@ def test_nothing_is_printed(play: Path, tmp_path: Path, capfd: pytest.CaptureFix
     trained(play, tmp_path / "run")
     list(training.resume_run(tmp_path / "run", steps=5))
     assert capfd.readouterr() == ("", "")
+
+
+def of_the_process() -> dict[str, Any]:
+    """What belongs to the whole process, and so to whoever iterates over a training."""
+    return {
+        "threads": torch.get_num_threads(),
+        "seed": torch.initial_seed(),
+        "random numbers": torch.get_rng_state().tolist(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "type": torch.get_default_dtype(),
+        "gradients": torch.is_grad_enabled(),
+        "filters": list(warnings.filters),
+        "environment": dict(os.environ),
+        "directory": Path.cwd(),
+        "handlers": [signal.getsignal(number) for number in signal.valid_signals()],
+        "numpy": (np.geterr(), np.random.get_state()[1].tolist()),
+        "random": random.getstate(),
+    }
+
+
+@pytest.mark.parametrize("how", ["steps", "time", "base"])
+def test_nothing_of_the_process_is_changed(
+    play: Path, tmp_path: Path, base: Path, how: str
+) -> None:
+    """After each event threads, random numbers, warnings and the rest are the caller's own."""
+    options: dict[str, dict[str, Any]] = {
+        "steps": {},
+        "time": {"steps": None, "time": 0.5},  # the speed is measured first
+        "base": {"init_from": base, "hidden_size": None, "embedding_size": None},
+    }
+    before, asked = torch.get_num_threads(), {**SMALL, **options[how]}
+    torch.set_num_threads(3)
+    try:
+        mine = of_the_process()
+        for event in training.train(play, output=tmp_path / "run", **asked):
+            assert of_the_process() == mine, event
+        assert isinstance(event, events.Finished)
+        longer = event.step + 2
+        for event in training.resume_run(tmp_path / "run", steps=longer, threads=2):
+            assert of_the_process() == mine, event
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(

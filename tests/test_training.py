@@ -134,9 +134,8 @@ def test_the_rate_rises_then_falls() -> None:
 
 
 def model_and_ids(n: int) -> tuple[CharLSTM, np.ndarray]:
-    torch.manual_seed(0)
     sizes = ModelConfig(vocab_size=7, embedding_size=8, hidden_size=24, num_layers=2, dropout=0.5)
-    return CharLSTM(sizes), np.random.default_rng(0).integers(7, size=n).astype(np.uint8)
+    return CharLSTM(sizes, seed=0), np.random.default_rng(0).integers(7, size=n).astype(np.uint8)
 
 
 @pytest.mark.parametrize(("n", "tolerance"), [(2, 1e-6), (500, 1e-6), (5000, 1e-4)])
@@ -149,7 +148,7 @@ def test_the_validation_loss_is_that_of_one_walk(n: int, tolerance: float) -> No
         state.read(int(i))
         logits = state.logits().astype(np.float64)
         total += np.log(np.exp(logits).sum()) - logits[following]
-    loss = evaluate(model, ids, device=CPU)
+    loss = evaluate(model, ids, device=CPU, threads=1)
     assert loss == pytest.approx(total / (n - 1), abs=tolerance)
 
 
@@ -183,7 +182,7 @@ def test_segments_of_a_walk_begin_as_if_they_had_read_all_before(
     model, ids = learned[0], learned[1][-characters:]
 
     def loss() -> float:
-        return evaluate(model, ids, device=CPU)
+        return evaluate(model, ids, device=CPU, threads=1)
 
     in_segments = loss()
     monkeypatch.setattr(validation, "WARM_UP", 1)
@@ -198,7 +197,7 @@ def test_segments_of_a_walk_begin_as_if_they_had_read_all_before(
 def test_validation_leaves_no_trace() -> None:
     """Gradients stay as they were."""
     model, ids = model_and_ids(3000)
-    evaluate(model, ids, device=CPU)
+    evaluate(model, ids, device=CPU, threads=1)
     assert all(p.grad is None for p in model.parameters())
 
 
@@ -339,7 +338,7 @@ def test_recurrent_connections_are_dropped_in_all_gates_at_once() -> None:
     """With all of them dropped, no character is remembered but through the cell."""
     torch.manual_seed(0)
     sizes = ModelConfig(vocab_size=7, embedding_size=8, hidden_size=24, num_layers=2, dropout=0.0)
-    model, ids = CharLSTM(sizes), torch.randint(7, (20, 3))
+    model, ids = CharLSTM(sizes, seed=0), torch.randint(7, (20, 3))
     nothing = Masks(connections=torch.zeros(2, 24, 24))
     dropped = model(ids, model.zero_state(3), nothing)[0]
     for layer in model.layers:
@@ -558,7 +557,7 @@ def test_a_run_on_the_cpu_never_touches_cuda(monkeypatch: pytest.MonkeyPatch) ->
     trainer = Trainer(config(), data_of(ids))
     losses(trainer, 2)
     trainer.load_state(copy.deepcopy(trainer.state()), trainer.optimizer.progress())
-    evaluate(trainer.optimizer.averaged, ids, device=CPU)
+    evaluate(trainer.optimizer.averaged, ids, device=CPU, threads=1)
 
 
 def test_settings_are_checked_without_torch() -> None:

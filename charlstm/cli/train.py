@@ -12,6 +12,7 @@ from charlstm.cli import completion, console, options
 from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import leave_threads_to_torch
 from charlstm.cli.options import with_options
+from charlstm.cli.process import set_up_training
 from charlstm.cli.stop import Stop, end_by, says_if_stopped
 from charlstm.errors import OptionError
 from charlstm.options import BEGINNING, BUDGET, CORPUS, MACHINE, NETWORK, OPTIMIZER
@@ -71,6 +72,7 @@ def train(
         said = f"stopped before a step was done; go on with: charlstm train --resume {run}"
     with says_if_stopped(said, stop, quiet=quiet):
         leave_threads_to_torch()
+        set_up_training()
         from charlstm.cli.progress import watch
         from charlstm.training.events import Started, TextRead
 

@@ -1,6 +1,5 @@
 """Which device, precision and number of threads a run uses, and what fits into its memory."""
 
-import ctypes
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +18,6 @@ from charlstm.training.distributed import Group
 
 LEAST_CHARACTERS = 32
 CUDNN_WITH_BF16 = 91300  # 9.13, as torch asks for in CUDAHooks::supportsBFloat16RNNWithCuDNN
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # their numbers in malloc.h
-MOST_KEPT = 1 << 30  # bytes
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory")  # torch's words, on CPU and GPU
 
 
@@ -126,18 +123,6 @@ def _on_device(ids: Ids, device: str) -> Tensor | None:
     if len(ids) * size > torch.cuda.mem_get_info()[0] // 2:
         return None
     return torch.tensor(ids if size == 1 else ids.astype(np.int32), device=device)
-
-
-def keep_freed_memory() -> None:
-    """Let the C library keep what a step frees for the next one, where it is glibc.
-
-    It would give large pieces back to the system, and each step would ask for thousands of pages
-    again, which took a tenth of its time.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if platform.libc_ver()[0] else None
-    if mallopt is not None:
-        for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
-            mallopt(option, MOST_KEPT)
 
 
 @contextmanager

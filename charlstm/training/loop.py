@@ -17,7 +17,6 @@ from charlstm.training.run_directory import RunDirectory
 from charlstm.training.samples import sample_of
 from charlstm.training.speed import Speed
 from charlstm.training.tensorboard_file import TensorBoardFile
-from charlstm.training.threads import use_threads
 from charlstm.training.timekeeper import Timekeeper
 from charlstm.training.trainer import Trainer
 
@@ -98,7 +97,7 @@ class Run:
         stopped = False
         while not (stopped or self.finished):
             step = trainer.steps_done
-            use_threads(self._threads())
+            trainer.threads = self._threads()
             trainer.step(self.pace.during(step))
             done, threads = step + 1, self._threads()
             self._keep_time()

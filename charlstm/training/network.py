@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from charlstm.model.config import ModelConfig
 from charlstm.training.dropout import KEEP_ALL, Masks
-from charlstm.training.threads import one_thread
+from charlstm.training.threads import torch_threads
 
 LayerStates = list[tuple[Tensor, Tensor]]  # hidden and cell of each layer, each (1, B, H)
 LSTM_MODE = 2  # torch's number for an LSTM, among the kinds of recurrent layers
@@ -25,21 +25,26 @@ class CharLSTM(nn.Module):
     which cannot be saved, and an exact resume would fail.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
-        """Random weights."""
+    def __init__(self, config: ModelConfig, *, seed: int | None = None) -> None:
+        """Random weights; without a seed they are still to be loaded.
+
+        The random numbers of whoever calls stay as they are.
+        """
         super().__init__()
         self.config = config
         E, H = config.embedding_size, config.hidden_size
-        self.embedding = nn.Embedding(config.vocab_size, E)
-        self.layers = nn.ModuleList(
-            nn.LSTM(H if layer else E, H) for layer in range(config.num_layers)
-        )
-        self.output = nn.Linear(H, config.vocab_size)
-        # More threads would draw other weights, and take seconds beside other programs.
-        with one_thread():
-            self.reset_parameters()
+        with torch.random.fork_rng(devices=[]):  # each module draws weights of its own
+            self.embedding = nn.Embedding(config.vocab_size, E)
+            self.layers = nn.ModuleList(
+                nn.LSTM(H if layer else E, H) for layer in range(config.num_layers)
+            )
+            self.output = nn.Linear(H, config.vocab_size)
+        if seed is not None:
+            # More threads would draw other weights, and take seconds beside other programs.
+            with torch_threads(1):
+                self._draw(torch.Generator().manual_seed(seed))
 
-    def reset_parameters(self) -> None:
+    def _draw(self, generator: torch.Generator) -> None:
         """Draw the weights: orthogonal recurrent, Xavier input, forget bias 1.
 
         Orthogonal recurrent matrices keep the state's length (Saxe et al. 2013, arXiv
@@ -47,16 +52,16 @@ class CharLSTM(nn.Module):
         from the start (Jozefowicz et al. 2015).
         """
         H = self.config.hidden_size
-        nn.init.normal_(self.embedding.weight, std=0.5)
+        nn.init.normal_(self.embedding.weight, std=0.5, generator=generator)
         for layer in self.layers:
             W, U, b_ih, b_hh = layer.parameters()  # (4H, in), (4H, H), (4H,), (4H,)
             for gate in range(0, 4 * H, H):
-                nn.init.xavier_uniform_(W[gate : gate + H])
-                nn.init.orthogonal_(U[gate : gate + H])
+                nn.init.xavier_uniform_(W[gate : gate + H], generator=generator)
+                nn.init.orthogonal_(U[gate : gate + H], generator=generator)
             nn.init.zeros_(b_ih)
             nn.init.zeros_(b_hh)
             nn.init.ones_(b_ih[H : 2 * H])
-        nn.init.xavier_uniform_(self.output.weight)
+        nn.init.xavier_uniform_(self.output.weight, generator=generator)
         nn.init.zeros_(self.output.bias)
 
     def zero_state(self, batch: int) -> LayerStates:

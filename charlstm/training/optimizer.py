@@ -6,7 +6,6 @@ what is in it. Nothing waits for a CUDA device.
 
 import copy
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -55,8 +54,6 @@ class Optimizer:
             for layer in self.averaged.layers:
                 if isinstance(layer, torch.nn.LSTM):
                     layer.flatten_parameters()
-            # Rounded weights and dropped ones are not in one buffer, which torch remarks on.
-            warnings.filterwarnings("ignore", message="RNN module weights are not part")
         self.steps_done = 0
         self.rate_scale = 1.0
         self.rolled_back_at: int | None = None  # the step after which that was done last

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from charlstm.training.batches import TrainingData
 from charlstm.training.config import TrainConfig
-from charlstm.training.threads import GAIN, use_threads
+from charlstm.training.threads import GAIN, torch_threads
 
 if TYPE_CHECKING:
     from charlstm.training.trainer import Trainer
@@ -61,7 +61,7 @@ def measured(
         else:
             step = _seconds_of_step(trainer, most)
         network, n = trainer.optimizer.averaged, len(data.val_ids)
-        evaluation = expected_seconds(network, n, trainer.device)
+        evaluation = expected_seconds(network, n, device=trainer.device, threads=trainer.threads)
     speed: Speed = data.group.agree(Speed(step, evaluation, threads))
     return speed
 
@@ -77,16 +77,16 @@ def on_threads(config: TrainConfig, speed: Speed | None) -> TrainConfig:
 def _fastest(trainer: "Trainer", most: float) -> tuple[float, int]:
     """What a step takes on one thread, or on those of the trainer if they are faster; their number.
 
-    They are used from here on.
+    The trainer has them from here on.
     """
-    use_threads(1)
+    trainer.threads = 1
     one, short = _seconds_of_step(trainer, most), _seconds_of_short_step(trainer)
-    use_threads(trainer.config.threads)
+    trainer.threads = trainer.config.threads
     if _seconds_of_short_step(trainer, MOST_SHORT * short) < MOST_SHORT * short:
         several = _seconds_of_step(trainer, most)
         if GAIN * several < one:
             return several, trainer.config.threads
-    use_threads(1)
+    trainer.threads = 1
     return one, 1
 
 
@@ -113,7 +113,7 @@ def _seconds_of_short_step(trainer: "Trainer", most: float = math.inf) -> float:
     network, B = trainer.network, trainer.config.batch_size
     ids = torch.zeros(SHORT, B, dtype=torch.long)
     seconds: list[float] = []
-    with torch.no_grad():
+    with torch.no_grad(), torch_threads(trainer.threads):
         while len(seconds) < 2 or (
             len(seconds) <= MEASURED_STEPS and sum(seconds[1:]) < most * MEASURED_STEPS
         ):

@@ -162,7 +162,7 @@ def _beginning(
 
     def loss(model: ModelFile, weights: dict[str, Array], ids: Ids) -> float:
         network = replace(model.config, vocab_size=len(vocabulary))
-        return loss_of(network, weights, ids, device=settings.device, threads=settings.threads)
+        return loss_of(network, weights, ids, device=settings.device, threads=settings.threads or 1)
 
     found = assessed(base, data, vocabulary, loss)
     return replace(found, chosen=settings.init_from == AUTO)

@@ -20,22 +20,17 @@ def most_threads() -> int:
     return MOST_PER_CORE * (os.cpu_count() or 1)
 
 
-def use_threads(count: int) -> None:
-    """Let torch compute with so many threads, though not with many more than there are cores."""
-    import torch
-
-    count = min(count, most_threads())
-    if count != torch.get_num_threads():
-        torch.set_num_threads(count)
-
-
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute with one thread in the block."""
+def torch_threads(count: int) -> Iterator[None]:
+    """Let torch compute with so many threads in the block, and as before after it.
+
+    The number belongs to the whole process, so whoever iterates over a training has its own. It is
+    never many more than there are cores.
+    """
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(min(count, most_threads()))
     try:
         yield
     finally:

@@ -21,20 +21,24 @@ from charlstm.text.vocabulary import Ids
 from charlstm.training import optimizer
 from charlstm.training.batches import Batches, TrainingData
 from charlstm.training.config import TrainConfig
-from charlstm.training.device import keep_freed_memory, memory_for
+from charlstm.training.device import memory_for
 from charlstm.training.dropout import masks_of
 from charlstm.training.losses import StepLosses
 from charlstm.training.network import CharLSTM, detached
 from charlstm.training.optimizer import Optimizer
+from charlstm.training.threads import torch_threads
 from charlstm.training.validation import evaluate
 
 
 class Trainer:
-    """A network in training. ``state`` has everything that changes with a step."""
+    """A network in training. ``state`` has everything that changes with a step.
+
+    It computes with so many ``threads``, which may change from step to step.
+    """
 
     def __init__(self, config: TrainConfig, data: TrainingData) -> None:
         """Raises OptionError where the processes cannot share a batch evenly."""
-        self.config, self.data = config, data
+        self.config, self.data, self.threads = config, data, config.threads
         self.group = data.group
         if config.batch_size % self.group.size:
             raise OptionError(
@@ -44,13 +48,10 @@ class Trainer:
             )
         B, T = config.batch_size, config.seq_length
         self.batches = Batches(data.train_ids, B, T, config.random_seed)
-        torch.set_num_threads(config.threads)
-        keep_freed_memory()
-        torch.manual_seed(config.random_seed)
         self.device = torch.device(config.device)
         self.dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
         with memory_for(config):
-            self.network = CharLSTM(config.network)
+            self.network = CharLSTM(config.network, seed=config.random_seed)
             self.network.to(self.device)
             self.optimizer = Optimizer(self.network, config)
             self.forward: torch.nn.Module = self.network
@@ -70,6 +71,10 @@ class Trainer:
 
         Where the gradient is not finite, the weights are left alone.
         """
+        with torch_threads(self.threads):
+            self._step(progress)
+
+    def _step(self, progress: float) -> None:
         number = self.steps_done
         window = self._window(number)  # (T + 1, B), B is this process's share of the batch
         if self.batches.starts(number):
@@ -101,7 +106,7 @@ class Trainer:
 
     def validation_loss(self, ids: Ids) -> float:
         """The loss of the averaged weights on a text."""
-        return evaluate(self.optimizer.averaged, ids, device=self.device)
+        return evaluate(self.optimizer.averaged, ids, device=self.device, threads=self.threads)
 
     def roll_back(self) -> None:
         """Go back to the weights of the last snapshot, and on at half the rate."""

@@ -13,6 +13,7 @@ from charlstm.model.config import ModelConfig
 from charlstm.model.lstm import Array
 from charlstm.text.vocabulary import Ids
 from charlstm.training.network import CharLSTM
+from charlstm.training.threads import torch_threads
 
 STREAMS = 64  # parts of the text that are read side by side
 WARM_UP = 256  # characters that a stream reads before its own, so that its state is not empty
@@ -32,7 +33,7 @@ def _streams(characters: int) -> int:
     return max(1, min(STREAMS, (characters - 1) // STREAM_LEAST))
 
 
-def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device) -> float:
+def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device, threads: int) -> float:
     """Mean cross-entropy, nats per character, of every character of ``ids`` but the first.
 
     For speed the text is read in several streams side by side. Each first reads the WARM_UP
@@ -43,53 +44,56 @@ def evaluate(model: CharLSTM, ids: Ids, *, device: torch.device) -> float:
     m = len(ids) - 1  # predictions
     B = _streams(len(ids))
     length, warm_up = -(-m // B), WARM_UP if B > 1 else 0  # nothing comes before a single stream
-    totals = _shared(
-        lambda streams: _walk(model, ids, streams * length, length, warm_up), len(ids), device
-    )
+
+    def work(streams: npt.NDArray[np.int64]) -> float:
+        return _walk(model, ids, streams * length, length, warm_up)
+
+    totals = _shared(work, len(ids), threads if device.type == "cpu" else 1)
     return sum(totals) / m
 
 
 def loss_of(
-    config: ModelConfig, weights: dict[str, Array], ids: Ids, *, device: str, threads: int | None
+    config: ModelConfig, weights: dict[str, Array], ids: Ids, *, device: str, threads: int
 ) -> float:
     """The loss, nats per character, of a network with these weights on all of ``ids`` but one."""
-    if threads is not None:
-        torch.set_num_threads(threads)
     model = CharLSTM(config)  # on the device "meta" torch would import its compiler, for a second
     model.load_state_dict({k: torch.from_numpy(w) for k, w in weights.items()}, assign=True)
     model.to(device)
-    return evaluate(model, ids, device=torch.device(device))
+    return evaluate(model, ids, device=torch.device(device), threads=threads)
 
 
-def expected_seconds(model: CharLSTM, characters: int, device: torch.device) -> float:
+def expected_seconds(
+    model: CharLSTM, characters: int, *, device: torch.device, threads: int
+) -> float:
     """About how long an evaluation of so many characters takes, from a part of it."""
     if characters < 2:
         return 0.0
     length = MEASURED_LENGTH
     ids = np.zeros(length + 1, np.uint8)
+    shared_by = threads if device.type == "cpu" else 1
     seconds = []
     for _ in range(MEASURED_TIMES):  # the first one sets things up
         before = time.monotonic()
-        _shared(lambda streams: _walk(model, ids, 0 * streams, length, 0), characters, device)
+        _shared(lambda streams: _walk(model, ids, 0 * streams, length, 0), characters, shared_by)
         seconds.append(time.monotonic() - before)
     return min(seconds) * stream_length(characters) / length
 
 
 def _shared(
-    work: Callable[[npt.NDArray[np.int64]], float], characters: int, device: torch.device
+    work: Callable[[npt.NDArray[np.int64]], float], characters: int, threads: int
 ) -> list[float]:
-    """What ``work`` makes of the numbers of the streams; on a CPU they are shared among threads.
+    """What ``work`` makes of the numbers of the streams, which are shared among the threads.
 
     A layer that is computed by several threads makes them wait for each other after each
     character. If another program takes one of the cores, that takes many times as long.
     """
     streams = np.arange(_streams(characters))
-    threads = torch.get_num_threads() if device.type == "cpu" else 1
-    if threads == 1:
-        return [work(streams)]
     shares = [share for share in np.array_split(streams, threads) if len(share)]
-    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        return list(pool.map(work, shares))
+    with torch_threads(1):
+        if len(shares) == 1:
+            return [work(streams)]
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return list(pool.map(work, shares))
 
 
 @torch.no_grad()
