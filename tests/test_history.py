@@ -164,10 +164,26 @@ def test_colours_only_where_they_are_wanted(environment: dict[str, str], tmp_pat
     assert "\x1b[38;5;" in terminal(words, environment).read()
     plain = terminal(words, {**environment, "NO_COLOR": "1"}).read()
     assert "\x1b[3" not in plain
-    assert ".. training  xx validation" in plain
+    assert ".. training  \u25a0\u25a0 validation" in plain
     dumb = terminal(words, environment, term="dumb").read()
     assert dumb.replace("\r\n", "\n").startswith("\t".join(HEADER) + "\n")
     assert "\x1b" not in dumb
+
+
+@pytest.mark.parametrize("colour", [True, False])
+def test_no_line_hides_a_validation(tmp_path: Path, colour: bool) -> None:
+    """Marks stand above all lines, also above that of a run that is drawn later."""
+    lines = evaluations(*((2.0, 2.0 - number / 10) for number in range(8)))
+    other = evaluations(*((2.0 - number / 10, 1.0) for number in range(8)))  # falls over the marks
+    histories = [
+        read_history(str(write(tmp_path / name, *logged)))
+        for name, logged in (("a", lines), ("b", other))
+    ]
+    chart = draw(histories, "steps", (80, 24), colour=colour)
+    assert chart is not None
+    mark = style(0, 2, colour=colour).mark
+    assert not mark.isalpha()
+    assert chart.plain.count(mark) == len(lines)
 
 
 def test_no_two_of_many_runs_look_alike() -> None:

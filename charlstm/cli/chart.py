@@ -22,7 +22,7 @@ MOST_HEIGHT = 30
 # Of the 256 colours of terminals, those that can be seen on black and on white: blue, orange,
 # green, purple, red, grey.
 COLOURS = (33, 208, 34, 134, 160, 244)
-MARKS = "ox+*#@"
+MARKS = "\u25cf\u25a0\u25b2\u25c6\u25bc\u2605"  # solid shapes, which no line looks like
 LINES = ("braille", ".", "-", "=", "~", "'")  # without colour; braille has eight dots a character
 FIRST = 0.05  # share of the run in which the loss may be too high for the chart, which shows
 LEAST_SHOWN = 20  # points at least
@@ -92,10 +92,11 @@ def draw(
     plotext.xticks(across, [_shown(value, across) for value in across])
     plotext.yticks(up, [_shown(value, up) for value in up])
     plotext.xlabel(f"{by} (losses in nats per character)")
-    for number, (training, validation) in enumerate(curves):
-        drawn = style(number, len(histories), colour=colour)
-        x, y = _averaged(*points(training, by), 2 * width)
+    styles = [style(number, len(histories), colour=colour) for number in range(len(histories))]
+    for drawn, (training, _) in zip(styles, curves, strict=True):
+        x, y = _averaged(*points(training, by), width)
         plotext.plot(x.tolist(), y.tolist(), marker=drawn.line, color=drawn.line_colour)
+    for drawn, (_, validation) in zip(styles, curves, strict=True):  # above all lines
         x, y = points(validation, by)
         plotext.scatter(x.tolist(), y.tolist(), marker=drawn.mark, color=drawn.mark_colour)
     return Text.from_ansi(plotext.build().rstrip("\n"))
