@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pexpect
 import pytest
 
 from charlstm.errors import OptionError
@@ -186,10 +187,28 @@ def test_samples_on_a_terminal(
     (tmp_path / "t.txt").write_text((EVIL + "ab cd ") * 60, encoding="utf-8")
     line = f"train {tmp_path}/t.txt -o {tmp_path}/run --steps 4 --eval-every 2 --hidden-size 8"
     shown = terminal(line, {**environment, **variables}).read()
-    assert ("    \x1b[2m" in shown) == (not variables)
+    assert ("    \u2502 \x1b[2m" in shown) == (not variables)
     assert not {"\x9b", "\u202e", "\x07"} & set(shown)
     assert "\x1b]" not in shown
     assert max(map(len, re.sub(r"\x1b\[[0-9]*m", "", shown).split("\r\n"))) < 400
+
+
+def test_lines_of_a_sample_on_a_terminal(environment: dict[str, str]) -> None:
+    """Each begins beside a bar, which no message has; the rest of a long line is indented."""
+    text = "The tide came in,\nand took the boats that lay along the quay.\n\nGo!"
+    code = f"from charlstm.cli import console; console.quote({text!r}); console.say('step 2')"
+    process = pexpect.spawn(
+        sys.executable, ["-c", code],
+        env={**environment, "NO_COLOR": "1", "COLUMNS": "32"}, encoding="utf-8",
+    )  # fmt: skip
+    assert process.read().replace("\r\n", "\n") == (
+        "    \u2502 The tide came in,\n"
+        "    \u2502 and took the boats that\n"
+        "    \u2502   lay along the quay.\n"
+        "    \u2502 \n"
+        "    \u2502 Go!\n"
+        "step 2\n"
+    )
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")

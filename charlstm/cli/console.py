@@ -20,6 +20,8 @@ CONTROLS |= {code: f"<U+{code:04X}>" for code in (*range(0x80, 0xA0), *DIRECTION
 IN_A_LINE = {**CONTROLS, 10: "^J"}  # where a line end could forge a message of its own
 LONGEST_MESSAGE = 10_000
 INDENT = 4 * " "  # before a text that is quoted
+BAR = f"{INDENT}\u2502 "  # the same on a terminal
+REST = 2 * " "  # before the rest of a line that was broken
 LINE_END = "\u21b5"  # the arrow of a return key
 LEAST_WIDTH = 8  # of a column of numbers
 USUAL_WIDTH = 80  # columns of a terminal that does not say how many it has
@@ -80,17 +82,21 @@ def say(*messages: str, quiet: bool = False, whole: bool = False) -> None:
 
 
 def quote(text: str) -> None:
-    """Write a text of the network to stderr: indented, and dimmed on a terminal.
+    """Write a text of the network to stderr, so that it cannot be taken for a message.
 
-    The text is one line, on a terminal broken between words, and a mark shows where its lines end.
+    On a terminal each line of the text stands beside a bar, dimmed and broken between words, and
+    the rest of a broken line is indented. Elsewhere the text is one line, as a message is, and a
+    mark shows where its lines end.
     """
-    shown = on_one_line(text.replace("\n", LINE_END))
     if not is_terminal(sys.stderr):
-        _to_stderr(INDENT + shown + "\n")
+        _to_stderr(INDENT + on_one_line(text.replace("\n", LINE_END)) + "\n")
         return
     dim, plain = ("", "") if os.environ.get("NO_COLOR") else ("\x1b[2m", "\x1b[0m")
-    for part in wrapped(shown, _width(sys.stderr) - len(INDENT)).split("\n"):
-        _to_stderr(f"{INDENT}{dim}{part}{plain}\n")
+    room = _width(sys.stderr) - len(BAR) - len(REST)
+    for line in text.split("\n"):
+        broken = wrapped(on_one_line(line), room).replace("\n", f"\n{REST}")
+        for part in broken.split("\n"):
+            _to_stderr(f"{BAR}{dim}{part}{plain}\n")
 
 
 def say_if_typed(sources: Iterable[str | None], *, quiet: bool) -> None:
