@@ -1,14 +1,20 @@
-"""The number of threads that a run computes with, on machines that are simulated."""
+"""The number of threads that a run computes with; how fast machines are is simulated."""
 
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
+import torch
 
+from charlstm.model.model_file import load_model
+from charlstm.training import train
+from charlstm.training.events import Evaluation, Step
 from charlstm.training.pace import Pace
 from charlstm.training.threads import RETRY_SECONDS, ThreadChooser
 from charlstm.training.timekeeper import Timekeeper
 
+from .conftest import SMALL_RUN
 from .test_training import config
 
 SecondsOfStep = Callable[[float, int], float]  # of the time and the number of threads
@@ -111,3 +117,15 @@ def test_nothing_is_tried_shortly_before_the_end() -> None:
     """What it would find is of no use any more, and one slow step could be late."""
     chooser = ThreadChooser(2, 1, step=0.02, now=0.0, end=36.0)
     assert {chooser.look(0.02, float(now)) for now in range(1, 36)} == {1}
+
+
+def test_a_pace_repeats_the_threads_of_a_run(play: Path, tmp_path: Path) -> None:
+    """Each step is computed with as many as it was, since their number changes the last digits."""
+    pace, found = "0:0:8,4:0.5:8:1:1", []
+    run = tmp_path / "run"
+    small = {name: SMALL_RUN[name] for name in ("hidden_size", "embedding_size", "device")}
+    for event in train(play, output=run, pace=pace, threads=2, **small):
+        if isinstance(event, Step | Evaluation):
+            found.append(torch.get_num_threads())
+    assert found == [2] * 4 + [1] * 4
+    assert f"--pace {pace}" in load_model(run / "model.safetensors").command
