@@ -5,14 +5,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-import torch
 
 from charlstm.model.model_file import load_model
 from charlstm.training import train
-from charlstm.training.events import Evaluation, Step
+from charlstm.training.events import Finished
 from charlstm.training.pace import Pace
 from charlstm.training.threads import RETRY_SECONDS, ThreadChooser
 from charlstm.training.timekeeper import Timekeeper
+from charlstm.training.trainer import Trainer
 
 from .conftest import SMALL_RUN
 from .test_training import config
@@ -119,13 +119,19 @@ def test_nothing_is_tried_shortly_before_the_end() -> None:
     assert {chooser.look(0.02, float(now)) for now in range(1, 36)} == {1}
 
 
-def test_a_pace_repeats_the_threads_of_a_run(play: Path, tmp_path: Path) -> None:
+def test_a_pace_repeats_the_threads_of_a_run(
+    play: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each step is computed with as many as it was, since their number changes the last digits."""
-    pace, found = "0:0:8,4:0.5:8:1:1", []
-    run = tmp_path / "run"
+    pace, found, step = "0:0:8,4:0.5:8:1:1", [], Trainer.step
+
+    def noted(trainer: Trainer, progress: float) -> None:
+        found.append(trainer.threads)
+        step(trainer, progress)
+
+    monkeypatch.setattr(Trainer, "step", noted)
     small = {name: SMALL_RUN[name] for name in ("hidden_size", "embedding_size", "device")}
-    for event in train(play, output=run, pace=pace, threads=2, **small):
-        if isinstance(event, Step | Evaluation):
-            found.append(torch.get_num_threads())
+    *_, finished = train(play, output=tmp_path / "run", pace=pace, threads=2, **small)
+    assert isinstance(finished, Finished)
     assert found == [2] * 4 + [1] * 4
-    assert f"--pace {pace}" in load_model(run / "model.safetensors").command
+    assert f"--pace {pace}" in load_model(finished.model).command
