@@ -219,6 +219,7 @@ class LanguageModel:
         encoding: str | None = None,
         glob: str | None = None,
         notes: list[str] | None = None,
+        progress: "Progress | None" = None,
     ) -> "Evaluation":
         """How well the model predicts a text: loss, perplexity and accuracy.
 
@@ -232,13 +233,14 @@ class LanguageModel:
         With a ``window`` the network forgets all before, every so many characters. Without
         ``exact`` the text is read in segments side by side, which changes the loss by less than
         0.001. ``baselines`` measures simpler predictors on the same characters. A line for each
-        kind of change to the text goes to ``notes``. Raises OptionError, CorpusError, and
+        kind of change to the text goes to ``notes``. ``progress`` is called with how many
+        characters have been read, and of how many. Raises OptionError, CorpusError, and
         ModelFileError for a model that does not say how its text was split.
         """
         from charlstm.analysis.evaluate import Reading, evaluate
         from charlstm.text.dataset import encode_for_model
 
-        reading = Reading(split, window, exact, baselines)
+        reading = Reading(split, window, exact, baselines, progress)
         OPTIONS["unknown"].check(unknown)
         names = source_names(sources)
         if not names:
@@ -270,16 +272,21 @@ class LanguageModel:
         return score_many(self._model, self._adapted_texts("texts", texts, unknown))
 
     def score_pieces(
-        self, pieces: Iterable[str], *, unknown: Unknown = "error"
+        self,
+        pieces: Iterable[str],
+        *,
+        unknown: Unknown = "error",
+        progress: "Progress | None" = None,
     ) -> "Iterator[Score]":
         """The score of one text that comes in ``pieces``, for texts larger than memory.
 
         It comes in parts, one after the other; where they are cut has nothing to do with the
-        pieces. A piece with an unknown character raises its error when it is read.
+        pieces. A piece with an unknown character raises its error when it is read. ``progress`` is
+        called with how many characters have been read, and None.
         """
         from charlstm.analysis.score import score_pieces
 
-        return score_pieces(self._model, self._adapted_pieces(pieces, unknown))
+        return score_pieces(self._model, self._adapted_pieces(pieces, unknown), progress)
 
     def predict(
         self,

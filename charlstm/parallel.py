@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-Progress = Callable[[int, int], None]  # called with how much is done, and of how much
+# Called with how much is done, and of how much if that is known.
+Progress = Callable[[int, int | None], None]
 
 
 def cores() -> int:
@@ -46,7 +47,7 @@ def computed(work: Callable[[Job, Event], Result], jobs: Iterable[Job]) -> list[
             pool.shutdown(cancel_futures=True)
 
 
-def counted(progress: Progress | None, total: int) -> Callable[[int], None]:
+def counted(progress: Progress | None, total: int | None = None) -> Callable[[int], None]:
     """A function to be called with what more is done of ``total``; it tells ``progress``.
 
     Several threads may call it.

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+import charlstm
 from charlstm import parallel
 from charlstm.parallel import computed, counted
 
@@ -107,3 +109,27 @@ def test_commands_give_numpy_one_thread(
         timeout=60,
     )
     assert "threads: 1\n" in done.stderr
+
+
+def test_what_takes_long_says_how_far_it_is(trained: Path, play: Path) -> None:
+    """All that reads a text for long counts its characters, to the last one."""
+    model, text = charlstm.load(trained), play.read_text("utf-8") * 4
+    told: list[tuple[int, int | None]] = []
+
+    def progress(done: int, total: int | None) -> None:
+        told.append((done, total))
+
+    work: dict[str, Callable[[], object]] = {
+        "evaluate": lambda: model.evaluate(str(play), split="all", progress=progress),
+        "score": lambda: list(model.score_pieces([text], progress=progress)),
+        "find": lambda: model.find_cells(text, progress=progress),
+    }
+    expected = {"evaluate": len(play.read_text("utf-8")) - 1, "find": len(text)}
+    for name, run in work.items():
+        told.clear()
+        run()
+        done = [count for count, _ in told]
+        assert done == sorted(done)
+        assert len(done) > 10
+        assert {total for _, total in told} == {expected.get(name)}
+        assert done[-1] == expected.get(name, len(text))

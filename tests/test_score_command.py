@@ -276,7 +276,6 @@ def test_every_encoding_is_the_same_text(
         (["--chars"], b"The\0", 1, "standard input: NUL byte at offset 3"),
         (["--lines"], b"The\0", 1, "line 1: standard input: NUL byte at offset 3"),
         (["--encoding", "guess"], b"", 2, "--encoding is 'guess'"),
-        (["-m", "absent"], b"", 1, "absent: no such model"),
     ],
 )
 def test_what_cannot_be_scored(
@@ -295,6 +294,13 @@ def test_what_cannot_be_scored(
     assert message.startswith("charlstm: error: ")
     assert message.count("\n") == 1
     assert said in message
+
+
+def test_a_model_that_is_not_there(charlstm: Run) -> None:
+    """It is an error before any text is read."""
+    done = charlstm("score", "-m", "absent", input=b"abc")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"absent: no such model" in done.stderr
 
 
 def test_an_accent_after_the_end_of_a_block(charlstm: Run, tmp_path: Path) -> None:

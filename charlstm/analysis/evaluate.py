@@ -11,6 +11,7 @@ from charlstm.checks import require_flag, require_integer, shown
 from charlstm.errors import CorpusError, ModelFileError, OptionError
 from charlstm.model.model_file import ModelFile
 from charlstm.options import OPTIONS
+from charlstm.parallel import Progress, counted
 from charlstm.text.dataset import Dataset, in_blocks
 from charlstm.text.passages import NOTICED, sampled_passages, share_read
 from charlstm.text.vocabulary import Ids
@@ -65,6 +66,7 @@ class Reading:
     window: int | None = None
     exact: bool = False
     baselines: bool = False
+    progress: Progress | None = None  # gets the number of characters read, from several threads
 
     def __post_init__(self) -> None:
         if self.split is not None:
@@ -105,7 +107,10 @@ def evaluate(model: ModelFile, dataset: Dataset, name: str, reading: Reading) ->
         raise CorpusError(f"{name}: {left} to evaluate, but it takes two or more", "few characters")
     bits = right = among_5 = unknown = 0.0
     rest = in_blocks(ids[1:])
-    for values in surprisals(model, rest, ids[:1], window=reading.window, exact=reading.exact):
+    read = counted(reading.progress, len(ids) - 1)
+    for values in surprisals(
+        model, rest, ids[:1], window=reading.window, exact=reading.exact, read=read
+    ):
         bits += float(values[:, 0].sum())
         right += int((values[:, 1] < 1).sum())
         among_5 += int((values[:, 1] < min(5, model.vocabulary.unknown_id)).sum())

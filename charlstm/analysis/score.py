@@ -1,8 +1,8 @@
 """How surprising a text is to a model, character by character."""
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import numpy as np
@@ -27,6 +27,7 @@ from charlstm.generation.sampling import surprisal, too_large
 from charlstm.generation.text_stream import before_line
 from charlstm.model.lstm import LSTM, LSTMState
 from charlstm.model.model_file import ModelFile
+from charlstm.parallel import Progress, counted
 from charlstm.text.vocabulary import Ids
 
 BLOCK = 1 << 16  # characters of texts that are read side by side
@@ -80,8 +81,13 @@ def score(model: ModelFile, text: str) -> Score:
     return _scored(model, text, np.concatenate(values))
 
 
-def score_pieces(model: ModelFile, pieces: Iterable[str]) -> Iterator[Score]:
-    """The score of a text that comes in ``pieces``, in parts of its own; memory does not grow."""
+def score_pieces(
+    model: ModelFile, pieces: Iterable[str], progress: Progress | None = None
+) -> Iterator[Score]:
+    """The score of a text that comes in ``pieces``, in parts of its own; memory does not grow.
+
+    ``progress`` gets the number of characters that are read, from the threads that read them.
+    """
     pieces = filter(None, pieces)
     begins = next(pieces, "")
     waiting: list[str] = []  # what was read, but not scored yet
@@ -91,10 +97,11 @@ def score_pieces(model: ModelFile, pieces: Iterable[str]) -> Iterator[Score]:
             waiting.append(piece)
             yield piece
 
-    for values in surprisals(model, _marked(model, kept()), before_line(model, begins)):
-        read = "".join(waiting)
-        waiting[:] = [read[len(values) :]]
-        yield _scored(model, read[: len(values)], values)
+    blocks, read = _marked(model, kept()), counted(progress)
+    for values in surprisals(model, blocks, before_line(model, begins), read=read):
+        text = "".join(waiting)
+        waiting[:] = [text[len(values) :]]
+        yield _scored(model, text[: len(values)], values)
 
 
 def _marked(model: ModelFile, pieces: Iterable[str]) -> Iterator[Ids]:
@@ -154,6 +161,7 @@ def surprisals(
     *,
     window: int | None = None,
     exact: bool = False,
+    read: Callable[[int], None] = lambda characters: None,
 ) -> Iterator[Values]:
     """Surprisal in bits, and rank, of each character of a text that comes in ``blocks``: (N, 2).
 
@@ -164,10 +172,12 @@ def surprisals(
     The text is read in groups, each in segments (``Plan.fast``); with ``exact`` in one walk from
     its beginning to its end; and with a ``window`` of at most GROUP characters in segments of this
     length that know nothing but the one character before them.
-    ``before`` is what the network reads before the text. Memory does not grow with the text.
-    Raises ModelFileError if the weights are too large to compute with.
+    ``before`` is what the network reads before the text. ``read`` is called with the number of
+    characters that have just been read, from the threads that read them. Memory does not grow with
+    the text. Raises ModelFileError if the weights are too large to compute with.
     """
-    measure, unknown = measure_surprisal(model.lstm), model.vocabulary.unknown_id
+    measure = replace(measure_surprisal(model.lstm), progress=read)
+    unknown = model.vocabulary.unknown_id
     before = before[before != unknown]
     state = begun(model.lstm, before if exact else before[:0])
 

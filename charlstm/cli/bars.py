@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 DELAY = 2.0  # seconds; what takes less time needs no bar
 
 
-def bar(unit: str, *, quiet: bool, **how: Any) -> "tqdm[Any]":
+def tqdm_bar(unit: str, *, quiet: bool, **how: Any) -> "tqdm[Any]":
     """A bar on stderr that vanishes when it is closed; ``how`` are other arguments of tqdm."""
     from tqdm import tqdm
 
@@ -29,14 +29,15 @@ def bar(unit: str, *, quiet: bool, **how: Any) -> "tqdm[Any]":
 
 
 @contextmanager
-def reading(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar for reading a text, if that takes a while.
+def bar(doing: str, *, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar for work on a text, if that takes a while; ``doing`` is a word such as reading.
 
-    The function that it gives is told how many characters have been read, and of how many.
+    The function that it gives is told how many characters are done, and of how many if that is
+    known.
     """
-    with bar(" char", quiet=quiet, desc="reading", delay=DELAY) as shown:
+    with tqdm_bar(" char", quiet=quiet, desc=doing, delay=DELAY) as shown:
 
-        def show(done: int, total: int) -> None:
+        def show(done: int, total: int | None) -> None:
             shown.total = total
             shown.update(done - shown.n)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charlstm.cli import console
-from charlstm.cli.bars import bar
+from charlstm.cli.bars import tqdm_bar
 from charlstm.cli.wording import size
 
 if TYPE_CHECKING:
@@ -47,5 +47,5 @@ def download(text: "CatalogueText", url: str | None, *, quiet: bool) -> Path:
         console.say(f"{text.path}: not the text of the catalogue, downloaded again", quiet=quiet)
     if not console.is_terminal(sys.stderr):
         console.say(f"{text.name}: downloading {size(text.size)} from {address}", quiet=quiet)
-    with bar("B", quiet=quiet, desc=text.name, total=text.size) as shown:
+    with tqdm_bar("B", quiet=quiet, desc=text.name, total=text.size) as shown:
         return catalogue.download(text, url=url, progress=shown.update)

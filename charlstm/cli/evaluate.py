@@ -5,7 +5,7 @@ from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charlstm.cli import console, wording
+from charlstm.cli import bars, console, wording
 from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import loaded
 from charlstm.cli.options import Corpus, with_options
@@ -82,7 +82,9 @@ def _evaluation(model: "LanguageModel", text: str, values: dict[str, Any]) -> "E
     """The evaluation of one text; what was changed in the text is said."""
     names = ("split", "window", "exact", "baselines", "unknown", "encoding", "glob")
     notes: list[str] = []
-    found = model.evaluate(text, notes=notes, **{name: values[name] for name in names})
+    with bars.bar("reading", quiet=values["quiet"]) as progress:
+        how = {name: values[name] for name in names}
+        found = model.evaluate(text, notes=notes, progress=progress, **how)
     console.say(*notes, quiet=values["quiet"])
     return found
 

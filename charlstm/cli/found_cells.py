@@ -55,7 +55,7 @@ def find(model: "LanguageModel", text: str, values: dict[str, Any]) -> "list[Fou
     notes: list[str] = []
     message = f"reading {len(text):,} characters to find cells"
     console.say(message, quiet=values["quiet"])
-    with bars.reading(quiet=values["quiet"]) as progress:
+    with bars.bar("reading", quiet=values["quiet"]) as progress:
         found = model.find_cells(text, pattern=values["pattern"], notes=notes, progress=progress)
     console.say(*notes, quiet=values["quiet"])
     return found

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlstm.cli import completion, console, reading
+from charlstm.cli import bars, completion, console, reading
 from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import compute_with_one_thread, found_elsewhere
 from charlstm.cli.options import AS_THE_MODEL, file_to_write, with_options
@@ -61,7 +61,8 @@ def report(
     model = load(history.path.parent)
     console.say("reading the text of the run and writing samples", quiet=quiet)
     text = _own_text(model, history.path.parent, values)
-    page = report_page(model, history, text, values["random_seed"])
+    with bars.bar("writing", quiet=quiet) as progress:
+        page = report_page(model, history, text, values["random_seed"], progress)
     write_page(model, titled(page, reading.title_of(values)), path)
     console.write_line(str(path))
 
@@ -70,13 +71,17 @@ def _own_text(model: "LanguageModel", directory: Path, values: dict[str, Any]) -
     """What is measured on the text of the run; None, and a message, if it is not where it was."""
     from charlstm.pages.report import read_own_text, sources_of
 
-    if values["corpus"]:
-        fetch(values["corpus"], quiet=values["quiet"])
+    sources, how = values["corpus"], {}
+    if sources:
+        fetch(sources, quiet=values["quiet"])
         how = {"encoding": values["encoding"], "glob": values["glob"]}
-        return read_own_text(model, values["corpus"], **how)
     try:
-        return read_own_text(model, sources_of(directory))
+        with bars.bar("reading", quiet=values["quiet"]) as progress:
+            own = sources or sources_of(directory)
+            return read_own_text(model, own, **how, progress=progress)
     except CharLSTMError as error:
+        if sources:
+            raise
         lacking = "so the page lacks what is measured on that text; name it with --corpus"
         console.say(error.message, lacking, quiet=values["quiet"])
         return None

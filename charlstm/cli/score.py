@@ -1,5 +1,6 @@
 """``charlstm score``: how surprising texts, their lines or their characters are to a model."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import compress
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlstm.cli import console, reading
+from charlstm.cli import bars, console, reading
 from charlstm.cli.loading import loaded
 from charlstm.cli.options import strongest, with_options
 from charlstm.errors import CorpusError, OptionError, UnknownCharacterError, listed
@@ -107,7 +108,7 @@ class Scoring:
     def whole(self, file: str) -> Iterator[Records]:
         """One row, for the file."""
         tally = Tally()
-        for part in self._scores(file):
+        for part in self._scores(file, bar=True):
             tally.add(part)
         mean = tally.bits / tally.characters if tally.characters else None
         yield [{"bits_per_char": mean, "characters": tally.characters, "unknown": tally.share}]
@@ -133,7 +134,7 @@ class Scoring:
     def characters(self, file: str) -> Iterator[Records]:
         """A row for each character."""
         position = 1
-        for part in self._scores(file):
+        for part in self._scores(file, bar=not sys.stdout.isatty()):
             values = zip(part.bits.tolist(), part.text, part.is_unknown.tolist(), strict=True)
             yield [
                 {"bits": bits, "character": character, "unknown": unknown, "position": i}
@@ -149,14 +150,17 @@ class Scoring:
             self.model, block, self.unknown, self.unreadable, label=label, quiet=self.quiet
         )
 
-    def _scores(self, file: str) -> "Iterator[Score]":
-        """The scores of a file's text, in parts."""
+    def _scores(self, file: str, *, bar: bool) -> "Iterator[Score]":
+        """The scores of a file's text, in parts; a ``bar`` may stand on the terminal meanwhile."""
         pieces = reading.text_in(file, self.text)
         tally = Tally()
         try:
-            for part in self.model.score_pieces(pieces, unknown=self.unknown):
-                tally.add(part)
-                yield part
+            with bars.bar("reading", quiet=self.quiet or not bar) as progress:
+                for part in self.model.score_pieces(
+                    pieces, unknown=self.unknown, progress=progress
+                ):
+                    tally.add(part)
+                    yield part
         except UnknownCharacterError as error:
             raise UnknownCharacterError(error.characters, reading.label_of(file)) from error
         self._warn(file, tally)

@@ -2,13 +2,13 @@
 
 import math
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from charlstm.analysis.curves import History
-from charlstm.analysis.evaluate import Evaluation, Reading, evaluate, val_fraction
+from charlstm.analysis.evaluate import Evaluation, Reading, Split, evaluate, val_fraction
 from charlstm.analysis.novelty import NGRAMS, Comparison, WholeText, compare
 from charlstm.errors import CorpusError
 from charlstm.files import regular_size
@@ -19,6 +19,7 @@ from charlstm.pages.card import cut, name_of
 from charlstm.pages.chart import chart
 from charlstm.pages.elements import columns, element
 from charlstm.pages.page import Page
+from charlstm.parallel import Progress, counted
 from charlstm.text.dataset import Dataset, encode_for_model
 from charlstm.text.sources import Sources, listed, source_names
 from charlstm.text.vocabulary import Ids
@@ -47,11 +48,13 @@ def read_own_text(
     *,
     encoding: str | None = None,
     glob: str | None = None,
+    progress: Progress | None = None,
 ) -> OwnText:
     """What a report needs of the text that the model learned from.
 
     It is read as it was read then, with that ``encoding`` and ``glob`` if none are given. Raises
-    CorpusError if ``sources`` cannot be read, or are another text.
+    CorpusError if ``sources`` cannot be read, or are another text. ``progress`` gets the number of
+    characters that the model has read, from the threads that read them.
     """
     file = model.model_file
     names = source_names(sources)
@@ -63,7 +66,8 @@ def read_own_text(
             f"{listed(names)}: not the text that the model learned from", "other text"
         )
     fraction = val_fraction(file)
-    reading = Reading(split="val" if fraction else "all", baselines=bool(fraction))
+    split: Split = "val" if fraction else "all"
+    reading = Reading(split, baselines=bool(fraction), progress=progress)
     found = evaluate(file, dataset, listed(names), reading)
     training, validation = _parts(dataset, fraction)
     return OwnText(
@@ -96,14 +100,19 @@ def _parts(dataset: Dataset, fraction: float) -> tuple[Ids, Ids]:
 
 
 def report_page(
-    model: LanguageModel, history: History, text: OwnText | None, random_seed: int
+    model: LanguageModel,
+    history: History,
+    text: OwnText | None,
+    random_seed: int,
+    progress: Progress | None = None,
 ) -> Page:
     """The page about a run, which has its model and its losses so far.
 
     Without its ``text`` the page lacks what is measured on it. ``random_seed`` is that of the
-    samples, one at each of TEMPERATURES.
+    samples, one at each of TEMPERATURES. ``progress`` gets the number of characters written.
     """
-    samples = [_written(model, temperature, random_seed) for temperature in TEMPERATURES]
+    written = counted(progress, COMPARED * len(TEMPERATURES))
+    samples = [_written(model, temperature, random_seed, written) for temperature in TEMPERATURES]
     part = "its text" if text and text.evaluation.split == "all" else "its validation part"
     opened = f" The text that is open below is the beginning of {part}." if text else ""
     return Page(
@@ -122,12 +131,18 @@ def report_page(
     )
 
 
-def _written(model: LanguageModel, temperature: float, random_seed: int) -> Sample:
-    """The text that the model writes with this random seed."""
-    text = model.generate(
+def _written(
+    model: LanguageModel, temperature: float, random_seed: int, written: Callable[[int], None]
+) -> Sample:
+    """The text that the model writes with this random seed; ``written`` gets what is added."""
+    stream = model.generate(
         length=COMPARED, temperature=temperature, random_seed=random_seed, measure=True
     )
-    return text.finish()
+    text = ""
+    for piece in stream:
+        text += piece
+        written(len(piece))
+    return Sample(number=0, text=text, bits_per_char=stream.bits_per_char, end=stream.end)
 
 
 def _losses(history: History) -> Iterator[Element]:
