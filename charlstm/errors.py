@@ -89,4 +89,5 @@ def incomplete(error: ImportError) -> str:
     """What to say of a package that charlstm needs, and that is missing or broken."""
     reason = " ".join(str(error).split())
     python = shlex.quote(sys.executable)
-    return f"{reason}; install again: {python} -m pip install --force-reinstall charlstm"
+    again = f"{python} -m pip install --force-reinstall ."
+    return f"{reason}; install charlstm again, in a copy of its repository: {again}"

@@ -122,7 +122,7 @@ def test_another_package_is_missing(
     assert (done.returncode, done.stdout) == (1, b"")
     assert len(said) == 1
     assert said[0].startswith(f"charlstm: error: No module named '{module}'; ")
-    assert said[0].endswith(" -m pip install --force-reinstall charlstm")
+    assert said[0].endswith(" -m pip install --force-reinstall .")
 
 
 def test_the_readme_installs_all_but_torch() -> None:
@@ -172,3 +172,17 @@ def test_a_lost_and_a_changed_file_of_the_wheel_are_found() -> None:
     assert distribution.faults(lacking, lacking) == [
         "charlstm/py.typed: not in the wheel as it is in the checkout"
     ]
+
+
+def test_nothing_advises_to_install_charlstm_by_its_name() -> None:
+    """No package index has it under this name, so whoever takes the name would be installed."""
+    install = re.compile(r"(?:pip3?|uv tool|uv|pipx) install\b[^`;\n]*")
+    places = [*(ROOT / "charlstm").rglob("*.py"), *(ROOT / "man").iterdir(), ROOT / "README.md"]
+    places += [*(ROOT / "docs").glob("*.md"), ROOT / "CHANGELOG.md"]
+    found = [
+        (path.name, command)
+        for path in places
+        for command in install.findall(path.read_text(encoding="utf-8"))
+    ]
+    assert len(found) > 10
+    assert not [command for command in found if "charlstm" in command[1]]

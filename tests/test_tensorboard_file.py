@@ -201,7 +201,7 @@ def test_without_tensorboard_it_says_what_to_install(
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr.decode() == (
         "charlstm: error: tensorboard cannot be imported: No module tensorboard; install it where "
-        "charlstm is: pip install 'charlstm[tensorboard]'\n"
+        "charlstm is: pip install tensorboard\n"
     )
     assert not (tmp_path / "run").exists()
 

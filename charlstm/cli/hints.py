@@ -27,7 +27,7 @@ HINTS = {
     "wrong content": "name another mirror: charlstm corpus get {name} --url URL (for all commands: "
     "the variable CHARLSTM_CORPUS_URL)",
     "cache": "set XDG_CACHE_HOME to a directory in which you may write",
-    "incomplete installation": "install charlstm again",
+    "incomplete installation": "install charlstm again, from a copy of its repository",
     "min count": "lower --min-count",
     "window": "lower --window",
     "output exists": "remove it, or give another name with -o",
@@ -45,7 +45,7 @@ HINTS = {
     "no saved state of a text": "--save-state makes one",
     "invalid state": "save it again",
     "state of another model": "name that model with --model",
-    "no onnx": "install it where charlstm is: pip install 'charlstm[onnx]'",
+    "no onnx": "install it where charlstm is: pip install onnx",
     # Evaluation.
     "no split": "evaluate the whole text with --split all",
     "no validation part": "evaluate the whole text with --split all, without --baselines",
@@ -55,7 +55,7 @@ HINTS = {
     "other text": "name the text of the run with --corpus",
     # Training.
     "no torch": "install it where charlstm is: {python} -m pip install torch; with pipx: pipx "
-    "inject charlstm torch; with uv: uv tool install --with torch charlstm",
+    "inject charlstm torch; with uv, in a copy of the repository: uv tool install --with torch .",
     "broken torch": "install it again: {python} -m pip install --force-reinstall torch",
     "no run": "make one with charlstm train CORPUS, or name one",
     "no corpus": "name a text, as in charlstm train play.txt, or - for standard input",
@@ -73,7 +73,7 @@ HINTS = {
     "{directory}",
     "event file": "the run itself is saved, and its metrics.jsonl has the same figures; use its "
     "model with charlstm generate -m {directory}",
-    "no tensorboard": "install it where charlstm is: pip install 'charlstm[tensorboard]'",
+    "no tensorboard": "install it where charlstm is: pip install tensorboard",
     "diverged": "lower --learning-rate (it was {rate:g} at the beginning)",
     "sample prompt": "leave them out, or write no samples: --no-sample",
     "settled": "leave it out; --resume continues a run with the options that it began with",

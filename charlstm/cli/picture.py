@@ -49,7 +49,7 @@ def _drawn(histories: "Sequence[History]", by: str, kind: str) -> bytes:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        fault = "matplotlib is not installed; install it with: pip install 'charlstm[plot]'"
+        fault = "matplotlib is not installed; install it with: pip install matplotlib"
         raise CharLSTMError(fault) from error
     data = BytesIO()
     metadata = {"Date": None} if kind == "svg" else {"Software": None}
