@@ -1,13 +1,14 @@
 """Where the program begins: ``charlstm``, which is ``python -m charlstm``."""
 
-import contextlib
-import os
 import signal
 import sys
 
 
 def main() -> int:
-    """Run the command line; a Ctrl-C while it is being loaded ends the program at once."""
+    """Run the command line. Ctrl-C ends the program at once, as the other signals do.
+
+    A command that saves its work first has a handler while it does that (``charlstm.cli.stop``).
+    """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
@@ -27,8 +28,11 @@ def main() -> int:
 
 def _leave(status: int) -> None:
     """End the process at once. To take torch apart, object by object, is half a second's work."""
+    import os
+    from contextlib import suppress
+
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
+        with suppress(OSError, ValueError):
             stream.flush()
     os._exit(status)
 

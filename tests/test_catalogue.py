@@ -508,10 +508,10 @@ def test_a_terminal_shows_a_bar(
     assert child.exitstatus == 0
 
 
-def test_control_c_leaves_nothing(
+def test_control_c_leaves_no_text(
     program: list[str], variables: dict[str, str], mirror: Mirror, text: CatalogueText
 ) -> None:
-    """The command ends by the signal."""
+    """The command ends by the signal, and the next download removes what has arrived."""
     mirror.behaviour = "stands still"
     command = [*program, "corpus", "get", "verse"]
     process = subprocess.Popen(command, env=variables, stderr=subprocess.PIPE)
@@ -522,4 +522,7 @@ def test_control_c_leaves_nothing(
     os.kill(process.pid, signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == -signal.SIGINT
-    assert left(text) == []
+    assert not text.path.exists()
+    mirror.behaviour = "right"
+    assert download(text) == text.path
+    assert left(text) == [text.path]

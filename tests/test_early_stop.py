@@ -1,4 +1,4 @@
-"""A training that is stopped before its first step: it says so, and leaves nothing behind."""
+"""A training that is stopped before its first step: it ends at once, and the next one tidies up."""
 
 import signal
 import subprocess
@@ -15,26 +15,17 @@ MOMENTS = {
     "while torch is imported": ("torch", None),
     "while the text is read": ("charlstm.text.dataset", "encode_corpus"),
     "while the speed is measured": ("charlstm.training.start", "measured"),
-    "while a run is begun": ("charlstm.training.run_directory", "config_toml"),
+    "while a run is begun": ("charlstm.training.loop", "Run"),
+    "while its directory is made": ("charlstm.files", "sync_directory"),
 }
 STOPPED_BY = """
 import importlib, os, sys, time
 
-name, function, number, fate, *words = sys.argv[1:]
-
-def ask():
-    os.kill(os.getpid(), int(number))
-
-class Loses:
-    def __del__(self):
-        ask()
+name, function, number, *words = sys.argv[1:]
 
 def stop(*_, **__):
-    if fate == "an error":
-        ask()
-        raise RuntimeError("what a library makes of an interruption")
-    Loses()  # Python drops what is raised there
-    time.sleep(60)
+    os.kill(os.getpid(), int(number))
+    raise RuntimeError("what a library makes of an interruption")
 
 class Finder:
     def find_spec(self, found, *_):
@@ -46,104 +37,69 @@ if function == "None":
 else:
     setattr(importlib.import_module(name), function, stop)
 
-from charlstm.cli.main import main
-sys.exit(main(words))
+from charlstm.__main__ import main
+sys.argv = ["charlstm", *words]
+sys.exit(main())
 """
+SMALL = ["--hidden-size", "8", "-q"]
+SHORT = [*SMALL, "--steps", "2"]
 
 
 def stopped(
-    environment: dict[str, str], moment: str, number: int, *words: object, fate: str = "an error"
-) -> subprocess.CompletedProcess[str]:
-    """``charlstm`` with these words, which a signal reaches at that moment.
-
-    Its interruption becomes ``an error``, or it is ``lost``.
-    """
-    place = map(str, (*MOMENTS[moment], int(number), fate))
+    environment: dict[str, str], moment: str, number: int, *words: object, cwd: Path
+) -> subprocess.CompletedProcess[bytes]:
+    """``charlstm`` with these words, which a signal reaches at that moment."""
+    place = map(str, (*MOMENTS[moment], int(number)))
     return subprocess.run(
         [sys.executable, "-c", STOPPED_BY, *place, *map(str, words)],
         env=environment,
+        cwd=cwd,
         capture_output=True,
-        text=True,
         check=False,
         timeout=120,
     )
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize(
-    ("number", "fate"),
-    [(signal.SIGINT, "an error"), (signal.SIGTERM, "an error"), (signal.SIGINT, "lost")],
-)
-def test_a_stop_before_the_first_step_is_said(
-    environment: dict[str, str], play: Path, tmp_path: Path, moment: str, number: int, fate: str
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_before_the_first_step_ends_the_program(
+    environment: dict[str, str], charlstm: Run, play: Path, tmp_path: Path, moment: str, number: int
 ) -> None:
-    """In one line; no run is there, and the program ends by the signal."""
-    words = ["train", play, "-o", tmp_path / "run"]
-    done = stopped(environment, moment, number, *words, fate=fate)
-    assert done.stderr == "stopped before the first step; nothing was written\n"
-    assert (done.stdout, done.returncode) == ("", -number)
-    assert not list(tmp_path.iterdir())
+    """By the signal; the next run has the directory, and nothing else is left."""
+    done = stopped(environment, moment, number, "train", play, *SMALL, cwd=tmp_path)
+    assert (done.stdout, done.stderr, done.returncode) == (b"", b"", -number)
+    again = charlstm("train", play, *SHORT, cwd=tmp_path)
+    assert again.stdout == b"runs/verse/model.safetensors\n"
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["verse"]
+    assert sorted(path.name for path in (tmp_path / "runs/verse").iterdir()) == [
+        ".lock",
+        "config.toml",
+        "metrics.jsonl",
+        "model.safetensors",
+        "state.safetensors",
+    ]
 
 
-def test_an_interruption_that_is_lost_to_the_last_stops_the_run(
-    environment: dict[str, str], play: Path, tmp_path: Path
+@pytest.mark.parametrize("moment", ["while torch is imported", "while the text is read"])
+def test_a_stop_before_a_run_goes_on_leaves_it_as_it_was(
+    environment: dict[str, str], charlstm: Run, play: Path, tmp_path: Path, moment: str
 ) -> None:
-    """It was lost as the run was begun, and the run had begun before it came again."""
-    code = (
-        "import charlstm.cli.stop, charlstm.training.run_directory as directory, os, signal\n"
-        "charlstm.cli.stop.AGAIN = 60\n"
-        "class Loses:\n"
-        "    def __del__(self):\n"
-        "        os.kill(os.getpid(), signal.SIGINT)\n"
-        "config_toml = directory.config_toml\n"
-        "directory.config_toml = lambda *words: Loses() and config_toml(*words)\n"
-        "from charlstm.cli.main import main\n"
-        f"main(['train', '{play}', '-o', '{tmp_path}/run', '--steps', '9', '--hidden-size', '8'])\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == -signal.SIGINT
-    assert f"charlstm train --resume {tmp_path}/run" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_a_stop_before_a_run_goes_on_says_how_to_try_again(
-    environment: dict[str, str], charlstm: Run, play: Path, tmp_path: Path
-) -> None:
-    """The run is as it was."""
+    """All files are the same, and it can be resumed."""
     run = tmp_path / "run"
-    assert charlstm("train", play, "-o", run, "--steps", 2, "--hidden-size", 8).returncode == 0
+    assert charlstm("train", play, "-o", run, *SHORT).returncode == 0
     before = {path.name: path.read_bytes() for path in run.iterdir()}
     words = ["train", "--resume", run, "--steps", 4]
-    done = stopped(environment, "while torch is imported", signal.SIGINT, *words)
-    assert done.stderr == (
-        f"stopped before a step was done; go on with: charlstm train --resume {run}\n"
-    )
+    done = stopped(environment, moment, signal.SIGINT, *words, cwd=tmp_path)
     assert done.returncode == -signal.SIGINT
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
-
-
-def test_a_quiet_training_is_stopped_in_silence(
-    environment: dict[str, str], play: Path, tmp_path: Path
-) -> None:
-    """As later, too."""
-    words = ["train", play, "-o", tmp_path / "run", "-q"]
-    done = stopped(environment, "while torch is imported", signal.SIGINT, *words)
-    assert (done.stdout, done.stderr, done.returncode) == ("", "", -signal.SIGINT)
+    assert charlstm(*words).returncode == 0
 
 
 def test_ctrl_c_while_a_text_is_typed(environment: dict[str, str], tmp_path: Path) -> None:
-    """On a terminal, on a line of its own."""
+    """On a terminal the signal ends the command, and nothing is there."""
     child = terminal(f"train - -o {tmp_path}/run", environment)
     child.expect("reading from the keyboard")
     child.sendintr()
-    child.expect(r"\r\nstopped before the first step; nothing was written\r\n")
     child.read()  # else to close the terminal could be what ends it
     child.close()
     assert child.signalstatus == signal.SIGINT

@@ -19,14 +19,17 @@ def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def made(output: Path | None, name: str) -> str:
+def made(output: Path | None, name: str, *, state: bool = False) -> str:
+    """A directory for a run, which gets a state, or is left as by a training that was killed."""
     with new_run(output, name) as directory:
+        if state:
+            (directory / "state.safetensors").touch()
         return str(directory)
 
 
 def test_runs_are_numbered_and_never_written_over() -> None:
     """The corpus's name, then -2, -3."""
-    found = [made(None, "hamlet") for _ in range(3)]
+    found = [made(None, "hamlet", state=True) for _ in range(3)]
     assert found == ["runs/hamlet", "runs/hamlet-2", "runs/hamlet-3"]
 
 
@@ -108,6 +111,18 @@ def test_what_a_killed_training_left_is_cleared() -> None:
         check_output(Path("mine"))
     clear(Path("mine"))
     assert {path.name for path in Path("mine").iterdir()} == {".lock", ".other.x.tmp"}
+
+
+def test_a_directory_without_a_state_is_used_again(tmp_path: Path) -> None:
+    """By the next run of that name; not if it is a link or a file, and not while it is locked."""
+    assert [made(None, "hamlet") for _ in range(2)] == ["runs/hamlet"] * 2
+    Path("runs/hamlet/.state.safetensors.x.tmp").touch()
+    with new_run(None, "hamlet") as directory:
+        assert [path.name for path in directory.iterdir()] == [".lock"]
+        Path("runs/hamlet-2").touch()
+        Path("elsewhere").mkdir()
+        Path("runs/hamlet-3").symlink_to(tmp_path / "elsewhere")
+        assert made(None, "hamlet") == "runs/hamlet-4"
 
 
 def test_it_can_be_seen_whether_a_training_is_at_work() -> None:

@@ -1,19 +1,26 @@
 """How commands end when they are told to: by the signal itself, so that a shell's loop ends too."""
 
+import fcntl
+import os
 import signal
 import subprocess
 import sys
+import termios
+import time
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
 
 from charlstm.model.model_file import save_model
+from charlstm.training.checkpoint import load_checkpoint
 
 from .test_streams import terminal
 from .writing import make_model
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+ROOT = Path(__file__).parents[1]
 KEYBOARD = "reading from the keyboard"
 
 
@@ -63,7 +70,7 @@ def test_ctrl_c_ends_a_loop_around_a_command(
 def test_a_text_ends_by_the_signal(
     environment: dict[str, str], trained: Path, tmp_path: Path, number: int, more: tuple[str, ...]
 ) -> None:
-    """What was made is written, and stderr says nothing."""
+    """Stderr says nothing; what was to be saved is saved."""
     words = [sys.executable, "-m", "charlstm", "generate", "-q", "-m", str(trained), "-n", "0"]
     process = subprocess.Popen(
         [*words, *more],
@@ -80,108 +87,17 @@ def test_a_text_ends_by_the_signal(
     assert (tmp_path / "state").exists() == bool(more)
 
 
-def check_ended_without_a_trace(
-    code: str, environment: dict[str, str], directory: Path, number: int
-) -> None:
-    """Run ``code``, which makes a dataset of t.txt and is ended by the signal: nothing is left."""
-    (directory / "t.txt").write_text("some text\n" * 99)
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment,
-        cwd=directory,
-        capture_output=True,
-        timeout=30,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (-number, b"", b"")
-    assert [path.name for path in directory.iterdir()] == ["t.txt"]
-
-
-@pytest.mark.parametrize("number", SIGNALS)
-def test_a_command_cleans_up_before_it_ends(
-    environment: dict[str, str], tmp_path: Path, number: int
-) -> None:
-    """Half a dataset is taken away, whichever signal it is."""
-    code = (
-        "import charlstm.text.dataset, os, signal\n"
-        f"charlstm.text.dataset._encode = lambda *_: os.kill(os.getpid(), {number})\n"
-        "from charlstm.cli.main import main\n"
-        "main(['dataset', 't.txt', '-o', 'data'])\n"
-    )
-    check_ended_without_a_trace(code, environment, tmp_path, number)
-
-
-# What drops an exception: ``asked`` lets the signal come.
-LOSES = {
-    "destructor": "type('Loses', (), {'__del__': asked})()",
-    "callback": "weakref.ref(type('Loses', (), {})(), asked)",
-    "library": "with contextlib.suppress(BaseException): asked()",
-}
-
-
-@pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize("loses", LOSES)
-def test_an_interruption_that_is_lost_comes_again(
-    environment: dict[str, str], tmp_path: Path, number: int, loses: str
-) -> None:
-    """The command cleans up and ends as if nothing had been lost, and no traceback is written."""
-    code = (
-        "import charlstm.text.dataset, contextlib, os, time, weakref\n"
-        "def asked(*_):\n"
-        f"    os.kill(os.getpid(), {number})\n"
-        "def encode(*_):\n"
-        f"    {LOSES[loses]}\n"
-        "    time.sleep(60)\n"
-        "charlstm.text.dataset._encode = encode\n"
-        "from charlstm.cli.main import main\n"
-        "main(['dataset', 't.txt', '-o', 'data'])\n"
-    )
-    check_ended_without_a_trace(code, environment, tmp_path, number)
-
-
-def test_a_long_clean_up_is_not_interrupted(environment: dict[str, str], tmp_path: Path) -> None:
-    """Neither in a finally nor in an except is the interruption lost."""
-    code = (
-        "import charlstm.text.dataset, os, signal, time\n"
-        "def encode(*_):\n"
-        "    try:\n"
-        "        try:\n"
-        "            os.kill(os.getpid(), signal.SIGINT)\n"
-        "        finally:\n"
-        "            time.sleep(0.3)\n"
-        "            print('a')\n"
-        "    except BaseException:\n"
-        "        time.sleep(0.3)\n"
-        "        print('b')\n"
-        "        raise\n"
-        "charlstm.text.dataset._encode = encode\n"
-        "from charlstm.cli.main import main\n"
-        "main(['dataset', 't.txt', '-o', 'data'])\n"
-    )
-    (tmp_path / "t.txt").write_text("some text\n" * 99)
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        timeout=30,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"a\nb\n", b"")
-
-
-@pytest.mark.parametrize("how", ["import", "error"])
+@pytest.mark.parametrize("library", ["typer", "numpy"])
 def test_a_signal_while_libraries_are_loaded(
-    environment: dict[str, str], tmp_path: Path, how: str
+    environment: dict[str, str], tmp_path: Path, library: str
 ) -> None:
-    """Of typer before the program runs, of numpy while it does and as an error of its own."""
-    library = "typer" if how == "import" else "numpy"
+    """It ends the program at once: no library can drop it, or make an error of it."""
     (tmp_path / f"{library}.py").write_text(
         "import os, signal, time\n"
         "try:\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
         "    time.sleep(60)\n"
-        "except KeyboardInterrupt:\n"
+        "except BaseException:\n"
         "    raise ImportError('failed to import')\n"
     )
     path = f"{tmp_path}:{environment.get('PYTHONPATH', '')}"
@@ -196,21 +112,151 @@ def test_a_signal_while_libraries_are_loaded(
     assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
 
 
+HANDLERS = """
+import signal, sys
+import {module} as module
+
+def told(*_, **__):
+    print(*(signal.getsignal(number).name for number in (1, 2, 15)))
+    raise SystemExit
+
+module.{function} = told
+from charlstm.__main__ import main
+sys.argv = ["charlstm", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "words"),
+    [
+        ("charlstm.text.dataset", "write_dataset", "dataset {play} -o data"),
+        ("charlstm.training.start", "measured", "train {play}"),
+        ("charlstm.language_model", "load", "generate --save-state state"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("shell", "handlers"),
+    [
+        ("", "SIG_DFL SIG_DFL SIG_DFL\n"),
+        ("trap '' INT HUP;", "SIG_IGN SIG_IGN SIG_DFL\n"),
+    ],
+    ids=["alone", "ignored"],
+)
+def test_a_command_with_nothing_to_save_has_no_handler(
+    environment: dict[str, str],
+    play: Path,
+    tmp_path: Path,
+    module: str,
+    function: str,
+    words: str,
+    shell: str,
+    handlers: str,
+) -> None:
+    """The system's own action is left in place, and what the shell made us ignore stays ignored."""
+    (tmp_path / "code.py").write_text(HANDLERS.format(module=module, function=function))
+    done = subprocess.run(
+        ["bash", "-c", f"{shell} {sys.executable} code.py {words.format(play=play)}"],
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == handlers, done.stderr
+
+
 @pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize("more", ["", "--samples 9999 --separator ,", "--save-state {new}/state"])
-def test_on_a_terminal_the_last_line_is_ended(
-    environment: dict[str, str], tmp_path: Path, number: int, more: str
+def test_a_text_with_a_state_ends_its_last_line_on_a_terminal(
+    environment: dict[str, str], tmp_path: Path, number: int
 ) -> None:
     """What comes next, such as the prompt of a shell, begins a line."""
     save_model(make_model("ab"), tmp_path / "model")
-    length = "-n 50" if "samples" in more else "-n 0"
-    line = f"generate -q -m {tmp_path}/model {length} {more.format(new=tmp_path)}"
+    line = f"generate -q -m {tmp_path}/model -n 0 --save-state {tmp_path}/state"
     child = terminal(line, environment)
-    child.expect("[ab,]{300}")
+    child.expect("[ab]{300}")
     child.kill(number)
     shown = child.read()
     assert shown.endswith("\r\n")
     assert shown.count("\n") == 1
+
+
+def begun(words: list[str], **streams: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "charlstm", *words], **streams)
+
+
+def filled(reader: int) -> None:
+    """Wait until a pipe that nobody reads is full: of 64 kB, in pages that are not all full."""
+    before = 0
+    while (now := waiting_bytes(reader)) < 32_000 or now != before:
+        before = now
+        time.sleep(0.5)
+
+
+def waiting_bytes(reader: int) -> int:
+    """How many bytes of a pipe wait to be read."""
+    return int.from_bytes(fcntl.ioctl(reader, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_text_that_nobody_reads_is_ended(
+    environment: dict[str, str], tmp_path: Path, number: int
+) -> None:
+    """No state is saved, since it would be ahead of the text."""
+    save_model(make_model("ab\n"), tmp_path / "model")
+    reader, writer = os.pipe()
+    words = ["generate", "-q", "-m", "model", "-n", "0", "--save-state", "state"]
+    process = begun(words, env=environment, cwd=tmp_path, stdout=writer)
+    os.close(writer)
+    filled(reader)
+    process.send_signal(number)
+    assert process.wait(60) == -number
+    assert not (tmp_path / "state").exists()
+    os.close(reader)
+
+
+def test_a_training_whose_messages_nobody_reads_is_saved(
+    environment: dict[str, str], play: Path, tmp_path: Path
+) -> None:
+    """A signal is seen though standard error and standard output take no more."""
+    reader, writer = os.pipe()
+    words = ["train", str(play), "-o", "run", "--steps", "9999", "--eval-every", "1"]
+    words += ["--hidden-size", "8", "--batch-size", "1", "--seq-length", "8", "--threads", "1"]
+    process = begun(words, env=environment, cwd=tmp_path, stdout=writer, stderr=writer)
+    os.close(writer)
+    filled(reader)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == -signal.SIGINT
+    assert load_checkpoint(tmp_path / "run/state.safetensors").steps_done > 1
+    assert (tmp_path / "run/model.safetensors").is_file()
+    os.close(reader)
+
+
+def test_a_text_of_rejected_lines_can_be_ended(environment: dict[str, str], tmp_path: Path) -> None:
+    """No line is new, so none is written; the state is that of the text so far."""
+    save_model(make_model("ab\n"), tmp_path / "model")
+    (tmp_path / "corpus").write_text("ab\n")
+    code = (
+        "import charlstm.generation.text_stream as text_stream\n"
+        "text_stream.TRIES = 10**9\n"
+        "from charlstm.__main__ import main\n"
+        "main()\n"
+    )
+    (tmp_path / "code.py").write_text(code)
+    words = ["generate", "-q", "-m", "model", "-n", "0", "--novel", "1", "--corpus", "corpus"]
+    process = subprocess.Popen(
+        [sys.executable, "code.py", *words, "--save-state", "state", "ab"],
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout
+    assert process.stdout.read(2) == b"ab"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60)[0] == b""
+    assert process.returncode == -signal.SIGINT
+    assert (tmp_path / "state").is_file()
 
 
 def test_in_a_pipe_no_line_is_ended(environment: dict[str, str], tmp_path: Path) -> None:

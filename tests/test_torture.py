@@ -1,4 +1,7 @@
-"""A training that is killed and resumed: a few times, and by ``make torture`` hundreds of times."""
+"""Trainings that are killed, and commands that are interrupted.
+
+In the tests a few times, and by ``make torture`` hundreds of times.
+"""
 
 import json
 import subprocess
@@ -36,3 +39,48 @@ def test_a_training_survives_hundreds_of_kills(environment: dict[str, str]) -> N
     found = tortured(500, environment)
     print(json.dumps(found, indent=1))
     assert found["kills"] == 500
+
+
+def interrupted(environment: dict[str, str], *words: object) -> dict[str, dict[str, object]]:
+    """What ``tests/interruptions.py`` tells of each command."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.interruptions", *map(str, words)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return {line.pop("command"): line for line in lines}
+
+
+def assert_all_ended(found: dict[str, dict[str, object]], times: int) -> None:
+    """Each time, without a traceback, and with nothing left that stays."""
+    for command, tally in found.items():
+        assert tally["tried"] == times, command
+        for fault in ("lost", "tracebacks", "half_written", "not_swept"):
+            assert tally[fault] == 0, (command, tally)
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
+
+
+@linux
+def test_ctrl_c_at_a_random_moment(environment: dict[str, str]) -> None:
+    """The loop of a shell around a command ends, and no file is half written."""
+    names = ["corpus get", "generate --save-state", "dataset", "export", "train"]
+    found = interrupted(environment, "--times", 1, *names)
+    assert list(found) == names
+    assert_all_ended(found, 1)
+
+
+@linux
+@pytest.mark.torture
+@pytest.mark.parametrize("busy", [0, 2])
+def test_ctrl_c_at_many_moments_of_every_command(environment: dict[str, str], busy: int) -> None:
+    """Alone, and beside two busy processes."""
+    found = interrupted(environment, "--times", 30, "--busy", busy)
+    print(json.dumps(found, indent=1))
+    assert len(found) > 20
+    assert_all_ended(found, 30)

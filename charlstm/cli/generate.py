@@ -201,18 +201,19 @@ def _write_one(
         how["state"] = model.load_state(load_state)
     stream = model.generate(phrase, whole=form.json, **how)
     _announce(model, how, values, left_out)
-    stop = Stop()
+    stop = None
     if form.json:
         written = writing.write_all(iter([(phrase, stream.finish())]), form)
     else:
         if save_state is not None:
+            stop = Stop()
             stop.install()
         written = writing.stream(phrase, stream, form, stop=stop)
     if save_state is not None:
         # The text has been flushed, so the state is never ahead of what its reader has.
         model.save_state(stream, save_state)
-    if stop.signal:
-        raise typer.Exit(end_by(stop.signal))
+    if stop is not None and stop.signal:
+        end_by(stop.signal)
     _report_cut(written, values)
 
 

@@ -113,6 +113,7 @@ class View:
 
         shown: Any = None
         with Live(console=terminal, auto_refresh=False, vertical_overflow="crop") as live:
+            terminal.show_cursor(True)  # which Live hides, and a signal would leave hidden
             for _ in self._rounds():
                 self.read()
                 size, state = terminal.size, [found.last for found in self.histories]

@@ -1,7 +1,7 @@
 """The tree of commands, and the one place where errors become messages.
 
 The exit status is 0 when a command is done, 1 when it failed and 2 when it was called wrongly. A
-command that a signal ends has no exit status (``charlstm.cli.stop``).
+command that a signal ends has no exit status.
 """
 
 import os
@@ -17,7 +17,6 @@ import charlstm
 from charlstm.cli import console
 from charlstm.cli.commands import Commands, Program, hide_variables
 from charlstm.cli.settings_file import config_option, remember
-from charlstm.cli.stop import Stop, end_by
 from charlstm.errors import CharLSTMError, incomplete
 
 DEBUG_VARIABLE = "CHARLSTM_DEBUG"
@@ -62,34 +61,15 @@ def command() -> Any:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status; report an error in one line.
-
-    Does not return if a signal ends the command, because the signal then ends the program.
-    """
+    """Run one command and return its exit status; report an error in one line."""
     # A reader that has enough, such as head, ends this program silently, as it ends any filter.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     console.use_utf8()
-    stop = Stop(interrupts=True)
-    try:
-        stop.install()
-        status = _run(arguments, stop)
-        stop.uninstall()
-    except KeyboardInterrupt:
-        stop.uninstall()
-        status = end_by(stop.signal or signal.SIGINT)
-    # A library may have turned the interruption into an error, or into an exit status.
-    return end_by(stop.signal) if stop.signal else status
-
-
-def _run(arguments: Sequence[str] | None, stop: Stop) -> int:
-    """Run one command and return its exit status, which has no meaning if a signal came."""
     try:
         status = command()(arguments, prog_name="charlstm", standalone_mode=False)
         sys.stdout.flush()
         return int(status or 0)
     except Exception as error:
-        if stop.signal:
-            return 1
         if os.environ.get(DEBUG_VARIABLE) == "1":
             console.show_traceback()
             return 1

@@ -16,37 +16,40 @@ from charlstm.training.config import TrainConfig
 def watch(
     started: events.Started, following: Iterable[events.Event], stop: Stop, *, quiet: bool
 ) -> events.Finished:
-    """Show the events of a run, and return the last one. Signals only set ``stop`` meanwhile."""
+    """Show the events of a run, and return the last one. Signals only set ``stop`` meanwhile.
+
+    A signal that comes while nothing more can be written to stderr makes the rest ``quiet``.
+    """
     config = started.config
-    stop.install()
-    try:
-        console.say(*_plan(started), quiet=quiet)
-        with tqdm(
-            total=started.steps * config.characters_per_step,
-            initial=started.step * config.characters_per_step,
-            unit=" char",
-            unit_scale=True,
-            file=sys.stderr,
-            disable=quiet or not console.is_terminal(sys.stderr),
-            dynamic_ncols=True,
-            bar_format="{desc}{percentage:3.0f}% {bar} {rate_fmt}, {remaining} left{postfix}",
-            leave=False,
-        ) as bar:
-            for event in following:
-                message = _described(event)
-                if message and not quiet:
-                    bar.clear()
-                    console.say(message)
-                    if isinstance(event, events.Evaluation) and event.sample is not None:
-                        console.quote(event.sample)
-                if isinstance(event, events.Step | events.Evaluation):
-                    bar.total = event.steps * config.characters_per_step
-                    bar.update(config.characters_per_step)
-                    if event.loss is not None:
-                        bar.set_description_str(f"epoch {event.epoch:.1f} ", refresh=False)
-                        bar.set_postfix_str(f"loss {nats(event.loss)}", refresh=False)
-    finally:
-        stop.uninstall()
+    console.say(*_plan(started), quiet=quiet)
+    tqdm.monitor_interval = 0  # no thread that could write, and hold up a bar that is to end
+    with tqdm(
+        total=started.steps * config.characters_per_step,
+        initial=started.step * config.characters_per_step,
+        unit=" char",
+        unit_scale=True,
+        file=sys.stderr,
+        disable=quiet or not console.is_terminal(sys.stderr),
+        dynamic_ncols=True,
+        bar_format="{desc}{percentage:3.0f}% {bar} {rate_fmt}, {remaining} left{postfix}",
+        leave=False,
+    ) as bar:
+        stop.install()
+        for event in following:
+            quiet = quiet or not stop.can_write(sys.stderr)
+            bar.disable = bar.disable or quiet
+            message = _described(event)
+            if message and not quiet:
+                bar.clear()
+                console.say(message)
+                if isinstance(event, events.Evaluation) and event.sample is not None:
+                    console.quote(event.sample)
+            if isinstance(event, events.Step | events.Evaluation):
+                bar.total = event.steps * config.characters_per_step
+                bar.update(config.characters_per_step)
+                if event.loss is not None:
+                    bar.set_description_str(f"epoch {event.epoch:.1f} ", refresh=False)
+                    bar.set_postfix_str(f"loss {nats(event.loss)}", refresh=False)
     assert isinstance(event, events.Finished)
     result, next_command = _summary(event)
     console.say(result, quiet=quiet)

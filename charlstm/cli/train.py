@@ -1,6 +1,5 @@
 """``charlstm train``: from a corpus to a model, with its progress on stderr."""
 
-import shlex
 import signal
 import sys
 import time
@@ -13,7 +12,7 @@ from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import leave_threads_to_torch
 from charlstm.cli.options import with_options
 from charlstm.cli.process import set_up_training
-from charlstm.cli.stop import Stop, end_by, says_if_stopped
+from charlstm.cli.stop import Stop, end_by
 from charlstm.errors import OptionError
 from charlstm.options import BEGINNING, BUDGET, CORPUS, MACHINE, NETWORK, OPTIMIZER
 
@@ -66,45 +65,39 @@ def train(
     # A reader of stderr or stdout that goes away must not end a training run.
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     stop = Stop()
-    said = "stopped before the first step; nothing was written"
+    leave_threads_to_torch()
+    set_up_training()
+    from charlstm.cli.progress import watch
+    from charlstm.training.events import Started, TextRead
+
+    console.say_if_typed(corpus or (), quiet=quiet or launch.size > 1)
+    given = _given(ctx)
+    if resume is None or "corpus" in given:
+        before = time.monotonic()
+        fetch(corpus or (), quiet=quiet)
+        began += time.monotonic() - before  # a download is no part of the run
     if resume is not None:
-        run = shlex.quote(resume)
-        said = f"stopped before a step was done; go on with: charlstm train --resume {run}"
-    with says_if_stopped(said, stop, quiet=quiet):
-        leave_threads_to_torch()
-        set_up_training()
-        from charlstm.cli.progress import watch
-        from charlstm.training.events import Started, TextRead
-
-        console.say_if_typed(corpus or (), quiet=quiet or launch.size > 1)
-        given = _given(ctx)
-        if resume is None or "corpus" in given:
-            before = time.monotonic()
-            fetch(corpus or (), quiet=quiet)
-            began += time.monotonic() - before  # a download is no part of the run
-        if resume is not None:
-            if "output" in given:
-                raise OptionError("--output and --resume do not go together; leave one out")
-            events = training.resume_run(
-                resume,
-                sources=corpus if corpus and "corpus" in given else [],
-                should_stop=lambda: bool(stop.signal),
-                **{name: values[name] for name in given if name in values},
-            )
-        else:
-            events = training.train(
-                corpus or [],
-                output=output,
-                seconds_spent=time.monotonic() - began,
-                should_stop=lambda: bool(stop.signal),
-                **_one_budget(ctx, values),
-            )
+        if "output" in given:
+            raise OptionError("--output and --resume do not go together; leave one out")
+        events = training.resume_run(
+            resume,
+            sources=corpus if corpus and "corpus" in given else [],
+            should_stop=lambda: bool(stop.signal),
+            **{name: values[name] for name in given if name in values},
+        )
+    else:
+        events = training.train(
+            corpus or [],
+            output=output,
+            seconds_spent=time.monotonic() - began,
+            should_stop=lambda: bool(stop.signal),
+            **_one_budget(ctx, values),
+        )
+    first = next(events)
+    if isinstance(first, TextRead):
+        console.say(*first.notes, quiet=quiet)
         first = next(events)
-        if isinstance(first, TextRead):
-            console.say(*first.notes, quiet=quiet)
-            first = next(events)
-        assert isinstance(first, Started)
-
+    assert isinstance(first, Started)
     finished = watch(first, events, stop, quiet=quiet)
     if leads:  # only the first process of a group writes the path and sets the exit status
         _end(finished, stop)
@@ -113,8 +106,9 @@ def train(
 def _end(finished: "Finished", stop: Stop) -> None:
     """Write the path of the model, and end by the signal that stopped the run, if one did."""
     try:
-        console.write_line(str(finished.model))
-        sys.stdout.flush()
+        if stop.can_write(sys.stdout):
+            console.write_line(str(finished.model))
+            sys.stdout.flush()
     except OSError as error:  # the reader or the terminal went away, or the disk is full
         console.abandon_stdout()
         console.say(
@@ -123,8 +117,10 @@ def _end(finished: "Finished", stop: Stop) -> None:
         )
         if not (finished.stopped or isinstance(error, BrokenPipeError)):
             raise typer.Exit(1) from error
-    if finished.stopped:  # perhaps because another process of the group got the signal
-        raise typer.Exit(end_by(stop.signal or signal.SIGTERM))
+    if stop.signal:
+        end_by(stop.signal)
+    if finished.stopped:  # another process of the group got the signal
+        end_by(signal.SIGTERM)
 
 
 def _one_budget(ctx: typer.Context, asked: dict[str, Any]) -> dict[str, Any]:

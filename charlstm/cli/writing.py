@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from charlstm.cli import console
-from charlstm.cli.stop import Stop
+from charlstm.cli.stop import Stop, end_by
 
 if TYPE_CHECKING:
     from charlstm import Sample, TextStream
+
+PART = 1000  # characters, at most 4,000 bytes: a pipe that has room has room for them
 
 
 @dataclass(frozen=True)
@@ -31,20 +33,36 @@ class Output:
 
     When the ``with`` block ends, also by an error, the last line on a terminal is ended, so that
     an error or the prompt of the shell begins a line.
+
+    If ``stop`` handles a signal while no more text can be written, because its reader does not read
+    on, the program ends at once.
     """
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: Form, stop: Stop | None = None) -> None:
         self.terminal = sys.stdout.isatty()
         self.visible = self.terminal and not form.raw
         self._in_line = False
+        self._stop = stop
 
     def write(self, text: str) -> None:
-        """Write ``text``, at once on a terminal."""
+        """Write ``text``, at once on a terminal and where a signal may have to be seen."""
         if not text:
             return
         self._in_line = text[-1] != "\n"
-        sys.stdout.write(console.visible(text) if self.visible else text)
+        shown = console.visible(text) if self.visible else text
+        if self._stop is None:
+            sys.stdout.write(shown)
+        else:
+            self._write_in_parts(shown, self._stop)
         if self.terminal:
+            sys.stdout.flush()
+
+    def _write_in_parts(self, text: str, stop: Stop) -> None:
+        """Write ``text`` without being held up by its reader where a signal could not be seen."""
+        for start in range(0, len(text), PART):
+            if not stop.can_write(sys.stdout):
+                end_by(stop.signal)
+            sys.stdout.write(text[start : start + PART])
             sys.stdout.flush()
 
     def __enter__(self) -> Self:
@@ -52,7 +70,7 @@ class Output:
 
     def __exit__(self, *_: object) -> None:
         if self.terminal and self._in_line:
-            sys.stdout.write("\n")
+            self.write("\n")
         sys.stdout.flush()
 
 
@@ -72,19 +90,20 @@ class Written:
             self.length = length
 
 
-def stream(phrase: str, text_stream: "TextStream", form: Form, *, stop: Stop) -> Written:
+def stream(phrase: str, text_stream: "TextStream", form: Form, *, stop: Stop | None) -> Written:
     """Write one text while it is made, character by character on a terminal, else by lines.
 
-    After a signal the text ends early, but with all characters that were drawn.
+    After a signal that ``stop`` handles, the text ends early, but with all characters that were
+    drawn.
     """
     written, length = Written(), 0
-    with Output(form) as output:
+    with Output(form, stop) as output:
         if form.echo:
             output.write(phrase)
         for piece in text_stream:
             output.write(piece)
             length += len(piece)
-            if stop.signal:
+            if stop is not None and stop.signal:
                 break
         output.write(text_stream.held)
         output.write(form.separator or "")

@@ -132,8 +132,9 @@ class Sample:
 class TextStream(Iterator[str]):
     """A text while it is written: an iterator over its characters.
 
-    Characters that were held back, because they might begin a stop text, come in one piece.
-    Memory does not grow with the text.
+    Characters that were held back, because they might begin a stop text, come in one piece, and so
+    does a line that a filter accepted. For each line that it rejected comes an empty piece, after
+    which the text can be left as after any other. Memory does not grow with the text.
     """
 
     def __init__(
@@ -241,10 +242,8 @@ class TextStream(Iterator[str]):
         ``before`` holds the characters read before, as far as they are remembered.
         """
         while self.end is None:
-            state, end = self.state(), self._end
+            state, end = self.state(), copy.deepcopy(self._end)
             for _ in range(TRIES):
-                self._resume(state)
-                self._end = copy.deepcopy(end)
                 text, fault = before, None
                 pieces: list[str] = []
                 while self.end is None and fault is None and len(pieces) < LONGEST_LINE:
@@ -256,6 +255,9 @@ class TextStream(Iterator[str]):
                         break
                 if fault is None:
                     break
+                self._resume(state)
+                self._end = copy.deepcopy(end)
+                yield ""
             else:
                 raise CharLSTMError(
                     f"{TRIES} lines in a row were rejected, the last because it {fault}",

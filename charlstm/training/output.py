@@ -5,11 +5,12 @@ Free of torch.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from stat import S_ISDIR
 
-from charlstm.errors import CharLSTMError, OptionError
+from charlstm.errors import CharLSTMError, OptionError, TrainingError
 from charlstm.files import MODEL_FILE, STATE_FILE, leftovers, sweep, sync_directory
 from charlstm.model.locate import CONFIG_FILE, METRICS_FILE, RUNS
 from charlstm.training.lock import LOCK_FILE, locked
@@ -35,19 +36,16 @@ def check_output(output: Path) -> None:
 
 @contextmanager
 def new_run(output: Path | None, corpus_name: str) -> Iterator[Path]:
-    """A new, empty, locked directory: ``output``, or the first free ``runs/<corpus name>[-N]``.
+    """An empty, locked directory: ``output``, or the first free ``runs/<corpus name>[-N]``.
 
-    If the block fails before there is a state, the directory is left as it was found. Raises
-    OptionError for an ``output`` that holds anything, TrainingError where another training is
-    faster, and CharLSTMError where no directory can be made.
+    Free is also what a killed training left before it had a state. If the block fails before there
+    is a state, the directory is left as it was found. Raises OptionError for an ``output`` that
+    holds anything, TrainingError where another training is faster, and CharLSTMError where no
+    directory can be made.
     """
-    if output is not None:
-        check_output(output)
-    made = output is None or not output.exists()
-    directory = _made(output, corpus_name)
-    with locked(directory):
+    with ExitStack() as held:
+        directory, made = _begun(output, corpus_name, held)
         try:
-            check_output(directory)
             clear(directory)
             sync_directory(directory.parent)
             yield directory
@@ -71,20 +69,43 @@ def leftovers_in(directory: Path) -> list[Path]:
     return [path for name in FILES for path in leftovers(directory / name)]
 
 
-def _made(output: Path | None, corpus_name: str) -> Path:
-    """``output``, or the first new directory below RUNS with the name of the corpus."""
+def _begun(output: Path | None, corpus_name: str, held: ExitStack) -> tuple[Path, bool]:
+    """A directory for ``new_run``, whose lock is ``held``, and whether it may be removed again."""
+    for directory in _names(corpus_name) if output is None else [output]:
+        try:
+            check_output(directory)
+        except CharLSTMError:
+            if output is not None or not os.path.lexists(directory):
+                raise
+            continue
+        made = output is None or not directory.exists()
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _no_directory(directory, error) from error
+        try:
+            held.enter_context(locked(directory))
+            check_output(directory)
+            break
+        except (OptionError, TrainingError):  # another training was faster
+            if output is not None:
+                raise
+            held.close()
+    return directory, made
+
+
+def _names(corpus_name: str) -> Iterator[Path]:
+    """The directories below RUNS for a corpus of that name, without those that are anything else.
+
+    A link is left out, too: it may lead anywhere.
+    """
     # The name of a corpus may come from a dataset of unknown origin.
     plain = "".join(c if c.isprintable() and c != os.sep else "-" for c in corpus_name)
     name = plain.lstrip(".")[:LONGEST_NAME] or "corpus"
     for number in count(1):
-        directory = output or RUNS / (name if number == 1 else f"{name}-{number}")
-        try:
-            directory.mkdir(parents=True, exist_ok=output is not None)
-            break
-        except OSError as error:
-            if output or not (isinstance(error, FileExistsError) and RUNS.is_dir()):
-                raise _no_directory(directory, error) from error
-    return directory
+        directory = RUNS / (name if number == 1 else f"{name}-{number}")
+        if not os.path.lexists(directory) or S_ISDIR(directory.lstat().st_mode):
+            yield directory
 
 
 def _no_directory(directory: Path, error: OSError) -> CharLSTMError:
