@@ -28,6 +28,7 @@ from charlstm.training import resume_run, train
 from charlstm.training.checkpoint import load_checkpoint
 from charlstm.training.config import Settings
 from charlstm.training.events import Evaluation, Event, Finished, Recovered, Started, Step, TextRead
+from charlstm.training.kernels import choose_kernels
 from charlstm.training.length import LEAST_PLANNED, continued
 from charlstm.training.loop import Run
 from charlstm.training.pace import Pace
@@ -320,12 +321,15 @@ def test_another_environment_is_allowed_and_said(cut: Path) -> None:
     state["environment"].update(torch="1.0", processor="abacus")
     (cut / "state.safetensors").write_bytes(state_bytes(state))
     other = "fp32" if state["config"]["precision"] == "bf16" else "bf16"
+    before = state["environment"]["kernels"]
+    now = str(choose_kernels("cpu", other))
     started, *_, finished = resume_run(cut, threads=2, precision=other)
     assert isinstance(started, Started)
     changes = (
         f"torch 1.0 -> {torch.__version__}",
         "another processor",
         f"precision {state['config']['precision']} -> {other}",
+        *([f"kernels {before} -> {now}"] if now != before else []),
         "threads 1 -> 2",
     )
     assert started.notes[0].startswith(f"not as before: {', '.join(changes)}; ")

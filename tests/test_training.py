@@ -19,14 +19,14 @@ from charlstm.model.lstm import LSTM, LSTMState
 from charlstm.model.model_file import load_model
 from charlstm.text.dataset import load_dataset
 from charlstm.text.decoding import TextOptions
-from charlstm.training import network, validation
+from charlstm.training import validation
 from charlstm.training.batches import Batches, TrainingData
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.device import choose_device, choose_precision
 from charlstm.training.distributed import ALONE, Group
 from charlstm.training.dropout import Masks, masks_of
 from charlstm.training.events import Finished
-from charlstm.training.network import CharLSTM, lstm_layer
+from charlstm.training.network import CharLSTM
 from charlstm.training.optimizer import learning_rate
 from charlstm.training.start import train
 from charlstm.training.trainer import Trainer
@@ -344,47 +344,6 @@ def test_recurrent_connections_are_dropped_in_all_gates_at_once() -> None:
     for layer in model.layers:
         layer.weight_hh_l0.data.zero_()
     assert torch.equal(model(ids, model.zero_state(3))[0], dropped)
-
-
-def layer_in(
-    dtype: torch.dtype,
-) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor], list[torch.Tensor]]:
-    """Output, states and weights' gradients of one layer over 30 characters."""
-    torch.manual_seed(0)
-    layer = torch.nn.LSTM(12, 32)
-    x, h, c = torch.randn(30, 4, 12), torch.randn(1, 4, 32) / 4, torch.randn(1, 4, 32)
-    W, U, b_ih, b_hh = layer.parameters()
-    out, states = lstm_layer(x.to(dtype), (W, U, b_ih, b_hh), (h, c))
-    (out.float() ** 2).sum().backward()
-    return (
-        out,
-        (states[0].detach(), states[1].detach()),
-        [p.grad for p in layer.parameters() if p.grad is not None],
-    )
-
-
-@pytest.mark.parametrize("onednn", [True, False])
-def test_a_layer_in_bf16_is_near_that_in_fp32(
-    monkeypatch: pytest.MonkeyPatch, onednn: bool
-) -> None:
-    """Through oneDNN's own kernel, and as on a GPU; states and gradients are of fp32 in both."""
-    if not onednn:
-        monkeypatch.setattr(network, "onednn_has_bf16", lambda: False)
-    out, states, grads = layer_in(torch.float32)
-    rounded_out, rounded_states, rounded_grads = layer_in(torch.bfloat16)
-    assert rounded_out.dtype == torch.bfloat16
-    torch.testing.assert_close(rounded_out.float(), out, atol=0.02, rtol=0)
-    for exact, rounded in zip((*states, *grads), (*rounded_states, *rounded_grads), strict=True):
-        assert rounded.dtype == torch.float32
-        assert float((rounded - exact).norm() / exact.norm()) < 0.02
-
-
-@pytest.mark.skipif(not network.onednn_has_bf16(), reason="oneDNN has no bf16 on this machine")
-def test_the_cell_of_onednn_is_not_rounded() -> None:
-    """It has more bits than bf16 has, and so have the gradients."""
-    _, (_, cell), grads = layer_in(torch.bfloat16)
-    for found in (cell, *grads):
-        assert not torch.equal(found, found.bfloat16().float())
 
 
 def test_a_training_does_not_import_the_compiler_of_torch() -> None:

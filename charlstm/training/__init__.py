@@ -9,11 +9,11 @@ Modules, in reading order: ``config`` (settings asked for, configuration made), 
 ``recipe`` (sizes, rates, dropout), ``speed`` (of this machine), ``length`` (how long a run is),
 ``pace`` (which share of the run each step is), ``timekeeper`` (how it keeps to its time),
 ``threads`` (one, or all of them), ``batches`` (the order in which the text is read), ``dropout``,
-``network``, ``optimizer``, ``validation``, ``trainer`` (a step), ``losses`` (what a run remembers,
-and whether it diverged), ``events``, ``samples``, ``loop``, ``checkpoint``, ``lock``, ``output`` (a
-new directory), ``tensorboard_file``, ``run_directory`` (its files), ``finetune``, ``base`` (what a
-run begins from), ``torch_import`` (whether torch is there), ``start`` (a new run), ``resume``,
-``distributed`` and ``prune``.
+``kernels``, ``network``, ``optimizer``, ``validation``, ``trainer`` (a step), ``losses`` (what a
+run remembers, and whether it diverged), ``events``, ``samples``, ``loop``, ``checkpoint``,
+``lock``, ``output`` (a new directory), ``tensorboard_file``, ``run_directory`` (its files),
+``finetune``, ``base`` (what a run begins from), ``torch_import`` (whether torch is there),
+``start`` (a new run), ``resume``, ``distributed`` and ``prune``.
 
 The events of a run are in ``events``. Only this room imports torch and tensorboard. Nothing is
 imported before one of the names below is asked for.

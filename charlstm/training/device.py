@@ -15,6 +15,7 @@ from charlstm.text.vocabulary import Ids
 from charlstm.training.batches import TrainingData
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.distributed import Group
+from charlstm.training.kernels import Kernels
 
 LEAST_CHARACTERS = 32
 CUDNN_WITH_BF16 = 91300  # 9.13, as torch asks for in CUDAHooks::supportsBFloat16RNNWithCuDNN
@@ -150,12 +151,13 @@ def hardware(device: str) -> dict[str, str]:
     return {"processor": " ".join([platform.machine(), *features]), "device": device}
 
 
-def environment(config: TrainConfig, processes: int) -> dict[str, str]:
+def environment(config: TrainConfig, kernels: Kernels, processes: int) -> dict[str, str]:
     """Everything beside configuration and text that may change the bits of a result."""
     return {
         "torch": str(torch.__version__),
         **hardware(config.device),
         "precision": config.precision,
+        "kernels": str(kernels),
         "threads": str(config.threads),
         "processes": str(processes),
     }

@@ -33,7 +33,7 @@ class Run:
         """``began`` is when the run began, by the monotonic clock, if it was never stopped."""
         self.trainer, self.directory = trainer, directory
         self.config, self.group = trainer.config, trainer.group
-        self.environment = environment(self.config, self.group.size)
+        self.environment = environment(self.config, trainer.kernels, self.group.size)
         self.history = RunHistory()
         config = self.config
         self.pace = Pace.parse(config.pace) if config.pace else Pace.constant(config.steps)
@@ -312,6 +312,7 @@ class Run:
             "epochs": self._epoch(),
             "seconds": self._seconds(),
             "characters_per_second": self._speed(),
+            "kernels": str(self.trainer.kernels),
         }
         for name in ("time", "init_sha256", "validation_read"):
             if getattr(self.config, name) is not None:

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils import get_total_norm
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from charlstm.checks import require_integer, require_number
 from charlstm.model.lstm import Array
 from charlstm.training.config import TrainConfig
+from charlstm.training.kernels import Kernels, Update, fused_adamw, plain_adamw
 from charlstm.training.network import CharLSTM
 
 WARM_UP = 0.05  # of the run
@@ -45,10 +46,11 @@ def learning_rate(progress: float, peak: float) -> float:
 class Optimizer:
     """Changes the weights of ``model`` by their gradients; ``averaged`` is the model to keep."""
 
-    def __init__(self, model: CharLSTM, config: TrainConfig) -> None:
+    def __init__(self, model: CharLSTM, config: TrainConfig, kernels: Kernels) -> None:
         self.config = config
         self.model = model
-        self.averaged = copy.deepcopy(model)
+        self._adamw = fused_adamw if kernels.fused_adamw else plain_adamw
+        self.averaged = copy.deepcopy(model).eval()
         self.device = model.output.weight.device
         if self.device.type == "cuda":
             for layer in self.averaged.layers:
@@ -77,8 +79,8 @@ class Optimizer:
     def step(self, progress: float) -> Tensor:
         """One step along the clipped gradient, if that is finite; whether it is, a bool tensor ().
 
-        On CUDA the fused kernel itself divides the gradient by ``grad_scale`` and does nothing
-        for ``found_inf``, so that nobody waits; elsewhere it is cheaper to read the value.
+        On CUDA AdamW itself divides the gradient by ``grad_scale`` and does nothing for
+        ``found_inf``, so that nobody waits; elsewhere it is cheaper to read the value.
         """
         rate = self.rate(progress)
         gradients = [p.grad for p in self._parameters if p.grad is not None]
@@ -86,13 +88,13 @@ class Optimizer:
         finite = torch.isfinite(norm)
         scale = norm / self.config.grad_clip
         if self.device.type == "cuda":
-            self._adamw(
+            self._update(
                 gradients, rate, grad_scale=scale.clamp(min=1.0), found_inf=(~finite).float()
             )
         elif finite:
             if scale > 1:
-                torch._foreach_div_(gradients, scale)
-            self._adamw(gradients, rate)
+                clip_grads_with_norm_(self._parameters, self.config.grad_clip, norm)
+            self._update(gradients, rate)
         self.steps_done += 1
         always = self.steps_done <= AVERAGE_ALWAYS or not self.config.averaging
         every = 1 if always else AVERAGE_EVERY
@@ -169,11 +171,11 @@ class Optimizer:
         Averaging is Polyak and Juditsky 1992. The average reaches back over ``averaging`` of
         the steps done so far, so that it never reaches back to the beginning of a run.
         """
-        averages: list[Tensor] = list(self.averaged.parameters())
-        torch._foreach_lerp_(averages, self._parameters, 1 / max(1.0, window))
+        for average, weight in zip(self.averaged.parameters(), self._parameters, strict=True):
+            average.lerp_(weight, 1 / max(1.0, window))
 
     @torch.no_grad()
-    def _adamw(
+    def _update(
         self,
         gradients: list[Tensor],
         rate: float,
@@ -181,29 +183,23 @@ class Optimizer:
         grad_scale: Tensor | None = None,
         found_inf: Tensor | None = None,
     ) -> None:
-        """One step of AdamW (Loshchilov and Hutter 2017, arXiv 1711.05101), in one kernel.
-
-        The kernel is that of ``torch.optim.AdamW(fused=True)``. It is called here directly, since
-        to make any optimizer of torch.optim imports the compiler of torch, which takes a second.
-        """
+        """One step of AdamW, and its number."""
         self._adamw_steps += 1
         first, second = self._moments
-        torch._fused_adamw_(
-            self._parameters,
-            gradients,
-            first,
-            second,
-            [],
-            [self._adamw_steps] * len(gradients),
-            lr=rate,
-            beta1=BETAS[0],
-            beta2=BETAS[1],
-            weight_decay=self.config.weight_decay,
-            eps=EPSILON,
-            amsgrad=False,
-            maximize=False,
-            grad_scale=grad_scale,
-            found_inf=found_inf,
+        self._adamw(
+            Update(
+                weights=self._parameters,
+                gradients=gradients,
+                first=first,
+                second=second,
+                steps=self._adamw_steps,
+                rate=rate,
+                betas=BETAS,
+                epsilon=EPSILON,
+                weight_decay=self.config.weight_decay,
+                grad_scale=grad_scale,
+                found_inf=found_inf,
+            )
         )
         if found_inf is not None:
             self._adamw_steps -= found_inf

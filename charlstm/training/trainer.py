@@ -23,6 +23,7 @@ from charlstm.training.batches import Batches, TrainingData
 from charlstm.training.config import TrainConfig
 from charlstm.training.device import memory_for
 from charlstm.training.dropout import masks_of
+from charlstm.training.kernels import Kernels, choose_kernels
 from charlstm.training.losses import StepLosses
 from charlstm.training.network import CharLSTM, detached
 from charlstm.training.optimizer import Optimizer
@@ -36,8 +37,13 @@ class Trainer:
     It computes with so many ``threads``, which may change from step to step.
     """
 
-    def __init__(self, config: TrainConfig, data: TrainingData) -> None:
-        """Raises OptionError where the processes cannot share a batch evenly."""
+    def __init__(
+        self, config: TrainConfig, data: TrainingData, kernels: Kernels | None = None
+    ) -> None:
+        """By default with the kernels that work here.
+
+        Raises OptionError where the processes cannot share a batch evenly.
+        """
         self.config, self.data, self.threads = config, data, config.threads
         self.group = data.group
         if config.batch_size % self.group.size:
@@ -51,9 +57,10 @@ class Trainer:
         self.device = torch.device(config.device)
         self.dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
         with memory_for(config):
-            self.network = CharLSTM(config.network, seed=config.random_seed)
+            self.kernels = kernels or choose_kernels(config.device, config.precision)
+            self.network = CharLSTM(config.network, seed=config.random_seed, kernels=self.kernels)
             self.network.to(self.device)
-            self.optimizer = Optimizer(self.network, config)
+            self.optimizer = Optimizer(self.network, config, self.kernels)
             self.forward: torch.nn.Module = self.network
             if self.group.size > 1:
                 self.forward = torch.nn.parallel.DistributedDataParallel(self.network)

@@ -58,7 +58,7 @@ def loss_of(
     """The loss, nats per character, of a network with these weights on all of ``ids`` but one."""
     model = CharLSTM(config)  # on the device "meta" torch would import its compiler, for a second
     model.load_state_dict({k: torch.from_numpy(w) for k, w in weights.items()}, assign=True)
-    model.to(device)
+    model.to(device).eval()
     return evaluate(model, ids, device=torch.device(device), threads=threads)
 
 
