@@ -366,7 +366,7 @@ def test_a_name_cannot_forge_a_line(charlstm: Run, tmp_path: Path) -> None:
 
 def test_a_long_text_does_not_fill_the_terminal(charlstm: Run, tmp_path: Path) -> None:
     """A card shows its beginning, and the whole as JSON; an error is cut."""
-    model = replace(make_model("ab\n"), command="x" * 100_000)
+    model = replace(make_model("ab\n"), training={"note": "x" * 100_000})
     save_model(model, tmp_path / "model")
     card = charlstm("inspect", "-m", tmp_path / "model").stdout
     assert len(card) < 10_000
