@@ -441,20 +441,27 @@ def test_what_was_expected(browser: Any, exported: Path, model: LanguageModel) -
 
 @pytest.mark.parametrize(
     ("kind", "layer", "unit"),
-    [("cell", 1, 3), ("forget", 1, 24), ("input", 1, 1), ("output", 1, 0)],
+    [
+        *(("cell", 1, 3), ("forget", 2, 24), ("input", 1, 1)),
+        *(("output", 1, 0), ("cell", 2, 0), ("output", 0, 0)),
+    ],
 )
 def test_colours_of_cells_and_gates(
     browser: Any, exported: Path, model: LanguageModel, kind: str, layer: int, unit: int
 ) -> None:
-    """Their values are those of a trace; 0 stands for the mean of all."""
+    """Their values are those of a trace; 0 stands for the mean of a layer, or of all layers."""
     with opened(browser, exported) as page:
         page.write(LINE, "#read")
         page.page.select_option("#view", kind)
-        page.page.fill("#unit", str(unit or ""))
-        page.page.press("#unit", "Enter")
+        assert page.page.is_disabled("#unit")  # there are no units of all layers
+        page.page.select_option("#layer", str(layer))
+        if layer:
+            page.page.fill("#unit", str(unit or ""))
+            page.page.press("#unit", "Enter")
         trace = model.trace(LINE)
         values = np.tanh(trace.cell) if kind == "cell" else getattr(trace, f"{kind}_gate")
-        expected = values[:, layer - 1, unit - 1] if unit else values.mean(axis=(1, 2))
+        of_layer = values[:, layer - 1] if layer else values.reshape(len(values), -1)
+        expected = of_layer[:, unit - 1] if unit else of_layer.mean(axis=1)
         page.until(f"Math.abs(view.items.at(-1).value - {expected[-1]}) < 1e-3")
         found = page.get("view.items.map((item) => item.value)")
     np.testing.assert_allclose(found, expected, atol=1e-3)
@@ -487,6 +494,7 @@ def test_a_wrong_unit(browser: Any, exported: Path) -> None:
     with opened(browser, exported) as page:
         page.write(LINE, "#read")
         page.page.select_option("#view", "cell")
+        page.page.select_option("#layer", "1")
         page.page.fill("#unit", "999")
         page.page.press("#unit", "Enter")
         page.until("byId('status').textContent.startsWith('Unit is')")

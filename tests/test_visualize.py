@@ -138,8 +138,8 @@ def test_a_text_without_end_is_shown_as_it_is_made(
         (["--text-file", "absent"], 1, "absent: no such file"),
         (["--text-file", "empty"], 1, "empty: empty; give a text"),
         (["a", "--text-file", "empty"], 2, "TEXT and --text-file"),
-        (["a", "-n", 5], 2, "--length is for a text that the model writes"),
-        (["a", "--random-seed", 5], 2, "--random-seed is for"),
+        (["a", "-n", 5], 2, "TEXT and --length do not go together"),
+        (["a", "--random-seed", 5], 2, "TEXT and --random-seed do not go together"),
         (["a", "--cell", "3:1"], 2, "--cell is '3:1'; it must be LAYER:UNIT, from 1:1 to 2:24"),
         (["a", "--cell", "0:1"], 2, "--cell is '0:1'"),
         (["a", "--cell", "1:25"], 2, "--cell is '1:25'"),
@@ -152,7 +152,7 @@ def test_a_text_without_end_is_shown_as_it_is_made(
         (["\u2603"], 2, "U+2603"),
         (["\u2603", "--unknown", "skip"], 1, "no character of the text"),
         (["a", "--find"], 1, "length of the text is 1"),
-        (["a", "--find", "--guesses", 1], 2, "--guesses and --find or --pattern"),
+        (["a", "--find", "--guesses", 1], 2, "--find and --guesses do not go together"),
         (["--find", "-n", 0], 2, "--length is 0"),
         (["--find", "-n", 10**9], 2, "--length is 1000000000"),
         (["--pattern", "("], 2, "--pattern is '(', which is no regular expression"),
@@ -165,7 +165,8 @@ def test_wrong_options_and_texts(
 ) -> None:
     """One line on standard error that says what is wrong, and nothing on standard output."""
     (tmp_path / "empty").touch()
-    done = charlstm("visualize", "-m", trained, *words, "-q", cwd=tmp_path)
+    model = {"CHARLSTM_MODEL": str(trained)}
+    done = charlstm("visualize", *words, "-q", cwd=tmp_path, env=model)
     assert (done.returncode, done.stdout) == (status, b"")
     message = done.stderr.decode()
     assert message.startswith("charlstm: error: ")

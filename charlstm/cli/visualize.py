@@ -1,15 +1,16 @@
 """``charlstm visualize``: what the network does with a text, and which cells know something."""
 
 from collections.abc import Iterable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charlstm.checks import shown
-from charlstm.cli import console, options, reading
+from charlstm.cli import console, reading
 from charlstm.cli.loading import compute_with_one_thread, loaded
-from charlstm.cli.options import with_options
+from charlstm.cli.options import settle, typed, with_options
 from charlstm.errors import CorpusError, OptionError
 from charlstm.options import MODEL, OPTIONS, SHOWN, new_random_seed
 
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
 WRITTEN = 400  # characters that the model writes if no text is given
 WRITTEN_TO_FIND = 40_000
 SAMPLE = 1_000  # characters of each of several texts
-ONLY_SHOWN = ("cell", "gate", "guesses")
-ONLY_WRITTEN_OUT = ("guesses", "json")  # a page shows guesses in any case
-ONLY_WRITTEN = ("length", "temperature", "random_seed")
+ONLY_WRITTEN = ("length", "temperature", "random_seed")  # of a text that the model writes
+TEXTS, FINDING = ("text", "text_file"), ("find", "pattern")
+RIVALS = (  # options that do not go together
+    TEXTS,
+    *product(FINDING, ("cell", "gate", "guesses")),
+    *product(("guesses", "json"), ("output",)),  # a page shows guesses in any case
+)
 
 
 @with_options(
@@ -62,9 +67,9 @@ def visualize(
 
     charlstm visualize "To be, or not to be" -o to-be.html
     """
-    find = values["find"] or bool(values["pattern"])
     compute_with_one_thread()  # before anything imports numpy
-    text, file = _given(ctx, text, values, find=find)
+    text, file = _given(ctx, text, values)
+    find = values["find"] or bool(values["pattern"])
     model = loaded(values)
     if text is not None:
         given: Iterable[str] = [reading.typed(text, "TEXT", escapes=False)]
@@ -88,31 +93,18 @@ def visualize(
 
 
 def _given(
-    ctx: typer.Context, text: str | None, values: dict[str, Any], *, find: bool
+    ctx: typer.Context, text: str | None, values: dict[str, Any]
 ) -> tuple[str | None, str | None]:
     """The text, or the file that has it; both None if the model is to write one.
 
     Raises OptionError for options that do not go together.
     """
-
-    def typed(*names: str) -> list[str]:
-        return [n for n in names if options.source(ctx, n) == options.Source.COMMANDLINE]
-
-    named = typed("text", "text_file")
-    if len(named) > 1:
-        raise OptionError("TEXT and --text-file both give the text; leave one out")
-    file = values["text_file"] if text is None else None
+    values["text"] = text
+    settle(ctx, values, *RIVALS, *product(TEXTS, typed(ctx, values, *ONLY_WRITTEN)))
+    text, file = values["text"], values["text_file"]
     if text == "-":
         text, file = None, "-"
-    for name in typed(*ONLY_WRITTEN) if (text, file) != (None, None) else ():
-        raise OptionError(f"{OPTIONS[name].flag} is for a text that the model writes; leave it out")
-    for name in typed(*ONLY_SHOWN) if find else ():
-        both = f"{OPTIONS[name].flag} and {OPTIONS['find'].flag} or {OPTIONS['pattern'].flag}"
-        raise OptionError(f"{both} do not go together; leave one out")
     if values["output"] is not None:
-        for name in [name for name in ONLY_WRITTEN_OUT if options.is_given(values, name)]:
-            both = f"{OPTIONS[name].flag} and {OPTIONS['output'].flag}"
-            raise OptionError(f"{both} do not go together; leave one out")
         from charlstm.pages.page import check_target
 
         check_target(Path(values["output"]))
@@ -197,7 +189,7 @@ def _write_page(
         console.say(opened, quiet=values["quiet"])
     view = View()
     if chosen.gate or chosen.unit:
-        view = View(kind=chosen.gate or "cell", layer=chosen.layer or 1, unit=chosen.unit or 0)
+        view = View(kind=chosen.gate or "cell", layer=chosen.layer or 0, unit=chosen.unit or 0)
     path = Path(values["output"])
     page = reading_page(model, text, cells, view)
     write_page(model, titled(page, reading.title_of(values)), path)

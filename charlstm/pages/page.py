@@ -51,11 +51,12 @@ class View:
     """What the colours of a text show when the page is opened.
 
     ``kind`` is the surprisal, the value of a cell, or how far a gate is open. ``layer`` and
-    ``unit`` count from 1; the unit 0 stands for the mean of all.
+    ``unit`` count from 1; the unit 0 stands for the mean of the layer, and without a unit the layer
+    0 for the mean of all.
     """
 
     kind: str = "surprisal"  # or "cell", "input", "forget", "output"
-    layer: int = 1
+    layer: int = 0
     unit: int = 0
 
 

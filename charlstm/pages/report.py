@@ -173,7 +173,7 @@ def _evaluation(text: OwnText | None) -> Iterator[Element]:
     found = text.evaluation
     part = "the validation part" if found.split == "val" else "all"
     known = found.split == "val" and found.was_read
-    read = ", some of which the model that it began from had read" if known else ""
+    read = ", some of which it has read elsewhere" if known else ""
     yield element(
         "p",
         f"On {part} of the text, {found.characters:,} characters{read}, the model guesses the next "

@@ -54,13 +54,15 @@ const LEGENDS = {
   none: ["", "", ""],
 };
 
-let shownView = { kind: "surprisal" }; // kind, layer and unit from 1; the unit 0 is the mean of all
+let shownView = { kind: "surprisal" }; // kind, layer and unit from 1; 0 is the mean of all
 
 // Show what the list says: a kind, or a cell that was found, such as "cell 1:119".
 function changeView() {
   const [kind, cell] = byId("view").value.split(" ");
   const ofUnit = !cell && !["surprisal", "none"].includes(kind);
   for (const field of document.querySelectorAll(".of-unit")) field.hidden = !ofUnit;
+  byId("unit").disabled = byId("layer").value === "0"; // a unit is one of a layer
+  if (byId("unit").disabled) byId("unit").value = "";
   const most = data.sizes.hidden_size, asked = byId("unit").value;
   const right = byId("unit").checkValidity() && Number.isInteger(Number(asked));
   if (ofUnit && !right) {
@@ -80,6 +82,7 @@ function changeView() {
 }
 
 function fillViews() {
+  byId("layer").append(new Option("all", 0));
   for (let layer = 1; layer <= data.sizes.num_layers; layer++) byId("layer").append(new Option(layer));
   byId("unit").max = data.sizes.hidden_size;
   const group = document.createElement("optgroup");

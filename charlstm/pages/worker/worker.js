@@ -29,13 +29,14 @@ function opening(ids) {
   return state;
 }
 
-// What a colour shows of a state: tanh(c) of a cell, or how far a gate is open, from 0 to 1; the
-// mean of all without a unit. Null for surprisal, which needs no state.
+// What a colour shows of a state: tanh(c) of a cell, or how far a gate is open, from 0 to 1; without
+// a unit the mean of the layer's, and without a layer that of all. Null for surprisal, which needs no state.
 function shownValue(state, { kind, layer, unit }) {
   if (!(kind in state)) return null;
   const shown = kind === "cell" ? Math.tanh : Number;
   if (unit) return shown(state[kind][layer - 1][unit - 1]);
-  const all = state[kind].flatMap((values) => Array.from(values, shown));
+  const layers = layer ? [state[kind][layer - 1]] : state[kind];
+  const all = layers.flatMap((values) => Array.from(values, shown));
   return all.reduce((sum, value) => sum + value, 0) / all.length;
 }
 
