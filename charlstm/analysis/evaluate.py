@@ -13,7 +13,7 @@ from charlstm.model.model_file import ModelFile
 from charlstm.options import OPTIONS
 from charlstm.parallel import Progress, counted
 from charlstm.text.dataset import Dataset, in_blocks
-from charlstm.text.passages import NOTICED, sampled_passages, share_read
+from charlstm.text.passages import NOTICED, has_short_lines, sampled_passages, share_read
 from charlstm.text.vocabulary import Ids
 
 Split = Literal["train", "val", "all"]
@@ -26,12 +26,12 @@ class Evaluation(LossUnits):
 
     ``text`` is the name of the text, ``split`` the part that was read, and ``own`` whether it is
     the text that the model learned from. Of the ``characters`` that were predicted, the model
-    ``learned`` from so many. ``read`` is about the share of them that the model has read: in a text
-    with the same passages, or as the model that it began from. It is None if that cannot be
-    told. ``loss`` is the mean of -ln of their probabilities, in nats. ``accuracy`` and
-    ``top_5_accuracy`` are the shares that were the most probable character, and one of the five
-    most probable. ``unknown`` is the share that the model does not know: each counts as the least
-    probable character at its place.
+    ``learned`` from so many. ``read`` is about the share of them that the model has read: in its
+    training part, in a text with the same passages, or as the model that it began from. It is None
+    if that cannot be told. ``loss`` is the mean of -ln of their probabilities, in nats.
+    ``accuracy`` and ``top_5_accuracy`` are the shares that were the most probable character, and
+    one of the five most probable. ``unknown`` is the share that the model does not know: each
+    counts as the least probable character at its place.
     """
 
     text: str
@@ -126,7 +126,7 @@ def evaluate(model: ModelFile, dataset: Dataset, name: str, reading: Reading) ->
         accuracy=right / count,
         top_5_accuracy=among_5 / count,
         unknown=unknown / count,
-        read=_read(model, ids, own_validation=own and split == "val"),
+        read=_read(model, ids),
         baselines=baselines(model.vocabulary, train, ids) if reading.baselines else (),
     )
 
@@ -154,16 +154,12 @@ def _usual_split(model: ModelFile, *, own: bool, baselines: bool) -> Split:
     return "val" if own and val_fraction(model) else "all"
 
 
-def _read(model: ModelFile, ids: Ids, *, own_validation: bool) -> float | None:
-    """About the share of ``ids`` that the model has read.
-
-    Of its own validation part that is what the model had read that it began from, as the card says,
-    which anyone can write. What its own text repeats does not count there.
-    """
-    if not own_validation:
-        return share_read(sampled_passages(ids, model.vocabulary), model.passages)
-    share = model.training.get("validation_read")
-    return share if isinstance(share, float) and 0 <= share <= 1 else None
+def _read(model: ModelFile, ids: Ids) -> float | None:
+    """About the share of ``ids`` that the model has read; None if that cannot be told."""
+    share = share_read(sampled_passages(ids, model.vocabulary), model.passages)
+    if share is not None and share < NOTICED and has_short_lines(ids, model.vocabulary):
+        return None
+    return share
 
 
 def _learned(model: ModelFile, dataset: Dataset, split: Split) -> int:

@@ -5,11 +5,12 @@ from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from charlstm.cli import bars, console, wording
 from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import loaded
-from charlstm.cli.options import Corpus, with_options
-from charlstm.errors import OptionError
+from charlstm.cli.options import Corpus, settle, with_options
 from charlstm.options import EVALUATION, MODEL
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ COLUMNS = (
 PARTS = {"train": "training part", "val": "validation part"}
 TITLES = {"bits_per_char": "bits", "top_5_accuracy": "top 5"}  # shorter, for a terminal
 OWN = "the model"  # the predictor in the rows that are no baselines
+FEW = 1000  # characters of a validation part, below which a loss is uncertain
 MOST_CHOICES = 1e6  # a perplexity above it is not worth its digits
 
 
@@ -43,7 +45,7 @@ MOST_CHOICES = 1e6  # a perplexity above it is not worth its digits
     encoding={"default": None, "help": "Encoding of the texts.  [default: the model's]"},
     json={"help": "Print one JSON object for each text, on one line."},
 )
-def evaluate(corpus: Corpus, **values: Any) -> None:
+def evaluate(ctx: typer.Context, corpus: Corpus, **values: Any) -> None:
     """Measure how well a model predicts texts.
 
     The measures are loss, bits per character, perplexity and accuracy. Each CORPUS is a text of its
@@ -54,8 +56,10 @@ def evaluate(corpus: Corpus, **values: Any) -> None:
 
     charlstm evaluate *.txt --json | jq .perplexity
     """
-    if values["window"] is not None and values["exact"]:
-        raise OptionError("--window and --exact do not go together; leave one out")
+    rivals = [("window", "exact")]
+    if values["split"] != "val":
+        rivals.append(("baselines", "split"))
+    settle(ctx, values, *rivals)
     quiet, json = values["quiet"], values["json"]
     model = loaded(values)
     console.say_if_typed(corpus, quiet=quiet)
@@ -149,29 +153,43 @@ def _write_table(rows: list[tuple[str, ...]], *, baselines: bool) -> None:
 
 def _in_words(found: "Evaluation") -> list[str]:
     """What was read, and what the numbers mean."""
-    count, share = wording.counted(found.characters, "character"), found.learned / found.characters
-    read = found.read or 0.0
-    if not found.own and found.was_read:
-        which = f"{count}, of which the model has read about {100 * read:.0f} % before"
-    elif not found.own:
-        which = f"{count}; the model learned from another text"
-    elif share in (0, 1):
-        which = f"{count} that the model {'learned' if share else 'did not learn'} from"
-    else:
-        which = f"{count}, of which the model learned from {100 * share:.0f} %"
+    count = wording.counted(found.characters, "character")
     part = found.text if found.split == "all" else f"{PARTS[found.split]} of {found.text}"
     guessed = 100 * found.accuracy
     said = [
-        f"{part} ({which}): the model guesses the next character right "
+        f"{part} ({count}{_read_before(found)}): the model guesses the next character right "
         f"{guessed:.{0 if guessed >= 1 else 2}f} times in 100, and is as unsure as if it chose "
         f"among {_choices(found.perplexity)} equally likely characters"
     ]
     ngrams = [b for b in found.baselines if b.name.startswith("n-gram")]
     said += [f"an {b.name} among {_choices(b.perplexity)}" for b in ngrams]
-    if found.own and found.was_read and not share:
-        said.append(f"the model that it began from has read about {100 * read:.0f} % of them")
-    caution = ["what a model has read does not show how good it is on other texts"]
-    return ["; ".join(said), *(caution if share or found.was_read else [])]
+    messages = ["; ".join(said)]
+    if found.learned or found.was_read:
+        messages.append("what a model has read does not show how good it is on other texts")
+    if found.split == "val" and found.characters < FEW:
+        few = f"{count} are few: with {FEW:,} or more the numbers would be less uncertain"
+        messages.append(few)
+    return messages
+
+
+def _read_before(found: "Evaluation") -> str:
+    """What is known of how much of the text the model has read."""
+    learned, read = found.learned / found.characters, f"{100 * (found.read or 0):.0f} %"
+    if learned:
+        return (
+            " that the model learned from"
+            if learned == 1
+            else f", of which the model learned from {100 * learned:.0f} %"
+        )
+    if found.was_read and found.own:
+        return f" that training kept for validation, but about {read} of them it has read elsewhere"
+    if found.was_read:
+        return f", of which the model has read about {read} before"
+    if found.own:
+        return " that training kept for validation"
+    if found.read is None:
+        return "; whether the model has read them before cannot be told"
+    return "; the model learned from another text"
 
 
 def _choices(perplexity: float) -> str:

@@ -67,6 +67,30 @@ def share_read(passages: Hashes, read: Hashes) -> float | None:
     return float(np.isin(comparable, read).mean())
 
 
+def has_short_lines(ids: Ids, vocabulary: Vocabulary) -> bool:
+    r"""Whether most letters of a text stand in lines of fewer letters than a passage has.
+
+    The passages of such a text change with the order of its lines, as in a list of names. That none
+    of them was read then does not tell whether the lines were.
+
+    >>> vocabulary = Vocabulary("\nab")
+    >>> has_short_lines(vocabulary.encode("ab\nba\n"), vocabulary)
+    True
+    """
+    if "\n" not in vocabulary:
+        return False
+    is_letter, line_end = _letters(vocabulary) > 0, int(vocabulary.encode("\n")[0])
+    short = total = 0
+    for start in range(0, len(ids), BLOCK):
+        block = ids[start : start + BLOCK]
+        lengths = np.add.reduceat(
+            is_letter[block], [0, *np.flatnonzero(block == line_end)], dtype=int
+        )
+        short += int(lengths[lengths < WINDOW].sum())
+        total += int(lengths.sum())
+    return 2 * short > total
+
+
 def _smallest(several: list[Hashes]) -> Hashes:
     """All hashes together; if they are more than MOST, the smallest of them.
 
