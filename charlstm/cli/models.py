@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from charlstm.cli import console, wording
-from charlstm.cli.options import with_options
+from charlstm.cli.options import settle, typed, with_options
 from charlstm.errors import CharLSTMError, OptionError
 from charlstm.options import REMOVAL
 
@@ -23,7 +23,7 @@ HEADER = ("model", "corpus", "sizes", "loss", "age", "size")
 @with_options(
     *("json", REMOVAL, "quiet"), json={"help": "Print one JSON object for each model, on one line."}
 )
-def models(**values: Any) -> None:
+def models(ctx: typer.Context, **values: Any) -> None:
     """List the models that -m can name, the newest last.
 
     These are the models that come with the program, and those of the runs in runs/. Each has its
@@ -32,12 +32,11 @@ def models(**values: Any) -> None:
 
     charlstm models --json | jq -r .model
     """
+    settle(ctx, values, ("json", "prune"))
     json, quiet = values["json"], values["quiet"]
-    if values["yes"] and not values["prune"]:
+    if typed(ctx, values, "yes") and not values["prune"]:
         raise OptionError("--yes needs --prune; see charlstm models --help")
     if values["prune"]:
-        if json:
-            raise OptionError("--json and --prune do not go together; leave one out")
         _prune(yes=values["yes"], quiet=quiet)
         return
     from charlstm import list_models

@@ -14,6 +14,7 @@ from charlstm.errors import OptionError
 from charlstm.options import OPTIONS, SHOWN, Option, Seconds
 
 SETTINGS = "charlstm.settings"  # in a context: which file each setting comes from
+TAKEN_BACK = "charlstm.taken_back"  # in a context: what the command line gives no value
 
 Corpus = Annotated[
     list[str],
@@ -53,6 +54,14 @@ class Source(IntEnum):
     CONFIG_FILE = 2  # the file that --config names
     ENVIRONMENT = 3
     COMMANDLINE = 4
+
+
+WHERE = {  # both of two options are, in a message
+    Source.USER_FILE: ", both in your settings file,",
+    Source.CONFIG_FILE: ", both in the file of --config,",
+    Source.ENVIRONMENT: ", both in the environment,",
+    Source.COMMANDLINE: "",
+}
 
 
 def with_options(*names: str, **changes: dict[str, Any]) -> Callable[[Function], Function]:
@@ -123,11 +132,14 @@ def file_to_write(values: dict[str, Any]) -> Path:
 def is_given(values: dict[str, Any], name: str) -> bool:
     """Whether an option has another value than its default."""
     value = values[name]  # 0 is such a value, although it equals False
-    return value is not None and value is not False and value != OPTIONS[name].default
+    usual = OPTIONS[name].default if name in OPTIONS else None  # an argument has none
+    return value is not None and value is not False and value != usual
 
 
 def source(ctx: typer.Context, name: str) -> Source:
     """Where the value of a parameter comes from in this call."""
+    if name in ctx.meta[TAKEN_BACK]:
+        return Source.COMMANDLINE
     found = ctx.get_parameter_source(name)
     if found is None:
         return Source.DEFAULT
@@ -137,7 +149,48 @@ def source(ctx: typer.Context, name: str) -> Source:
     return Source[found.name]
 
 
+def typed(ctx: typer.Context, values: dict[str, Any], *names: str) -> list[str]:
+    """Those of the options ``names`` that the command line gives a value of their own."""
+    return [n for n in names if is_given(values, n) and source(ctx, n) == Source.COMMANDLINE]
+
+
 def strongest(ctx: typer.Context, names: Sequence[str]) -> list[str]:
     """The parameters among ``names`` that the strongest source sets; none if all are defaults."""
     best = max(source(ctx, name) for name in names)
     return [name for name in names if best and source(ctx, name) == best]
+
+
+def settle(ctx: typer.Context, values: dict[str, Any], *rivals: tuple[str, str]) -> None:
+    """Of two options that do not go together, keep in ``values`` what the stronger source gives.
+
+    The other one gets its default value. Raises OptionError if both are from the same source.
+    """
+    given = {name for pair in rivals for name in pair if is_given(values, name)}
+    kept: list[str] = []
+    for name in sorted(given, key=lambda name: (-source(ctx, name), name)):
+        others = [k for k in kept if (k, name) in rivals or (name, k) in rivals]
+        if any(source(ctx, other) > source(ctx, name) for other in others):
+            values[name] = default(_parameter_of(ctx, name))
+        elif others:
+            pair = next(pair for pair in rivals if {*pair} == {others[0], name})
+            both = " and ".join(flag(ctx, name) for name in pair)
+            where = WHERE[source(ctx, name)]
+            raise OptionError(f"{both}{where} do not go together; leave one out")
+        else:
+            kept.append(name)
+
+
+def default(parameter: Any) -> Any:
+    """The value of a parameter to which nothing gives one."""
+    return () if parameter.multiple else parameter.default
+
+
+def flag(ctx: typer.Context, name: str) -> str:
+    """The name of a parameter in messages: TEXT or --text."""
+    parameter = _parameter_of(ctx, name)
+    shown: str = max(parameter.opts, key=len)
+    return parameter.metavar if parameter.param_type_name == "argument" else shown
+
+
+def _parameter_of(ctx: typer.Context, name: str) -> Any:
+    return next(parameter for parameter in ctx.command.params if parameter.name == name)

@@ -47,7 +47,7 @@ def predict(
 
     charlstm predict "Is this a dagge" --top 5
     """
-    given = reading.phrase_of(ctx)
+    given = reading.phrase_of(ctx, values)
     OPTIONS["top"].check(values["top"])
     settings = {name: values[name] for name in SETTINGS}
     settings["ban"] = reading.typed(values["ban"], "--ban", escapes=values["escapes"])

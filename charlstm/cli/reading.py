@@ -37,11 +37,11 @@ class Phrase(NamedTuple):
     each_line: bool = False
 
 
-def phrase_of(ctx: typer.Context) -> Phrase:
+def phrase_of(ctx: typer.Context, values: dict[str, Any]) -> Phrase:
     """The seed phrase that a call means; the text ``-`` means standard input.
 
     If the command line, the environment and settings files give several, the strongest source is
-    used. ``--load-state`` or ``--each-line``, if the command has them, from a stronger source
+    used. ``--load-state`` or ``--each-line``, if ``values`` has them, from a stronger source
     replaces a seed phrase. Raises OptionError if one source gives two seed phrases.
     """
     named = options.strongest(ctx, tuple(NAMES))
@@ -50,8 +50,8 @@ def phrase_of(ctx: typer.Context) -> Phrase:
         raise OptionError(f"{both} both give the seed phrase; leave one out")
     name = named[0] if named else "seed"
     value, given = ctx.params[name], options.source(ctx, name)
-    each_line = bool(ctx.params.get("each_line"))
-    if "load_state" in ctx.params and options.source(ctx, "load_state") > given:
+    each_line = bool(values.get("each_line"))
+    if values.get("load_state") is not None and options.source(ctx, "load_state") > given:
         value = None
     if name not in TEXTS or value == "-":
         return Phrase(file=value, each_line=each_line)

@@ -10,7 +10,7 @@ import typer
 
 from charlstm.cli import bars, console, reading
 from charlstm.cli.loading import loaded
-from charlstm.cli.options import strongest, with_options
+from charlstm.cli.options import settle, with_options
 from charlstm.errors import CorpusError, OptionError, UnknownCharacterError, listed
 from charlstm.options import MODEL, ROWS, TEXT
 
@@ -55,7 +55,8 @@ def score(
     """
     from charlstm.text.decoding import TextOptions
 
-    parts = _parts(ctx, values)
+    settle(ctx, values, ("lines", "chars"))
+    parts = next((name for name in ("lines", "chars") if values[name]), "files")
     text = TextOptions(encoding=values["encoding"])
     files = files or ["-"]
     model = loaded(values)
@@ -78,18 +79,6 @@ def score(
             complete = False
     if scoring.unreadable or not complete:
         raise typer.Exit(1)
-
-
-def _parts(ctx: typer.Context, values: dict[str, Any]) -> str:
-    """The parts that have a row each: ``files``, ``lines`` or ``chars``.
-
-    Of two options the one from the stronger source is used. Raises OptionError if it gives both.
-    """
-    given = [name for name in ("lines", "chars") if values[name]]
-    given = strongest(ctx, given) if given else ["files"]
-    if len(given) > 1:
-        raise OptionError("--lines and --chars do not go together; leave one out")
-    return given[0]
 
 
 @dataclass(frozen=True)

@@ -124,11 +124,14 @@ def _end(finished: "Finished", stop: Stop) -> None:
 
 
 def _one_budget(ctx: typer.Context, asked: dict[str, Any]) -> dict[str, Any]:
-    """What was asked for, but only with the budget of the strongest source that gives one."""
-    budgets = ("time", "epochs", "steps", "pace")
-    named = options.strongest(ctx, budgets)
-    weaker = [name for name in budgets if named and name not in named]
-    return {**asked, **dict.fromkeys(weaker)}
+    """What was asked for, but only with the budget of the strongest source that gives one.
+
+    The library says which budgets of one source do not go together.
+    """
+    options.settle(ctx, asked, ("evaluations", "eval_every"))
+    given = [n for n in ("time", "epochs", "steps", "pace") if asked[n] is not None]
+    named = options.strongest(ctx, given) if given else []
+    return {**asked, **dict.fromkeys({*given} - {*named})}
 
 
 def _given(ctx: typer.Context) -> list[str]:

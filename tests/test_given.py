@@ -1,5 +1,6 @@
 """Options that are given twice: an error, but for lists and for flags that say the same."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,3 +62,25 @@ def test_the_command_ends_as_after_any_wrong_option(charlstm: Run) -> None:
     assert done.stderr == said
     done = charlstm("score", "-m", "a", "--", "-m")
     assert b"given 2 times" not in done.stderr
+
+
+def test_an_option_is_taken_back(charlstm: Run, tmp_path: Path) -> None:
+    """What a settings file or the environment gives has its default value again."""
+    (tmp_path / "s.toml").write_text('[generate]\nlines = 2\nstop = ["e"]\njson = true\n')
+    words = ["generate", "--config", "s.toml", "-q", "-n", "9", "-t0", "--no-lines", "--no-json"]
+    done = charlstm(*words, "--no-stop", env={"CHARLSTM_GENERATE_LENGTH": "3"}, cwd=tmp_path)
+    plain = charlstm("generate", "-q", "-n", "9", "-t0", cwd=tmp_path)
+    assert (done.stderr, done.stdout) == (b"", plain.stdout)
+    done = charlstm(*words[:1], "-q", "-n9", "-t0", "--no-length", cwd=tmp_path)
+    assert (
+        done.stderr
+        == b"charlstm: error: --length and --no-length do not go together; leave one out\n"
+    )
+
+
+def test_what_cannot_be_taken_back_is_no_option(charlstm: Run) -> None:
+    """Neither can what is no setting, and a value is no option."""
+    for words in (["--no-help"], ["--no-config"], ["--no-resume"], ["--no-no-sample"]):
+        assert b"no such option" in charlstm("train", *words).stderr
+    done = charlstm("generate", "-q", "-n1", "--stop", "--no-json")
+    assert (done.returncode, done.stderr) == (0, b"")
