@@ -2,10 +2,13 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -95,6 +98,18 @@ def faults(modules: dict[str, str]) -> Iterator[str]:
 def own_modules() -> dict[str, str]:
     """The source of every module of the program, by name."""
     return {module_of(path): path.read_text() for path in ROOT.rglob("*.py")}
+
+
+def test_every_import_is_declared() -> None:
+    """What a module imports comes with Python, or is a dependency in pyproject.toml."""
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"]
+    named = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    declared = {re.split(r"[^\w-]", text)[0] for text in named}
+    for module, source in own_modules().items():
+        for found in imported(source, set()):
+            top = found.split(".")[0]
+            known = top in declared or top in sys.stdlib_module_names or top == "charlstm"
+            assert known, f"{module} imports {top}, which no dependency gives"
 
 
 def test_every_import_runs_one_way() -> None:

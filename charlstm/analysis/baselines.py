@@ -86,8 +86,9 @@ class NGram:
     method C; the recursion is that of Chen and Goodman (1998, section 2.5). ``order`` is k, the
     number of characters that it looks back.
 
-    >>> NGram(np.array([0, 1, 0, 1]), order=1, vocab_size=2).probabilities(np.array([0, 1]))[1]
-    np.float64(0.8333333333333334)
+    >>> ngram = NGram(np.array([0, 1, 0, 1]), order=1, vocab_size=2)
+    >>> ngram.probabilities(np.array([0, 1])).tolist()
+    [0.5, 0.8333333333333334]
     """
 
     def __init__(self, ids: Ids, order: int, vocab_size: int) -> None:
