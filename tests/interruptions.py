@@ -75,6 +75,7 @@ class Tally:
 
     tried: int = 0
     slowest: float = 0.0  # seconds from the key to the end of the loop
+    too_late: int = 0  # it had just ended by itself; then bash goes on with its loop
     lost: int = 0  # keys that ended nothing
     tracebacks: int = 0
     half_written: int = 0
@@ -145,13 +146,17 @@ class Bench:
         begun: set[str] = set()
         until_it_begins(child.pid, begun)
         time.sleep(moment())
-        until_it_begins(child.pid, begun)  # it may be another turn of the loop
+        program_pressed = until_it_begins(child.pid, begun)  # perhaps in another turn of the loop
         pressed = time.monotonic()
         child.sendintr()
         reader.join(TOO_LONG)
         tally.tried += 1
         if reader.is_alive():
-            tally.lost += 1
+            # The signal had its default action or was seen by a handler: a program that is gone was
+            # ending already. One that is there has ignored it.
+            gone = not Path(f"/proc/{program_pressed}").exists()
+            tally.too_late += gone
+            tally.lost += not gone
             child.kill(signal.SIGKILL)
             reader.join()
         else:
@@ -175,8 +180,8 @@ def drain(child: pexpect.spawn, shown: bytearray) -> None:
         pass
 
 
-def until_it_begins(shell: int, begun: set[str]) -> None:
-    """Wait until the shell runs a program that has ``begun``: that is no longer Python's start.
+def until_it_begins(shell: int, begun: set[str]) -> str:
+    """Wait until the shell runs a program that has ``begun``, past Python's start; its number.
 
     Python begins by catching the signal of the key, and the program by no longer doing so.
     """
@@ -192,8 +197,9 @@ def until_it_begins(shell: int, begun: set[str]) -> None:
         elif number in caught:
             begun.add(number)
         if number in begun:
-            return
+            return number
         time.sleep(0.0005)
+    raise TimeoutError("no program has begun")
 
 
 def leftovers(new: Path) -> list[Path]:

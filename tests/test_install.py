@@ -64,7 +64,7 @@ def test_a_resumed_run_says_what_to_install(
     run = shutil.copytree(trained, tmp_path / "run")
     before = (run / "state.safetensors").read_bytes()
     env = shadowed(tmp_path, "torch", source)
-    done = charlstm("train", "--resume", run, "--steps", 99, env=env)
+    done = charlstm("train", "--resume", run, "--steps", 99, "-q", env=env)
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr.startswith(b"charlstm: error: torch, which training needs, ")
     assert done.stderr.count(b"\n") == 1

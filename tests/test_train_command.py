@@ -18,7 +18,7 @@ from charlstm.checks import seconds
 from charlstm.errors import OptionError
 
 from . import warm
-from .conftest import Run
+from .conftest import VERSE, Run
 
 SMALL = ["--hidden-size", "24", "--embedding-size", "8"]
 
@@ -393,3 +393,24 @@ def test_a_time_that_is_none_is_refused(written: str) -> None:
     """What would have to be guessed among them."""
     with pytest.raises(OptionError, match="write it like"):
         seconds(written)
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_it_is_said_that_torch_is_loaded_before_it_is(
+    environment: dict[str, str], trained: Path, play: Path, tmp_path: Path, resumed: bool
+) -> None:
+    """To import it may take many seconds; -q says nothing."""
+    (tmp_path / "torch.py").write_text("raise SystemExit('torch is imported')\n")
+    env = {**environment, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[1]}"}
+    words = ["--resume", trained, "--steps", 99] if resumed else [play, "-o", tmp_path / "run"]
+    begins = f"resuming {trained}" if resumed else f"verse: {len(VERSE * 8):,} characters read"
+    for quiet, said in ((["-q"], ""), ([], f"{begins}; loading torch\n")):
+        done = subprocess.run(
+            [sys.executable, "-m", "charlstm", "train", *map(str, words), *quiet],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.stderr == f"{said}torch is imported\n"

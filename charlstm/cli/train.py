@@ -68,6 +68,7 @@ def train(
     leave_threads_to_torch()
     set_up_training()
     from charlstm.cli.progress import watch
+    from charlstm.cli.wording import counted
     from charlstm.training.events import Started, TextRead
 
     console.say_if_typed(corpus or (), quiet=quiet or launch.size > 1)
@@ -93,9 +94,12 @@ def train(
             should_stop=lambda: bool(stop.signal),
             **_one_budget(ctx, values),
         )
+    if resume is not None:
+        console.say(f"resuming {resume}; loading torch", quiet=quiet)
     first = next(events)
     if isinstance(first, TextRead):
-        console.say(*first.notes, quiet=quiet)
+        read = f"{first.name}: {counted(first.characters, 'character')} read; loading torch"
+        console.say(*first.notes, read, quiet=quiet)
         first = next(events)
     assert isinstance(first, Started)
     finished = watch(first, events, stop, quiet=quiet)

@@ -14,7 +14,10 @@ from charlstm.training.config import TrainConfig
 
 @dataclass(frozen=True)
 class TextRead:
-    """The corpus of a new run is read; ``notes`` say in words what was changed in it."""
+    """The corpus of a new run is read; ``notes`` say in words what was changed in it.
+
+    Torch is imported next, which takes a second, or many from a disk that was not read before.
+    """
 
     name: str
     characters: int
