@@ -165,9 +165,13 @@ class LanguageModel:
         return write_batch(self._model, seed, config, random_seed, count)
 
     def complete_lines(
-        self, phrases: Iterable[str | None], **settings: Unpack[GenerationSettings]
+        self,
+        phrases: Iterable[str | None],
+        *,
+        unknown: Unknown = "error",
+        **settings: Unpack[GenerationSettings],
     ) -> Iterator[tuple[str, Sample]]:
-        """Each phrase and the text that completes its line, without the line end.
+        """Each phrase, as the model reads it, and the text that completes its line without its end.
 
         The text for phrase i has the random numbers of sample i. None stands for a phrase that
         cannot be read, and its text is empty. Each phrase is requested only after the line before
@@ -175,6 +179,7 @@ class LanguageModel:
         """
         config = generation_config(self._model, {**settings, "lines": 1}, whole=True)
         phrases = require_iterable("phrases", phrases)
+        OPTIONS["unknown"].check(unknown)
         seed = checked_seed(settings.get("random_seed"))
 
         def completed() -> Iterator[tuple[str, Sample]]:
@@ -182,8 +187,9 @@ class LanguageModel:
                 if phrase is None:
                     yield "", Sample(number=number, text="")
                     continue
-                line = finished_text(self._model, phrase, config, seed, number)
-                yield phrase, dataclasses.replace(line, text=line.text.removesuffix("\n"))
+                known, _ = self._known("phrase", phrase, unknown)
+                line = finished_text(self._model, known, config, seed, number)
+                yield known, dataclasses.replace(line, text=line.text.removesuffix("\n"))
 
         return completed()
 
@@ -225,10 +231,11 @@ class LanguageModel:
 
             model.evaluate("play.txt").perplexity
 
-        ``sources`` are files and directories that make one text, "-" for standard input, or a
-        dataset. It is read as the model's own text was, with that ``encoding`` and ``glob`` if none
-        are given. ``split`` is the part to read: "train", "val" or "all". By default that is what
-        the model has not learned from: the validation part of its own text, all of another text.
+        ``sources`` are files and directories that make one text, "-" for standard input, a dataset,
+        or a name of the catalogue whose text is on this machine. The text is read as the model's
+        own was, with that ``encoding`` and ``glob`` if none are given. ``split`` is the part to
+        read: "train", "val" or "all". By default that is what the model has not learned from: the
+        validation part of its own text, all of another text.
 
         With a ``window`` the network forgets all before, every so many characters. Without
         ``exact`` the text is read in segments side by side, which changes the loss by less than

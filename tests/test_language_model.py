@@ -5,11 +5,14 @@ import itertools
 import re
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import charlstm
+from charlstm import LanguageModel
+from charlstm.errors import CorpusError, OptionError, UnknownCharacterError
 from charlstm.generation.sampling import Sampling
 from charlstm.model.model_file import load_model, save_model
 
@@ -193,3 +196,26 @@ def test_the_core_and_the_face_agree(model: charlstm.LanguageModel, trained: Pat
     settings = {"random_seed": 3, "sample": 2, "length": 50}
     expected = "".join(generate(core, "The", sampling=Sampling(temperature=0.7), **settings))
     assert "".join(model.generate("The", **settings)) == expected
+
+
+def test_phrases_are_completed_as_the_model_reads_them() -> None:
+    """In lower case if it learned lower case, and with unknown characters as one asks."""
+    model = LanguageModel(make_model("ab\n", lowercase=True))
+    how: Any = {"length": 5, "random_seed": 1}
+    (plain,) = model.complete_lines(["ab"], **how)
+    assert next(model.complete_lines(["AB"], **how)) == plain
+    assert next(model.complete_lines(["A\u4e2dB"], unknown="skip", **how)) == plain
+    with pytest.raises(UnknownCharacterError):
+        next(model.complete_lines(["\u4e2d"], **how))
+    with pytest.raises(OptionError):
+        model.complete_lines([], unknown="guess", **how)  # type: ignore[arg-type]
+
+
+def test_nothing_is_downloaded_unless_the_command_line_is_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A name of the catalogue whose text is not on this machine is an error that says so."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CorpusError, match=r"^hamlet: not on this machine$"):
+        LanguageModel(make_model("ab\n")).evaluate("hamlet")

@@ -1,6 +1,8 @@
 """Messages: they say what to do, and name options of the command that the user called."""
 
 import ast
+import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -197,3 +199,23 @@ def test_the_list_of_commands_has_whole_sentences(charlstm: Run) -> None:
     listed = charlstm("-h").stdout.decode().split("Commands:\n")[1].split("\n\n")[0]
     assert len(listed.splitlines()) == len(TREE.commands)
     assert all(line.endswith(".") and not line.endswith("...") for line in listed.splitlines())
+
+
+def test_a_file_that_cannot_be_read_is_not_to_be_written_elsewhere(
+    charlstm: Run, tmp_path: Path
+) -> None:
+    """The name of a file may be too long to look at it."""
+    (tmp_path / "t.txt").write_text("text")
+    done = charlstm("novelty", "t.txt", "x" * 5000, cwd=tmp_path)
+    assert done.returncode == 1
+    assert b"File name too long" in done.stderr
+    assert b"write" not in done.stderr
+
+
+def test_json_is_utf8_whatever_a_file_is_called(charlstm: Run, tmp_path: Path) -> None:
+    """A byte of its name that is none becomes a lone surrogate, as Python reads it."""
+    name = os.fsdecode(b"caf\xe9.txt")
+    (tmp_path / name).write_text("The tide")
+    done = charlstm("score", "--json", "-q", name, cwd=tmp_path)
+    assert b"caf\\udce9.txt" in done.stdout
+    assert json.loads(done.stdout.decode("utf-8"))["file"] == name

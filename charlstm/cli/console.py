@@ -262,7 +262,9 @@ def abandon_stdout() -> None:
 
 
 def _json_line(value: Any) -> str:
-    return _line(json.dumps(value, ensure_ascii=False))
+    r"""An object as JSON, which is UTF-8: bytes of a file name that are none become ``\udcXX``."""
+    text = json.dumps(value, ensure_ascii=False)
+    return _line(re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def _line(text: str) -> str:

@@ -7,8 +7,9 @@ import typer
 
 from charlstm.cli import completion, console, downloads, options, wording
 from charlstm.cli.options import with_options
-from charlstm.errors import CorpusError, OptionError
+from charlstm.errors import OptionError
 from charlstm.options import DOWNLOAD
+from charlstm.text.sources import not_cached
 
 if TYPE_CHECKING:
     from charlstm.text.catalogue import CatalogueText
@@ -57,7 +58,7 @@ def corpus(
         if action == "get":
             downloads.download(text, values["url"] or None, quiet=values["quiet"])
         if action == "path" and not text.is_present():
-            raise CorpusError(f"{text.name}: not on this machine", "not cached", name=text.name)
+            raise not_cached(text.name)
         if values["json"]:
             console.write_json(_described(text))
         else:
@@ -85,9 +86,8 @@ def _write_table(texts: "list[CatalogueText]") -> None:
     columns = SHOWN if terminal else COLUMNS
     rows = []
     for text in texts:
-        told = {**_described(text), "size": str(text.size), "cached": "no"}
-        if text.is_present():
-            told["cached"] = "yes"
+        told = {**_described(text), "size": str(text.size)}
+        told["cached"] = "no" if told["path"] is None else "yes"
         if terminal:
             told["size"] = wording.size(text.size)
         rows.append(tuple(told[name] for name in columns))

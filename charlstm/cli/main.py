@@ -92,9 +92,9 @@ def _report(error: Exception) -> int:
         from charlstm.files import FULL
 
         console.abandon_stdout()
-        advice = "write to another directory"
+        advice = "check the name and the permissions"
         if error.errno in FULL:
-            advice = f"free some space or {advice}"
+            advice = "free some space or write to another directory"
         message = f"{error.filename or 'cannot write'}: {error.strerror or error}; {advice}"
     elif isinstance(error, ImportError) and not (error.name or "").startswith("charlstm"):
         message = incomplete(error)

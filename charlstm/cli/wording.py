@@ -117,10 +117,12 @@ def timestamp(seconds: float) -> str | None:
 def size(count: int) -> str:
     """A number of bytes, in units of a thousand.
 
-    >>> size(14_200_000)
-    '14.2 MB'
+    >>> size(14_200_000), size(999_950)
+    ('14.2 MB', '1.0 MB')
     """
     if count < 1000:
         return f"{count} B"
     power = min((len(str(count)) - 1) // 3, len(PREFIXES))
+    if round(count / 1000**power, 1) >= 1000 and power < len(PREFIXES):
+        power += 1
     return f"{count / 1000**power:.1f} {PREFIXES[power - 1]}B"

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from charlstm.checks import shown
-from charlstm.errors import OptionError
+from charlstm.errors import CorpusError, OptionError
 from charlstm.files import MODEL_FILE, STATE_FILE
 
 Sources = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -38,14 +38,21 @@ def is_catalogue_name(source: str) -> bool:
 def located(source: str) -> str:
     """The path of a source: of a text in the catalogue that of its file, else the source itself.
 
-    A text that is not yet on this machine is downloaded. Raises CorpusError if it cannot be.
+    Nothing is downloaded: raises CorpusError for a text that is not on this machine.
     """
     if not is_catalogue_name(source):
         return source
-    from charlstm.text.catalogue import catalogue, download
+    from charlstm.text.catalogue import catalogue
 
     text = catalogue().get(source)
-    return source if text is None else str(download(text))
+    if text is not None and not text.is_present():
+        raise not_cached(source)
+    return source if text is None else str(text.path)
+
+
+def not_cached(name: str) -> CorpusError:
+    """The error for a text of the catalogue that is not on this machine."""
+    return CorpusError(f"{name}: not on this machine", "not cached", name=name)
 
 
 def check_glob(glob: str) -> None:
