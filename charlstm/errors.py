@@ -44,7 +44,15 @@ class CorpusError(CharLSTMError):
 
 
 class EncodingError(CorpusError):
-    """The bytes of a text cannot be decoded."""
+    """The bytes of a text cannot be decoded: ``label`` is its name, and ``fault`` what is wrong."""
+
+    def __init__(self, label: str, fault: str, code: str, **values: Any) -> None:
+        super().__init__(f"{label}: {fault}", code, **values)
+        self.label, self.fault = label, fault
+
+    def on_line(self, line: int) -> "EncodingError":
+        """The same error with the number of the line."""
+        return EncodingError(f"{self.label}: line {line}", self.fault, self.code, **self.values)
 
 
 class ModelFileError(CharLSTMError):

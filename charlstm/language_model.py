@@ -252,12 +252,7 @@ class LanguageModel:
         names = source_names(sources)
         if not names:
             raise OptionError("is empty; give a text", "sources")
-        own = self._model.text
-        text = dataclasses.replace(
-            own,
-            encoding=own.encoding if encoding is None else encoding,
-            glob=own.glob if glob is None else glob,
-        )
+        text = self._model.text.for_text(encoding=encoding, glob=glob)
         dataset = encode_for_model(
             names, text, self._model.vocabulary, self._model.fingerprint, unknown
         )
@@ -400,7 +395,7 @@ class LanguageModel:
 
         if novel is not None:
             OPTIONS["novel"].check(novel)  # before a large corpus is read
-        options = dataclasses.replace(self._model.text, glob=glob)
+        options = self._model.text.for_text(glob=glob)
         corpus = read_whole(open_corpus(sources, options), notes).text if sources else ""
         return NewLines(corpus, novel=novel, new_lines=new_lines, unique=unique)
 

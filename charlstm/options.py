@@ -104,7 +104,8 @@ _TABLE = (
     # How a corpus is read.
     Option("glob", str, CORPUS, default="*.txt", metavar="PATTERN",
            help="Pattern of the file names to read in a directory."),
-    Option("encoding", str, CORPUS, default="utf-8", metavar="NAME", help="Encoding of the text."),
+    Option("encoding", str, CORPUS, default="auto", metavar="NAME",
+           help="Encoding of the text; auto recognises it, for each file by itself."),
     Option("lowercase", bool, CORPUS, default=False, help="Turn the text to lower case."),
     Option("min_count", int, CORPUS, default=1, least=1,
            help="Leave out characters that occur fewer than N times."),

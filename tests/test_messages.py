@@ -12,11 +12,14 @@ import pytest
 import charlstm as package
 from charlstm.cli.hints import HINTS
 from charlstm.cli.main import command
+from charlstm.text.formats import FORMATS
 
 from .conftest import Run
 
 TREE = command()
-OTHERS = re.compile(r"iconv -t \S+|charlstm \w+ .*")  # other programs, and commands in full
+# Other programs, and commands in full.
+PROGRAMS = "iconv|tr|curl|pandoc|libreoffice|unzip|tar|7z|unrar|zstd|sqlite3"
+OTHERS = re.compile(rf"\b(?:{PROGRAMS}) -?\w?[^;,]*|charlstm \w+ .*")
 OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
 
 FILES = {
@@ -91,9 +94,9 @@ SOURCES = {
 }
 # The number of arguments before the code of an error.
 BEFORE_CODE = {
-    **dict.fromkeys(["CharLSTMError", "CorpusError", "EncodingError", "ModelFileError"], 1),
+    **dict.fromkeys(["CharLSTMError", "CorpusError", "ModelFileError"], 1),
     **dict.fromkeys(["StateError", "TrainingError", "error"], 1),
-    "OptionError": 2,
+    **dict.fromkeys(["OptionError", "EncodingError"], 2),
     "reading": 3,
 }
 # Codes that ``charlstm.untrusted.reading`` makes, whose messages say what to do.
@@ -114,6 +117,8 @@ def texts(node: ast.AST, tree: ast.AST) -> Iterator[str]:
 
 def codes() -> Iterator[str]:
     """The codes of the errors that the program raises."""
+    yield from (code for _, _, code in FORMATS)
+    yield from ("html", "packed twice")
     for tree in SOURCES.values():
         for call in ast.walk(tree):
             if not isinstance(call, ast.Call):

@@ -327,8 +327,16 @@ def test_on_a_terminal_a_passage_has_one_line(
         (["dir", "t.txt"], 1, ["dir: no *.txt"]),
         (["absent.txt", "t.txt"], 1, ["absent.txt: no such file"]),
         (["t.txt", "absent.txt"], 1, ["absent.txt: no such file"]),
-        (["latin.txt", "t.txt"], 1, ["latin.txt", "0xe9", "offset 3", "--encoding"]),
-        (["t.txt", "latin.txt"], 1, ["latin.txt", "0xe9", "offset 3", "--encoding"]),
+        (
+            ["latin.txt", "t.txt", "--encoding", "utf-8"],
+            1,
+            ["latin.txt", "0xe9", "offset 3", "--encoding"],
+        ),
+        (
+            ["t.txt", "latin.txt", "--encoding", "utf-8"],
+            1,
+            ["latin.txt", "0xe9", "offset 3", "--encoding"],
+        ),
         (["t.txt", "t.txt", "t.txt"], 2, ["t.txt"]),
         (["t.txt", "t.txt", "--top", "-1"], 2, ["top is -1"]),
         (["t.txt", "t.txt", "--min-length", "0"], 2, ["--min-length is 0"]),

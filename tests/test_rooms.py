@@ -19,9 +19,10 @@ from charlstm.cli.main import command as command_tree
 
 ROOT = Path(package.__file__).parent
 HEAVY = {"torch", "rich", "tqdm", "pydantic", "plotext", "matplotlib", "pooch", "requests"}
-HEAVY |= {"onnx", "tensorboard", "threadpoolctl"}
+HEAVY |= {"onnx", "tensorboard", "threadpoolctl", "charset_normalizer"}
 HOMES = {"torch": "training", "typer": "cli", "rich": "cli", "tqdm": "cli"}
 HOMES |= {"plotext": "cli", "matplotlib": "cli", "pooch": "text", "requests": "text"}
+HOMES |= {"charset_normalizer": "text"}
 HOMES |= {"onnx": "model", "tensorboard": "training", "threadpoolctl": "parallel"}
 # Each room may import from those before it. The first six are single modules that need no room.
 ORDER = [
@@ -104,7 +105,7 @@ def test_every_import_is_declared() -> None:
     """What a module imports comes with Python, or is a dependency in pyproject.toml."""
     project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"]
     named = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
-    declared = {re.split(r"[^\w-]", text)[0] for text in named}
+    declared = {re.split(r"[^\w-]", text)[0].replace("-", "_") for text in named}
     for module, source in own_modules().items():
         for found in imported(source, set()):
             top = found.split(".")[0]
@@ -211,7 +212,14 @@ def test_generate_loads_what_it_needs_and_no_more(trained: Path) -> None:
     own = {name.removeprefix("charlstm.") for name in loaded if name.startswith("charlstm.")}
     # Of the commands only this one, and nothing of what others need.
     assert not own & {f"cli.{name}" for name in ({*NAMES} - {"generate"}) | {"manual"}}
-    assert not own & {"parallel", "analysis", "pages", "training", "generation.batch"}
+    assert not own & {
+        "parallel",
+        "analysis",
+        "pages",
+        "training",
+        "generation.batch",
+        "text.encodings",
+    }
     assert "numpy" in loaded
     assert not ({"pydivsufsort", "tomllib"} | HEAVY) & loaded
 

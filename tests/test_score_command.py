@@ -272,9 +272,9 @@ def test_every_encoding_is_the_same_text(
         (["."], b"", 1, ".: a directory"),
         ([""], b"", 1, "empty name"),
         (["x" * 5000], b"", 1, "File name too long"),
-        ([], b"\xff\xfe\x00", 1, "standard input: byte 0xff at offset 0 is not utf-8"),
-        (["--chars"], b"The\0", 1, "standard input: NUL byte at offset 3"),
-        (["--lines"], b"The\0", 1, "line 1: standard input: NUL byte at offset 3"),
+        ([], b"\xff\xfe\x00", 1, "standard input: line 1: byte 0x00 at offset 2 is not utf-16"),
+        (["--chars"], b"The\0", 1, "standard input: line 1: NUL byte at offset 3"),
+        (["--lines"], b"The\0", 1, "standard input: line 1: NUL byte at offset 3"),
         (["--encoding", "guess"], b"", 2, "--encoding is 'guess'"),
     ],
 )
@@ -330,7 +330,7 @@ def test_lines_before_a_fault_are_scored(charlstm: Run, trained: Path) -> None:
     """A byte that is no text is reported with its line."""
     done = charlstm("score", "-m", trained, "--lines", input=b"The\nAnd\nI\xff\nnobody\n")
     assert done.returncode == 1
-    assert done.stderr.startswith(b"charlstm: error: line 3: standard input: byte 0xff at offset 9")
+    assert done.stderr.startswith(b"charlstm: error: standard input: line 3: byte 0xff at offset 9")
     assert [row.split(b"\t")[-1] for row in done.stdout.splitlines()] == [b"The", b"And"]
 
 

@@ -44,7 +44,7 @@ TREE = (
 @pytest.mark.parametrize(
     ("glob", "names"),
     [
-        (None, "t/B.txt t/a/b/c.txt t/a/z.txt t/a!.txt t/a.txt t/b.txt"),
+        (None, "t/B.txt t/TXT.TXT t/a/b/c.txt t/a/z.txt t/a!.txt t/a.txt t/b.txt"),
         ("*.py", "t/a/m.py"),
         ("?.[tm]*", "t/B.txt t/a/b/c.txt t/a/z.txt t/a.md t/a.txt t/b.txt"),
         ("a.md", "t/a.md"),

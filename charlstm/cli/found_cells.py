@@ -40,14 +40,14 @@ def pieces_of(
 ) -> Iterator[str]:
     """The text of ``sources`` in pieces, in characters that the model knows."""
     from charlstm.text.corpus import open_corpus
-    from charlstm.text.decoding import TextOptions
 
-    given = {name: values[name] for name in ("encoding", "glob") if values[name] is not None}
-    options = TextOptions(**{**model.card["text"], **given})
+    options = model.model_file.text.for_text(encoding=values["encoding"], glob=values["glob"])
     corpus, notes = open_corpus(sources, options), list[str]()
     how = {"label": corpus.label, "quiet": values["quiet"]}
-    yield from reading.known_pieces(model, corpus.chunks(notes), values["unknown"], **how)
-    console.say(*notes, quiet=values["quiet"])
+    try:
+        yield from reading.known_pieces(model, corpus.chunks(notes), values["unknown"], **how)
+    finally:  # even if the rest of the text is not needed
+        console.say(*notes, quiet=values["quiet"])
 
 
 def find(model: "LanguageModel", text: str, values: dict[str, Any]) -> "list[FoundCell]":

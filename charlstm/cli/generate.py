@@ -129,7 +129,8 @@ def _line_filter(model: "LanguageModel", values: dict[str, Any]) -> Any:
     try:
         line_filter = model.new_lines_filter(values["corpus"], notes=notes, **compared)
     except EncodingError as error:
-        encoding = model.card["text"]["encoding"]
+        own = model.card["text"]["encoding"]
+        encoding = "utf-8" if own == "auto" else own
         raise CorpusError(error.message, "corpus encoding", encoding=encoding) from error
     console.say(*notes, quiet=values["quiet"])
     return line_filter
@@ -140,7 +141,7 @@ def _phrase(
 ) -> tuple[str, str]:
     """The seed phrase as the model reads it, and the characters that were left out of it."""
     if given.file is not None:
-        text = reading.phrase_in(given.file)
+        text = reading.phrase_in(given.file, quiet=values["quiet"])
     elif text.isascii() and text.isdigit():
         console.say(
             f"the seed phrase is {text}, a text to continue; the seed of the random number "
@@ -171,9 +172,9 @@ def _complete_lines(
 ) -> None:
     """Write each line of a file with the text that completes it."""
     unreadable: list[int] = []  # numbers of lines
-    phrases = reading.known_lines(
-        model, reading.phrases_in(file), values["unknown"], unreadable, quiet=values["quiet"]
-    )
+    quiet = values["quiet"]
+    lines = reading.phrases_in(file, quiet=quiet)
+    phrases = reading.known_lines(model, lines, values["unknown"], unreadable, quiet=quiet)
     completed = model.complete_lines(phrases, **how)
     _announce(model, how, values)
     written = writing.write_all(completed, form, whole_lines=True)

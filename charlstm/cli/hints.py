@@ -8,13 +8,39 @@ from charlstm.options import OPTIONS
 
 HINTS = {
     # Texts.
-    "encoding": "name its encoding with --encoding, for example latin-1 or cp1252",
-    "utf-16": "if it is UTF-16, add --encoding {encoding}",
-    "byte order": "name another --encoding: utf-16-le or utf-16-be for a file without a byte-order "
-    "mark",
+    "encoding": "name its encoding with --encoding, or leave out damaged bytes: iconv -c -f UTF-8 "
+    "-t UTF-8",
+    "likely encoding": "name its encoding: --encoding {encodings}",
     "corpus encoding": "--corpus must have the encoding of the model's own corpus: convert it, for "
     "example with iconv -t {encoding}",
-    "seed encoding": "a seed phrase must be UTF-8: convert it, for example with iconv -t UTF-8",
+    "seed encoding": "convert it to UTF-8 first, for example with iconv -t UTF-8",
+    "likely seed encoding": "convert it to UTF-8 first with iconv; it is perhaps in {encodings}",
+    "nul": "leave it out: tr -d '\\0' < {file} > {text}",
+    "cut or damaged": "copy or download it again",
+    "packed twice": "unpack it first",
+    "address": "download it first, then name the file: curl -L -o {file} {address}",
+    # What is no plain text.
+    "html": "make text of it: pandoc -f html -t plain {file} -o {text}; to read its markup, name "
+    "its encoding with --encoding",
+    "docx": "make text of it: pandoc -f docx -t plain {file} -o {text}",
+    "odt": "make text of it: pandoc -f odt -t plain {file} -o {text}",
+    "epub": "make text of it: pandoc -f epub -t plain {file} -o {text}",
+    "rtf": "make text of it: pandoc -f rtf -t plain {file} -o {text}",
+    "pdf": "make text of it: pdftotext {file} {text}",
+    "postscript": "make text of it: ps2ascii {file} {text}",
+    "djvu": "make text of it: djvutxt {file} {text}",
+    "kindle": "make text of it: ebook-convert {file} {text}",
+    "office": "make text of it: libreoffice --headless --convert-to txt {file}",
+    "table": "make text of it: libreoffice --headless --convert-to csv {file}",
+    "zip": "name the texts in it: unzip {file}, or all in one: unzip -p {file} > {text}",
+    "tar": "name the texts in it: tar -xf {file}, or all in one: tar -xOf {file} > {text}",
+    "7z": "name the texts in it: 7z x {file}, or all in one: 7z x -so {file} > {text}",
+    "rar": "name the texts in it: unrar x {file}, or all in one: unrar p -inul {file} > {text}",
+    "zstd": "unpack it: zstd -dc {file} > {text}",
+    "sqlite": "make text of it: sqlite3 {file} .dump > {text}",
+    "picture": "if it shows a text: tesseract {file} stdout > {text}",
+    "model": "name a model with -m, and a text here",
+    "no text": "name a plain text",
     "no files": "name the files, or give another --glob (only train and evaluate read "
     "datasets, and a dataset must be the only source)",
     "no such text": "check the name; charlstm corpus list shows the texts of the catalogue",

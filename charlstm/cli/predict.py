@@ -55,7 +55,7 @@ def predict(
     model = loaded(values)
     console.say_if_typed((given.file,), quiet=values["quiet"])
     if given.file is not None:
-        text = reading.phrase_in(given.file)
+        text = reading.phrase_in(given.file, quiet=values["quiet"])
     phrase, left_out = model.known(text, unknown=values["unknown"])
     if left_out:
         console.say(reading.note(left_out), quiet=values["quiet"])

@@ -13,6 +13,7 @@ import typer
 
 from charlstm.cli import console, options
 from charlstm.errors import CorpusError, EncodingError, OptionError, UnknownCharacterError, listed
+from charlstm.text.sources import ADDRESS, STDIN, address_error
 
 if TYPE_CHECKING:
     from charlstm import LanguageModel
@@ -86,21 +87,19 @@ def title_of(values: dict[str, Any]) -> str | None:
     return typed(values["title"], "--title", escapes=False) if values["title"] else None
 
 
-def phrase_in(file: str) -> str:
+def phrase_in(file: str, *, quiet: bool) -> str:
     """The whole text of a file, or of standard input for ``-``, read as a corpus is read."""
-    from charlstm.text.corpus import open_corpus
     from charlstm.text.decoding import TextOptions
 
-    check_name(file)
     with _seed_errors():
-        return "".join(open_corpus([file], TextOptions()).chunks())
+        return "".join(text_in(file, TextOptions(), quiet=quiet))
 
 
-def phrases_in(file: str) -> Iterator[tuple[int, str]]:
+def phrases_in(file: str, *, quiet: bool) -> Iterator[tuple[int, str]]:
     """The lines of a file, with their numbers; see ``lines_in``."""
     from charlstm.text.decoding import TextOptions
 
-    blocks = lines_in(file, TextOptions())
+    blocks = lines_in(file, TextOptions(), quiet=quiet)
 
     def lines() -> Iterator[tuple[int, str]]:
         with _seed_errors():
@@ -118,30 +117,44 @@ def check_name(file: str) -> None:
             raise OptionError(f"{file}: a directory; name a file, or - for standard input")
 
 
-def text_in(file: str, options: "TextOptions") -> Iterator[str]:
+def text_in(file: str, options: "TextOptions", *, quiet: bool) -> Iterator[str]:
     """The normalised text of a file, or of standard input for ``-``, in pieces as they come.
 
-    Raises CorpusError at once for a file that does not exist, and later if it cannot be read, or
-    EncodingError if it does not decode.
+    At the end it is said how it was read, if not as UTF-8. Raises CorpusError at once for a file
+    that does not exist, and later if it cannot be read, or EncodingError if it does not decode.
     """
-    from charlstm.text.decoding import normalised_blocks
-
     check_name(file)
-    return normalised_blocks(_blocks(file), label_of(file), options, {})
+    return _said(file, options, quiet=quiet)
 
 
 def label_of(file: str) -> str:
     """The name of a file in messages."""
-    return "standard input" if file == "-" else file
+    return STDIN if file == "-" else file
 
 
-def lines_in(file: str, options: "TextOptions") -> Iterator[list[tuple[int, str]]]:
+def _said(file: str, options: "TextOptions", *, quiet: bool) -> Iterator[str]:
+    """The text of a file; how it was read is said, and a fault gets the number of its line."""
+    from charlstm.text.characters import Changes
+    from charlstm.text.decoding import normalised_blocks
+
+    changes, line = Changes(), 1
+    try:
+        for text in normalised_blocks(_blocks(file), label_of(file), options, changes):
+            yield text
+            line += text.count("\n")
+    except EncodingError as error:
+        raise error.on_line(line) from error
+    finally:
+        console.say(*changes.encodings(), quiet=quiet)
+
+
+def lines_in(file: str, options: "TextOptions", *, quiet: bool) -> Iterator[list[tuple[int, str]]]:
     """The lines of a file, with numbers from 1 and without line ends, as soon as they are there.
 
     A list has the lines that a piece of the text completes. A line ends with LF, CRLF or CR. Raises
     the errors of ``text_in``, after the lines before the fault.
     """
-    return _numbered(text_in(file, options))
+    return _numbered(text_in(file, options, quiet=quiet))
 
 
 def known_lines(
@@ -208,17 +221,13 @@ def note(left_out: str) -> str:
 def _numbered(pieces: Iterable[str]) -> Iterator[list[tuple[int, str]]]:
     begun: list[str] = []  # the pieces of a line whose end was not read yet
     number = 1
-    try:
-        for piece in pieces:
-            complete, end, begins = piece.rpartition("\n")
-            if end:
-                lines = "".join((*begun, complete)).split("\n")
-                yield [*enumerate(lines, number)]
-                begun, number = [], number + len(lines)
-            begun.append(begins)
-    except EncodingError as error:
-        message = f"line {number}: {error.message}"
-        raise EncodingError(message, error.code, **error.values) from error
+    for piece in pieces:
+        complete, end, begins = piece.rpartition("\n")
+        if end:
+            lines = "".join((*begun, complete)).split("\n")
+            yield [*enumerate(lines, number)]
+            begun, number = [], number + len(lines)
+        begun.append(begins)
     if last := "".join(begun):
         yield [(number, last)]
 
@@ -239,7 +248,10 @@ def _seed_errors() -> Iterator[None]:
     try:
         yield
     except EncodingError as error:
-        raise CorpusError(error.message, "seed encoding") from error
+        if error.code == "nul":
+            raise
+        code = "likely seed encoding" if error.code == "likely encoding" else "seed encoding"
+        raise CorpusError(error.message, code, **error.values) from error
 
 
 @contextmanager
@@ -248,6 +260,8 @@ def _file_errors(file: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
+        if ADDRESS.match(file):
+            raise address_error(file) from error
         raise CorpusError(f"{file}: no such file; check the name") from error
     except OSError as error:
         raise CorpusError(f"{file}: cannot be read: {error.strerror}") from error

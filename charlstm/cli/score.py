@@ -106,7 +106,7 @@ class Scoring:
         """A row for each line, as soon as it is there."""
         label = "" if file == "-" else f"{file}: "
         tally = Tally()
-        for block in reading.lines_in(file, self.text):
+        for block in reading.lines_in(file, self.text, quiet=self.quiet):
             texts = [*self._readable(block, label)]
             scores = self.model.score_many(
                 (text for text in texts if text is not None), unknown=self.unknown
@@ -141,7 +141,7 @@ class Scoring:
 
     def _scores(self, file: str, *, bar: bool) -> "Iterator[Score]":
         """The scores of a file's text, in parts; a ``bar`` may stand on the terminal meanwhile."""
-        pieces = reading.text_in(file, self.text)
+        pieces = reading.text_in(file, self.text, quiet=self.quiet)
         tally = Tally()
         try:
             with bars.bar("reading", quiet=self.quiet or not bar) as progress:

@@ -3,7 +3,7 @@
 import math
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -58,8 +58,7 @@ def read_own_text(
     """
     file = model.model_file
     names = source_names(sources)
-    own = file.text
-    options = replace(own, encoding=encoding or own.encoding, glob=glob or own.glob)
+    options = file.text.for_text(encoding=encoding, glob=glob)
     dataset = encode_for_model(names, options, file.vocabulary, file.fingerprint, "skip")
     if dataset.fingerprint.sha256 != file.fingerprint.sha256:
         raise CorpusError(

@@ -17,6 +17,9 @@ from charlstm.errors import CorpusError, OptionError
 from charlstm.files import temporary_space
 from charlstm.text.decoding import CHUNK_BYTES, Source, TextOptions, normalised
 from charlstm.text.sources import (
+    ADDRESS,
+    STDIN,
+    address_error,
     corpus_name,
     files_below,
     is_catalogue_name,
@@ -55,6 +58,7 @@ class Corpus:
     name: str
     sources: tuple[Source, ...]
     options: TextOptions
+    notes: tuple[str, ...] = ()  # what was left out of its directories
 
     def chunks(self, notes: list[str] | None = None) -> Iterator[str]:
         """The normalised text in pieces of about a megabyte, as ``pieces`` reads it."""
@@ -68,16 +72,18 @@ class Corpus:
         EncodingError for bytes that do not decode and for NUL characters, CorpusError for files
         that cannot be read.
         """
+        from charlstm.text.characters import Changes
+
         before, last = None, "\n"
-        changed: dict[str, list[str]] = {}  # what was changed: in which sources
+        changes = Changes()
         for source in self.sources:
-            for chunk in normalised(source, self.options, changed):
+            for chunk in normalised(source, self.options, changes):
                 if before is not None and before is not source and last != "\n":
                     yield before, "\n"
                 yield source, chunk
                 before, last = source, chunk[-1]
         if notes is not None:
-            notes += [f"{listed(labels)}: {change}" for change, labels in changed.items()]
+            notes += [*self.notes, *changes.notes()]
 
     @property
     def label(self) -> str:
@@ -107,12 +113,13 @@ def open_corpus(sources: Sequence[str], options: TextOptions) -> Corpus:
     source that does not exist, cannot be read or holds no text.
     """
     found: list[Source] = []
+    notes: list[str] = []
     if not all(sources):
         raise OptionError("a corpus has an empty name; is a variable of the shell unset?")
     paths = [located(source) for source in sources]
     for source in paths:
         try:
-            found += _opened(source, options.glob)
+            found += _opened(source, options.glob, notes)
         except FileNotFoundError as error:
             raise _missing(source) from error
         except OSError as error:
@@ -121,7 +128,7 @@ def open_corpus(sources: Sequence[str], options: TextOptions) -> Corpus:
     # Texts of the catalogue have only their cache in common.
     in_files = paths == list(sources) and not any(source.copy for source in found)
     name = corpus_name(sources, in_files=in_files)
-    return Corpus(name, tuple(found), options)
+    return Corpus(name, tuple(found), options, tuple(notes))
 
 
 def survey(corpus: Corpus) -> Survey:
@@ -160,17 +167,24 @@ def code_points(text: str) -> np.ndarray:
     return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
 
 
-def _opened(source: str, glob: str) -> list[Source]:
-    """Regular files as they are; anything that can be read only once as a copy."""
+def _opened(source: str, glob: str, notes: list[str]) -> list[Source]:
+    """Regular files as they are; anything that can be read only once as a copy.
+
+    ``notes`` gets the names of the files of a directory that are left out.
+    """
     path = Path(source)
     if source == "-":
-        return [Source(Path("standard input"), _copy_aside(sys.stdin.buffer))]
+        return [Source(Path(STDIN), _copy_aside(sys.stdin.buffer))]
     if path.is_dir():
-        files = files_below(path, glob)
+        files, others = files_below(path, glob)
+        names = listed([str(file.relative_to(path)) for file in others])
         if not files:
-            raise CorpusError(
-                f"{source}: no {glob} files in this directory or below it", "no files"
-            )
+            there = f", only {names}" if others else ""
+            fault = f"{source}: no {glob} files in this directory or below it{there}"
+            raise CorpusError(fault, "no files")
+        if others:
+            count = f"{len(files):,} of {len(files) + len(others):,} files"
+            notes.append(f"{source}: {count}: {glob}; left out: {names}")
         return [Source(file) for file in files]
     if path.is_file():
         return [Source(path)]
@@ -180,6 +194,8 @@ def _opened(source: str, glob: str) -> list[Source]:
 
 def _missing(source: str) -> CorpusError:
     """The error for a source that does not exist; it may be a name that was misspelt."""
+    if ADDRESS.match(source):
+        return address_error(source)
     from charlstm.text.catalogue import catalogue, similar, unknown_text
 
     names, fault = [] if "/" in source else list(catalogue()), "no such file"

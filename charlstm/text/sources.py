@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -9,6 +10,10 @@ from pathlib import Path
 from charlstm.checks import shown
 from charlstm.errors import CorpusError, OptionError
 from charlstm.files import MODEL_FILE, STATE_FILE
+
+STDIN = "standard input"  # its name in messages
+PACKED = (".gz", ".bz2", ".xz")  # what the names of packed files end with
+ADDRESS = re.compile("[a-z][a-z0-9+.-]*://.+", re.IGNORECASE)
 
 Sources = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -63,21 +68,24 @@ def check_glob(glob: str) -> None:
         )
 
 
-def files_below(directory: Path, glob: str) -> list[Path]:
-    """All files below ``directory`` whose names match ``glob``, sorted by name on every level.
+def files_below(directory: Path, glob: str) -> tuple[list[Path], list[Path]]:
+    """All files below ``directory`` whose names match ``glob``, and the other ones.
 
-    Hidden files and directories are left out. So are run directories, because a training may be
+    They are sorted by name on every level. Capital letters match small ones, and the ending of a
+    packed file does not count: ``A.TXT`` and ``a.txt.gz`` match ``*.txt``. Hidden files and
+    directories are in neither list. Nor are those of run directories, because a training may be
     writing to them. Links are followed, and each directory is read once, even if several links
     lead to it. Raises OSError if a directory cannot be read.
     """
     found: list[Path] = []
+    left_out: list[Path] = []
     read: set[tuple[int, int]] = set()
     waiting = [directory]  # a stack, last path first: directories may be nested very deeply
     while waiting:
         path = waiting.pop()
         if not path.is_dir():
-            if fnmatchcase(path.name, glob) and path.is_file():
-                found.append(path)
+            if path.is_file():
+                (found if _matches(path.name, glob) else left_out).append(path)
             continue
         status = path.stat()
         if (status.st_dev, status.st_ino) in read:
@@ -86,7 +94,26 @@ def files_below(directory: Path, glob: str) -> list[Path]:
         inside = {child.name: child for child in path.iterdir()}
         if path == directory or not {MODEL_FILE, STATE_FILE} & inside.keys():
             waiting += [inside[name] for name in sorted(inside, reverse=True) if name[0] != "."]
-    return found
+    return found, left_out
+
+
+def _matches(name: str, glob: str) -> bool:
+    """Whether a file with this name, or what is packed in it, matches a pattern."""
+    name, glob = name.lower(), glob.lower()
+    return fnmatchcase(name, glob) or fnmatchcase(_unpacked(name), glob)
+
+
+def _unpacked(name: str) -> str:
+    """The name of a file without the ending that says how it is packed."""
+    return next((name[: -len(end)] for end in PACKED if name.lower().endswith(end)), name)
+
+
+def address_error(source: str) -> CorpusError:
+    """The error for an address on the network, from which nothing is downloaded."""
+    path = re.split("[?#]", source)[0].split("/", 3)[3:]
+    file = Path(Path(*path).name or "text.txt")
+    fault = f"{source}: an address, not a file"
+    return CorpusError(fault, "address", address=shlex.quote(source), file=file)
 
 
 def corpus_name(sources: Sequence[str], *, in_files: bool) -> str:
@@ -103,7 +130,7 @@ def corpus_name(sources: Sequence[str], *, in_files: bool) -> str:
     elif sources[0] == "-":
         name = "stdin"
     else:
-        name = first.resolve().name if first.is_dir() else first.stem
+        name = first.resolve().name if first.is_dir() else Path(_unpacked(first.name)).stem
     if common is None and len(sources) > 1:
         name += f"+{len(sources) - 1}"
     return os.fsencode(name).decode("utf-8", "replace")  # the name is written to files in UTF-8
