@@ -130,7 +130,7 @@ def test_a_signal_stops_all_and_nothing_is_lost(
     """The launcher passes it on; the state is saved, and one process can go on with it."""
     run = tmp_path / "run"
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    words = ["train", play, "-o", run, *OPTIONS, "--steps", 100_000, "--eval-every", 50_000]
+    words = ["train", play, "-o", run, "--steps", 100_000, "--eval-every", 50_000, *OPTIONS[4:]]
     process = subprocess.Popen(
         [*launcher, "--nproc-per-node", "2", "-m", "charlstm", *map(str, words)],
         env=environment,

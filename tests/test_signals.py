@@ -38,7 +38,6 @@ KEYBOARD = "reading from the keyboard"
         ("dataset - -o {new}/data", KEYBOARD),
         ("novelty {play}", KEYBOARD),
         ("evaluate -m {run} -", KEYBOARD),
-        ("evaluate -m {run} {play} --exact " + "{play} " * 99, "not learn from"),
         ("visualize -m {run} -q -n 0", r"\n.*\n.*\n"),
         ("visualize -m {run} --text-file -", KEYBOARD),
         ("visualize -m {run} -n 400000 --pattern '(.+)+Q'", "random seed"),

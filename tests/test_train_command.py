@@ -269,7 +269,7 @@ def test_a_run_resumes_only_where_there_is_one_to_go_on_with(
     done = charlstm("train", "--resume", tmp_path / "run", "--hidden-size", 5)
     assert (done.returncode, b"--hidden-size" in done.stderr) == (2, True)
     done = charlstm("train", "--resume", tmp_path / "absent")
-    assert (done.returncode, b"no such training state" in done.stderr) == (1, True)
+    assert (done.returncode, b"no such run" in done.stderr) == (1, True)
 
 
 def test_a_loss_that_explodes_ends_the_run_and_says_so(
