@@ -115,6 +115,42 @@ def test_a_directory_without_such_files_is_named() -> None:
         read("t", glob="*.py")
 
 
+def test_what_a_directory_leaves_out_is_said() -> None:
+    """In one line, shortened if it is much; what is hidden is not meant, and all is not said."""
+    write("t/a.txt", "t/chapter1.md", "t/deep/notes.rst", "t/.hidden")
+    notes: list[str] = []
+    "".join(open_corpus(["t"], TextOptions()).chunks(notes))
+    assert notes == ["t: 1 of 3 files: *.txt; left out: chapter1.md, deep/notes.rst"]
+    write(*(f"t/{number}.md" for number in range(9)))
+    assert open_corpus(["t"], TextOptions()).notes == (
+        "t: 1 of 12 files: *.txt; left out: 0.md, 1.md and 9 other files",
+    )
+    assert open_corpus(["t/deep"], TextOptions(glob="*.RST")).notes == ()
+    with pytest.raises(CorpusError, match=r"no \*\.py files .*, only 0\.md, 1\.md and 10 other"):
+        open_corpus(["t"], TextOptions(glob="*.py"))
+
+
+@pytest.mark.parametrize(
+    ("address", "command"),
+    [
+        ("https://example.org/books/play.txt", "curl -L -o play.txt https://example.org/books/"),
+        ("HTTP://example.org/a%20b.txt?x=1#y", "curl -L -o a%20b.txt 'HTTP://example.org/a%20b"),
+        ("https://example.org/", "curl -L -o text.txt https://example.org/"),
+        ("https://example.org", "curl -L -o text.txt https://example.org"),
+    ],
+)
+@pytest.mark.parametrize("call", [["vocab"], ["score"], ["generate", "--seed-file"]])
+def test_an_address_is_to_be_downloaded_first(
+    charlstm: Run, call: list[str], address: str, command: str
+) -> None:
+    """Nothing is downloaded without being asked to; the message says how."""
+    done = charlstm(*call, address)
+    assert done.returncode == 1
+    said = done.stderr.decode().splitlines()[-1]
+    assert said.startswith(f"charlstm: error: {address}: an address, not a file; download it first")
+    assert command in said
+
+
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may read everything")
 def test_a_directory_that_cannot_be_read_is_an_error() -> None:
     """To learn from a part only would be worse."""
