@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PLAY := corpora/a-bell-for-cold-hythe.txt
 DEMO_RUN := $(VENV)/demo
 
-.PHONY: help demo test browser picture torture gpu lint format dist clean
+.PHONY: help demo test browser picture torture gpu torch-versions lint format dist clean
 help:
 	@echo "make demo    train on a play for about a minute, then write in its style"
 	@echo "make test    run all tests"
@@ -15,6 +15,7 @@ help:
 	@echo "make picture take the README's picture of a page"
 	@echo "make torture hundreds of kills and thousands of hostile files: some minutes"
 	@echo "make gpu     tests and a benchmark for a machine with an NVIDIA GPU"
+	@echo "make torch-versions  the tests of training with the lowest and the newest torch"
 	@echo "make lint    ruff and mypy"
 	@echo "make format  put the code into its usual form"
 	@echo "make dist    build the wheel and the source archive, and try the wheel"
@@ -41,6 +42,9 @@ torture: $(VENV)/development
 gpu: $(VENV)/development
 	$(BIN)/python -m pytest -m gpu
 	$(BIN)/python benchmarks/throughput.py $(PLAY) --device cuda --batch 64
+
+torch-versions: $(VENV)/program
+	$(BIN)/python -m tests.torch_versions
 
 lint: $(VENV)/development
 	$(BIN)/ruff check .
