@@ -332,7 +332,7 @@ def test_another_environment_is_allowed_and_said(cut: Path) -> None:
         *([f"kernels {before} -> {now}"] if now != before else []),
         "threads 1 -> 2",
     )
-    assert started.notes[0].startswith(f"not as before: {', '.join(changes)}; ")
+    assert started.notes[-1].startswith(f"not as before: {', '.join(changes)}; ")
     assert isinstance(finished, Finished)
 
 
@@ -371,9 +371,9 @@ def in_bf16(run: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "used", "note"),
     [
-        ({}, "fp32", "fp32 instead of bf16, which this machine would only emulate"),
+        ({}, "fp32", "fp32 instead of bf16, which torch would only emulate here"),
         ({"precision": "auto"}, "fp32", "fp32 instead of bf16"),
-        ({"precision": "bf16"}, "bf16", "bf16 is emulated on this machine"),
+        ({"precision": "bf16"}, "bf16", "torch knows of no hardware for bf16 here; "),
         ({"precision": "fp32"}, "fp32", "not as before: "),
     ],
 )
@@ -403,7 +403,7 @@ def test_bf16_that_was_emulated_from_the_beginning_is_kept(
         assert isinstance(started, Started)
         assert started.config.precision == "bf16"
         assert started.notes == (
-            "bf16 is emulated on this machine, and many times as slow as fp32",
+            "torch knows of no hardware for bf16 here; emulated, it is many times as slow as fp32",
         )
 
 

@@ -72,10 +72,10 @@ def precision_notes(asked: str, used: str, device: str) -> list[str]:
         return []
     if used == "fp32":
         return [
-            "fp32 instead of bf16, which this machine would only emulate, many times as slow; so "
-            "the result is not that of bf16, bit for bit"
+            "fp32 instead of bf16, which torch would only emulate here, many times as slow; so the "
+            "result is not that of bf16, bit for bit"
         ]
-    return ["bf16 is emulated on this machine, and many times as slow as fp32"]
+    return ["torch knows of no hardware for bf16 here; emulated, it is many times as slow as fp32"]
 
 
 def for_this_machine(settings: Settings) -> Settings:

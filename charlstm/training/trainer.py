@@ -56,7 +56,7 @@ class Trainer:
         self.batches = Batches(data.train_ids, B, T, config.random_seed)
         self.device = torch.device(config.device)
         self.dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
-        with memory_for(config):
+        with memory_for(config), torch_threads(self.threads):
             self.kernels = kernels or choose_kernels(config.device, config.precision)
             self.network = CharLSTM(config.network, seed=config.random_seed, kernels=self.kernels)
             self.network.to(self.device)
