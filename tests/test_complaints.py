@@ -154,7 +154,7 @@ def test_a_text_can_be_scored(charlstm: Run, trained: Path) -> None:
     lines = "ht editec ma Teni\nThe tide came in\nThe tide came ni\n"
     done = charlstm("score", "-m", trained, "--lines", input=lines.encode())
     ranked = sorted(done.stdout.decode().splitlines(), key=lambda row: float(row.split("\t")[0]))
-    order = [row.split("\t")[2] for row in ranked]
+    order = [row.split("\t")[-1] for row in ranked]
     assert order == ["The tide came in", "The tide came ni", "ht editec ma Teni"]
 
 
