@@ -23,6 +23,7 @@ from tables import median, table
 from torch import nn
 from torch.nn import functional as F
 
+from charlstm.cli.process import set_up_training
 from charlstm.text.dataset import load_dataset
 from charlstm.text.decoding import TextOptions
 from charlstm.text.vocabulary import Ids
@@ -120,6 +121,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
+    set_up_training()  # as the command does
     dataset = load_dataset([arguments.text], TextOptions())
     data = prepare_data(dataset, 0.1, device=arguments.device, group=ALONE)
     rows = []

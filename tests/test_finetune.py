@@ -111,7 +111,7 @@ def test_a_model_that_is_not_there_is_named(charlstm: Run, play: Path, tmp_path:
     """Before anything is written."""
     done = charlstm("train", play, "-o", tmp_path / "run", "--init-from", tmp_path / "none")
     assert done.returncode == 1
-    assert b"no such model file" in done.stderr
+    assert b"no such model" in done.stderr
     assert not (tmp_path / "run").exists()
 
 
