@@ -113,7 +113,7 @@ def test_a_device_that_is_not_there(charlstm: Run, play: Path, tmp_path: Path) -
         ("mps", torch.backends.mps.is_available()),
     ):
         if not there:
-            words = ["train", play, "--device", name]
+            words = ["train", play, "-q", "--device", name]
             refused(charlstm, words, 2, [f"--device is {name}", "--device cpu"], tmp_path)
 
 

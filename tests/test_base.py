@@ -148,7 +148,7 @@ def test_without_the_bundled_model_a_run_begins_from_nothing(
     bundled.unlink()
     started, _ = run(verse, tmp_path / "two")
     assert started.config.init_from == "none"
-    with pytest.raises(ModelFileError, match="no such model file"):
+    with pytest.raises(ModelFileError, match="no such model"):
         run(verse, tmp_path / "three", init_from="english")
 
 

@@ -74,7 +74,9 @@ def test_json_has_the_promised_keys(write: Any) -> None:
     plain = write("--seed", "The", "-n", 30)
     (record,) = objects(write("--seed", "The", "-n", 30, "--json"))
     assert record["seed"] + record["text"] == plain
-    assert list(record) == ["text", "seed", "random_seed", "sample", "bits_per_char", "end"]
+    keys = ["text", "seed", "random_seed", "sample", "bits_per_char", "end", "stop"]
+    assert list(record) == keys
+    assert record["stop"] is None
     assert (record["random_seed"], record["sample"], record["end"]) == (7, 0, "length")
     assert 0 < record["bits_per_char"] < 20
     (record,) = objects(write("--json", "-n", 0, "--lines", 2, "--samples", 1))
@@ -90,7 +92,7 @@ def test_json_has_the_promised_keys(write: Any) -> None:
 def test_lines_are_written_whole_whatever_the_default_length(write: Any) -> None:
     """A thousand characters a line, if nothing else is asked for."""
     assert write("--lines", 90, "--no-echo").count("\n") == 90
-    assert len(write("--lines", 90, "-n", 50)) == 50
+    assert len(write("--lines", 90, "-n", 50, "-q")) == 50
 
 
 @pytest.mark.parametrize(
@@ -111,20 +113,20 @@ def test_each_line_is_a_filter(write: Any) -> None:
     """Line in, line out: phrase i goes on as sample i does, up to its line's end."""
     data = b"The\r\nAnd drew\n\nI stood"
     phrases = ["The", "And drew", "", "I stood"]
-    lines = write("--each-line", "-n", 50, input=data).split("\n")
+    lines = write("-q", "--each-line", "-n", 50, input=data).split("\n")
     assert lines.pop() == ""
-    records = objects(write("--each-line", "-n", 50, "--json", input=data))
+    records = objects(write("-q", "--each-line", "-n", 50, "--json", input=data))
     assert [r["sample"] for r in records] == [0, 1, 2, 3]
     assert [r["seed"] for r in records] == phrases
     assert [r["seed"] + r["text"] for r in records] == lines
     for number, phrase in enumerate(phrases):
-        many = write("--seed", phrase, "--lines", 1, "-n", 50, "--samples", 9, "--json")
+        many = write("--seed", phrase, "--lines", 1, "-n", 50, "--samples", 9, "--json", "-q")
         assert objects(many)[number]["text"].removesuffix("\n") == records[number]["text"]
-    silent = write("--each-line", "-n", 50, "--no-echo", input=data)
+    silent = write("-q", "--each-line", "-n", 50, "--no-echo", input=data)
     assert silent.split("\n")[:-1] == [r["text"] for r in records]
-    joined = write("--each-line", "-n", 50, "--separator", ";", input=data)
+    joined = write("-q", "--each-line", "-n", 50, "--separator", ";", input=data)
     assert joined == "".join(f"{line};" for line in lines)
-    assert write("--each-line", input=b"") == ""
+    assert write("-q", "--each-line", input=b"") == ""
 
 
 def test_an_answer_comes_before_the_next_question(
@@ -341,7 +343,7 @@ def test_a_lowercase_model_reads_every_text_in_lower_case(charlstm: Run, tmp_pat
     (tmp_path / "lower").write_text("abca\n")
 
     def written(*words: object) -> str:
-        words = ("generate", "-m", "model", "--random-seed", 1, "-t", 9, *words)
+        words = ("generate", "-m", "model", "--random-seed", 1, "-t", 2, *words)
         done = charlstm(*words, cwd=tmp_path)
         assert (done.returncode, done.stderr) == (0, b"")
         return done.stdout.decode()
@@ -369,7 +371,7 @@ def test_texts_in_options_are_utf8_in_any_locale(
     env = {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
     def written(*words: object, **options: Any) -> str:
-        words = ("generate", "-m", tmp_path / "model", "--random-seed", 1, "-t", 9, *words)
+        words = ("generate", "-m", tmp_path / "model", "--random-seed", 1, "-t", 2, *words)
         done = charlstm(*words, env=env, **options)
         assert (done.returncode, done.stderr) == (0, b"")
         return done.stdout.decode("utf-8")

@@ -177,7 +177,7 @@ def test_a_card_names_the_kernels_and_a_resumed_run_those_that_changed(
     assert used == str(choose_kernels("cpu", load_model(finished.model).training["precision"]))
     monkeypatch.delattr(torch, "_fused_adamw_")
     monkeypatch.delattr(torch, "mkldnn_rnn_layer")
-    started = next(resume_run(tmp_path / "run", steps=40))
+    _, started, *_ = resume_run(tmp_path / "run", steps=40)
     assert isinstance(started, Started)
     assert started.notes == (
         f"not as before: kernels {used} -> plain AdamW and torch LSTM; so the same result, bit "

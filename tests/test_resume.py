@@ -74,6 +74,12 @@ def cut(vanished: Path, tmp_path: Path) -> Path:
     return shutil.copytree(vanished, tmp_path / "run")
 
 
+def begun(events: Iterator[Event]) -> Event:
+    """What comes after TextRead."""
+    assert isinstance(next(events), TextRead)
+    return next(events)
+
+
 def test_events_come_in_order(whole: Path, play: Path, tmp_path: Path) -> None:
     """TextRead, Started, one event a step, Finished."""
     read, first, *steps, last = begin(play, tmp_path / "run")
@@ -202,7 +208,7 @@ def test_a_dataset_of_other_characters_is_refused(cut: Path, play: Path, tmp_pat
 )
 def test_a_run_can_be_given_another_length(cut: Path, more: dict[str, Any], steps: int) -> None:
     """The length is that of the whole run; the card says at which step it was given."""
-    started, *_, finished = resume_run(cut, **more)
+    _, started, *_, finished = resume_run(cut, **more)
     assert isinstance(started, Started)
     assert isinstance(finished, Finished)
     assert started.config.steps == steps
@@ -272,7 +278,7 @@ def test_a_run_that_was_killed_at_once_goes_on_as_long_as_a_new_one(
 def test_a_run_that_was_killed_at_once_does_more_than_a_step(play: Path, tmp_path: Path) -> None:
     """With another time, too."""
     run = killed_after(0, play, tmp_path / "run")
-    started = next(resume_run(run, time=2000.0))
+    started = begun(resume_run(run, time=2000.0))
     assert isinstance(started, Started)
     assert started.step == 0
     assert started.steps >= LEAST_PLANNED
@@ -323,7 +329,7 @@ def test_another_environment_is_allowed_and_said(cut: Path) -> None:
     other = "fp32" if state["config"]["precision"] == "bf16" else "bf16"
     before = state["environment"]["kernels"]
     now = str(choose_kernels("cpu", other))
-    started, *_, finished = resume_run(cut, threads=2, precision=other)
+    _, started, *_, finished = resume_run(cut, threads=2, precision=other)
     assert isinstance(started, Started)
     changes = (
         f"torch 1.0 -> {torch.__version__}",
@@ -338,7 +344,7 @@ def test_another_environment_is_allowed_and_said(cut: Path) -> None:
 
 def test_the_same_environment_is_not_remarked_on(cut: Path) -> None:
     """Nothing is said where nothing changed."""
-    started = next(resume_run(cut))
+    started = begun(resume_run(cut))
     assert isinstance(started, Started)
     assert started.notes == ()
 
@@ -349,7 +355,7 @@ def test_a_device_that_is_gone_is_replaced(cut: Path) -> None:
     gone = "cuda" if not torch.cuda.is_available() else "mps"
     state["config"]["device"] = state["environment"]["device"] = gone
     (cut / "state.safetensors").write_bytes(state_bytes(state))
-    started, *_, finished = resume_run(cut)
+    _, started, *_, finished = resume_run(cut)
     assert isinstance(started, Started)
     assert f"device {gone} -> {started.config.device}" in started.notes[0]
     assert isinstance(finished, Finished)
@@ -383,7 +389,7 @@ def test_a_run_in_bf16_goes_on_in_what_the_machine_has(
     """On a processor without bf16 it would be many times as slow; what is asked for is kept."""
     in_bf16(cut)
     without_bf16(monkeypatch)
-    started = next(resume_run(cut, **asked))
+    started = begun(resume_run(cut, **asked))
     assert isinstance(started, Started)
     assert started.config.precision == used
     assert started.notes[0].startswith(note)
@@ -397,9 +403,9 @@ def test_bf16_that_was_emulated_from_the_beginning_is_kept(
     without_bf16(monkeypatch)
     events = begin(play, tmp_path / "run", precision="bf16")
     assert isinstance(next(events), TextRead)
-    begun = next(events)
+    first = next(events)
     events.close()
-    for started in (begun, next(resume_run(tmp_path / "run"))):
+    for started in (first, begun(resume_run(tmp_path / "run"))):
         assert isinstance(started, Started)
         assert started.config.precision == "bf16"
         assert started.notes == (
@@ -500,7 +506,7 @@ def test_a_state_that_promises_other_sizes_is_refused(cut: Path, change: dict[st
     changed = copy.deepcopy(state)
     changed["config"]["network"].update(change)
     (cut / "state.safetensors").write_bytes(state_bytes(changed))
-    with pytest.raises(TrainingError, match=r"layers|is float32 of shape"):
+    with pytest.raises(CharLSTMError, match=r"layers|is float32 of shape|other options"):
         list(resume_run(cut))
 
 

@@ -82,7 +82,7 @@ def test_a_killed_run_takes_the_time_that_is_left(charlstm: Run, tmp_path: Path)
             break  # as if by a power cut
     before = load_checkpoint(run / "state.safetensors")
     assert 0 < before.history.seconds < SECONDS
-    started, *events, finished = resume_run(run)
+    _, started, *events, finished = resume_run(run)
     assert isinstance(started, Started)
     assert started.config.time == SECONDS
     assert isinstance(finished, Finished)

@@ -403,7 +403,7 @@ def test_it_is_said_that_torch_is_loaded_before_it_is(
     (tmp_path / "torch.py").write_text("raise SystemExit('torch is imported')\n")
     env = {**environment, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[1]}"}
     words = ["--resume", trained, "--steps", 99] if resumed else [play, "-o", tmp_path / "run"]
-    begins = f"resuming {trained}" if resumed else f"verse: {len(VERSE * 8):,} characters read"
+    begins = f"verse: {len(VERSE * 8):,} characters read"
     for quiet, said in ((["-q"], ""), ([], f"{begins}; loading torch\n")):
         done = subprocess.run(
             [sys.executable, "-m", "charlstm", "train", *map(str, words), *quiet],

@@ -81,7 +81,7 @@ HINTS = {
     "other text": "name the text of the run with --corpus",
     # Training.
     "no torch": "install it where charlstm is: {python} -m pip install torch; with pipx: pipx "
-    "inject charlstm torch; with uv, in a copy of the repository: uv tool install --with torch .",
+    "inject charlstm torch; with uv: uv tool install --with torch . in a copy of the repository",
     "broken torch": "install it again: {python} -m pip install --force-reinstall torch",
     "no run": "make one with charlstm train CORPUS, or name one",
     "no corpus": "name a text, as in charlstm train play.txt, or - for standard input",

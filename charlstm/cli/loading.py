@@ -38,13 +38,10 @@ def compute_with_one_thread() -> None:
     """Set up numpy before it is imported.
 
     For one character at a time a second thread only costs time, and the way in which threads share
-    a product changes its rounding. Weights that are too large are noticed when a character is
-    drawn or scored, so numpy need not warn about them.
+    a product changes its rounding.
     """
     os.environ |= ONE_THREAD
-    import numpy as np
-
-    np.seterr(all="ignore")
+    import numpy  # noqa: F401
 
 
 def leave_threads_to_torch() -> None:

@@ -94,15 +94,13 @@ def train(
             should_stop=lambda: bool(stop.signal),
             **_one_budget(ctx, values),
         )
-    if resume is not None:
-        console.say(f"resuming {resume}; loading torch", quiet=quiet)
-    first = next(events)
-    if isinstance(first, TextRead):
-        read = f"{first.name}: {counted(first.characters, 'character')} read; loading torch"
-        console.say(*first.notes, read, quiet=quiet)
-        first = next(events)
-    assert isinstance(first, Started)
-    finished = watch(first, events, stop, quiet=quiet)
+    text = next(events)
+    assert isinstance(text, TextRead)
+    read = f"{text.name}: {counted(text.characters, 'character')} read; loading torch"
+    console.say(*text.notes, read, quiet=quiet)
+    started = next(events)
+    assert isinstance(started, Started)
+    finished = watch(started, events, stop, quiet=quiet)
     if leads:  # only the first process of a group writes the path and sets the exit status
         _end(finished, stop)
 

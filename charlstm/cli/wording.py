@@ -97,7 +97,7 @@ def temperature_notes(temperature: float) -> list[str]:
     >>> temperature_notes(1.0), temperature_notes(7)
     ([], ['a temperature of 7 gives nearly random characters; 0.5 to 1.2 is usual'])
     """
-    if temperature <= HIGHEST_TEMPERATURE:
+    if not HIGHEST_TEMPERATURE < temperature < math.inf:
         return []
     return [f"a temperature of {temperature:g} gives nearly random characters; 0.5 to 1.2 is usual"]
 

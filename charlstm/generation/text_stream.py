@@ -210,19 +210,16 @@ class TextStream(Iterator[str]):
         self._read, self._generated = state.characters, state.generated
 
     def _draw(self) -> tuple[str, str]:
-        """Draw and read the next character; return it, and what now surely is in the text.
-
-        numpy may warn of weights that are too large before they become an error here. To suppress
-        the warning would take 2 % of the time.
-        """
+        """Draw and read the next character; return it, and what now surely is in the text."""
         sampling = self._config.sampling
         recent: tuple[int, ...] = ()
         if sampling.repetition_penalty != 1:
             recent = tuple(self._recent)[-sampling.repetition_window :]
-        logits = self._lstm.logits()
-        chosen = sample(logits, sampling, uniform=self._numbers.random(), recent=recent)
-        bits = float(surprisal(logits, chosen)) if self._config.measure else 0.0
-        self._lstm.read(chosen)
+        with np.errstate(all="ignore"):  # too large weights become an error in sample
+            logits = self._lstm.logits()
+            chosen = sample(logits, sampling, uniform=self._numbers.random(), recent=recent)
+            bits = float(surprisal(logits, chosen)) if self._config.measure else 0.0
+            self._lstm.read(chosen)
         self._recent.append(chosen)
         self._read += 1
         self._generated += 1

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from charlstm.errors import CorpusError
+from charlstm.text.dataset import Dataset
 from charlstm.text.vocabulary import Ids
 from charlstm.training.distributed import ALONE, Group
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+LEAST_CHARACTERS = 32  # of a text
 PASSAGE = 1024  # characters that a row of the batch reads without a break
 
 
@@ -28,6 +31,24 @@ class TrainingData:
     val_ids: Ids
     group: Group = ALONE
     on_device: "Tensor | None" = None  # train_ids, on a GPU with room for them
+
+
+def parts(dataset: Dataset, val_fraction: float) -> tuple[Ids, Ids]:
+    """The parts of a text to learn from and to validate on; CorpusError where it is too short."""
+    name, characters = dataset.fingerprint.name, len(dataset.ids)
+    if characters < LEAST_CHARACTERS:
+        raise CorpusError(
+            f"{name}: the text has {characters} characters; training needs {LEAST_CHARACTERS} or "
+            f"more"
+        )
+    train_ids, val_ids = dataset.split(val_fraction)
+    if val_fraction and len(val_ids) < 2:
+        raise CorpusError(
+            f"{name}: a validation part of {val_fraction:g} is {len(val_ids)} of {characters} "
+            f"characters, too few",
+            "validation part",
+        )
+    return train_ids, val_ids
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from charlstm.errors import CorpusError, OptionError, TrainingError
+from charlstm.errors import OptionError, TrainingError
 from charlstm.text.dataset import Dataset
 from charlstm.text.vocabulary import Ids
-from charlstm.training.batches import TrainingData
+from charlstm.training.batches import TrainingData, parts
 from charlstm.training.config import Settings, TrainConfig
 from charlstm.training.distributed import Group
 from charlstm.training.kernels import Kernels
 
-LEAST_CHARACTERS = 32
 CUDNN_WITH_BF16 = 91300  # 9.13, as torch asks for in CUDAHooks::supportsBFloat16RNNWithCuDNN
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory")  # torch's words, on CPU and GPU
 
@@ -100,19 +99,7 @@ def prepare_data(
 
     Raises CorpusError where the text is too short.
     """
-    name, characters = dataset.fingerprint.name, len(dataset.ids)
-    if characters < LEAST_CHARACTERS:
-        raise CorpusError(
-            f"{name}: the text has {characters} characters; training needs {LEAST_CHARACTERS} or "
-            f"more"
-        )
-    train_ids, val_ids = dataset.split(val_fraction)
-    if val_fraction and len(val_ids) < 2:
-        raise CorpusError(
-            f"{name}: a validation part of {val_fraction:g} is {len(val_ids)} of {characters} "
-            f"characters, too few",
-            "validation part",
-        )
+    train_ids, val_ids = parts(dataset, val_fraction)
     return TrainingData(train_ids, val_ids, group, _on_device(train_ids, device))
 
 

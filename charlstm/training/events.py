@@ -1,6 +1,6 @@
 """What a training run tells its caller while it runs: plain records, no torch.
 
-A new run begins with TextRead. Then comes Started, then a Step or an Evaluation for each optimizer
+A run begins with TextRead. Then comes Started, then a Step or an Evaluation for each optimizer
 step, and at the end Finished. ThreadsChanged comes before a Step where a run with a time changes
 its threads, Recovered where something went wrong, SaveFailed and SavedAgain where the disk did.
 """
@@ -14,7 +14,7 @@ from charlstm.training.config import TrainConfig
 
 @dataclass(frozen=True)
 class TextRead:
-    """The corpus of a new run is read; ``notes`` say in words what was changed in it.
+    """The corpus of a run is read; ``notes`` say in words what was changed in it.
 
     Torch is imported next, which takes a second, or many from a disk that was not read before.
     """

@@ -20,7 +20,7 @@ from charlstm.training.batches import TrainingData
 from charlstm.training.checkpoint import Checkpoint, load_checkpoint, reading_state
 from charlstm.training.config import BUDGETS, REPORT_OPTIONS, Settings, TrainConfig
 from charlstm.training.distributed import joined, launched
-from charlstm.training.events import Event, ShouldStop
+from charlstm.training.events import Event, ShouldStop, TextRead
 from charlstm.training.length import Continued, continued
 from charlstm.training.lock import locked
 from charlstm.training.output import clear
@@ -95,9 +95,12 @@ def _resume(
             clear(directory)
         checkpoint = _loaded(directory)
         recorded, done, planned = checkpoint.config, checkpoint.steps_done, checkpoint.pace.last
+        dataset = _same_text(directory, checkpoint, sources)
+        yield TextRead(dataset.fingerprint.name, len(dataset.ids), dataset.notes)
+        require_torch()
+        _check_state(directory, checkpoint)
         config = _on_this_machine(checkpoint, given)
         check_tensorboard(config)
-        dataset = _same_text(directory, checkpoint, sources)
         prompt_in(dataset, config)
         from charlstm.training.device import prepare_data
         from charlstm.training.loop import Run
@@ -140,19 +143,21 @@ def _resume(
 
 
 def _loaded(directory: Path) -> Checkpoint:
-    """The saved state, checked; TrainingError where there is none that can be used."""
+    """The saved state; TrainingError where there is none that can be used."""
     model, path = directory / MODEL_FILE, directory / STATE_FILE
     if model.exists() and not path.exists():
         load_model(model)  # raises ModelFileError if it is damaged
         fault = f"{directory}: no {STATE_FILE} to go on from; its model is sound"
         raise TrainingError(fault, "run without state", directory=directory)
-    checkpoint = load_checkpoint(path)
-    require_torch()
+    return load_checkpoint(path)
+
+
+def _check_state(directory: Path, checkpoint: Checkpoint) -> None:
+    """Raise TrainingError unless a run of its configuration can have saved the state."""
     from charlstm.training.trainer import check_state
 
-    with reading_state(path):
+    with reading_state(directory / STATE_FILE):
         check_state(checkpoint.tensors, checkpoint.progress, checkpoint.config)
-    return checkpoint
 
 
 def _on_this_machine(checkpoint: Checkpoint, given: dict[str, Any]) -> TrainConfig:

@@ -20,7 +20,7 @@ from charlstm.text.decoding import TextOptions
 from charlstm.text.sources import Sources, source_names
 from charlstm.text.vocabulary import Ids, Vocabulary
 from charlstm.training.base import Base, Beginning, assessed, base_to_assess, passages_read
-from charlstm.training.batches import TrainingData
+from charlstm.training.batches import TrainingData, parts
 from charlstm.training.config import AUTO, Settings, TrainConfig
 from charlstm.training.distributed import joined, launched
 from charlstm.training.events import Event, ShouldStop, TextRead
@@ -95,6 +95,10 @@ def _train(
     check_tensorboard(settings)
     base = base_to_assess(settings)
     dataset = load_dataset(sources, text)
+    # What is wrong with the text is an error now, before torch is loaded or a sample is written.
+    share = val_fraction(settings, len(dataset.ids))
+    parts(dataset, share)
+    prompt_in(dataset, settings)
     yield TextRead(dataset.fingerprint.name, len(dataset.ids), dataset.notes)
     require_torch()
     from charlstm.training.device import for_this_machine, precision_notes, prepare_data
@@ -103,8 +107,6 @@ def _train(
 
     asked, free = settings.precision, settings.threads is None
     settings = for_this_machine(settings)
-    prompt_in(dataset, settings)  # an error now, and not when the first sample is written
-    share = val_fraction(settings, len(dataset.ids))
     settings = replace(settings, val_fraction=share)
     with joined(settings.device) as group, ExitStack() as held:
         data = prepare_data(dataset, share, device=settings.device, group=group)
