@@ -15,7 +15,7 @@ from charlstm.errors import OptionError, TrainingError
 from charlstm.model.lstm import Array
 from charlstm.model.model_file import ModelFile
 from charlstm.options import fields_of
-from charlstm.text.dataset import load_dataset
+from charlstm.text.dataset import Dataset, load_dataset
 from charlstm.text.decoding import TextOptions
 from charlstm.text.sources import Sources, source_names
 from charlstm.text.vocabulary import Ids, Vocabulary
@@ -94,11 +94,7 @@ def _train(
     """``train``, from records; ``started`` is by the monotonic clock."""
     check_tensorboard(settings)
     base = base_to_assess(settings)
-    dataset = load_dataset(sources, text)
-    # What is wrong with the text is an error now, before torch is loaded or a sample is written.
-    share = val_fraction(settings, len(dataset.ids))
-    parts(dataset, share)
-    prompt_in(dataset, settings)
+    dataset, share = _checked_text(sources, text, settings)
     yield TextRead(dataset.fingerprint.name, len(dataset.ids), dataset.notes)
     require_torch()
     from charlstm.training.device import for_this_machine, precision_notes, prepare_data
@@ -106,8 +102,7 @@ def _train(
     from charlstm.training.trainer import Trainer
 
     asked, free = settings.precision, settings.threads is None
-    settings = for_this_machine(settings)
-    settings = replace(settings, val_fraction=share)
+    settings = replace(for_this_machine(settings), val_fraction=share)
     with joined(settings.device) as group, ExitStack() as held:
         data = prepare_data(dataset, share, device=settings.device, group=group)
         beginning, (config, reason, speed) = _planned(
@@ -145,6 +140,20 @@ def _train(
             base_chosen=beginning.chosen and beginning.base is not None,
         )
         del trainer, run  # before the group is left
+
+
+def _checked_text(
+    sources: list[str], text: TextOptions, settings: Settings
+) -> tuple[Dataset, float]:
+    """The text of a run, and the share of it that is for validation.
+
+    What is wrong with it is an error now, and not once torch is loaded or a sample is written.
+    """
+    dataset = load_dataset(sources, text)
+    share = val_fraction(settings, len(dataset.ids))
+    parts(dataset, share)
+    prompt_in(dataset, settings)
+    return dataset, share
 
 
 def _beginning(
