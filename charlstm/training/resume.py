@@ -23,6 +23,7 @@ from charlstm.training.distributed import joined, launched
 from charlstm.training.events import Event, ShouldStop, TextRead
 from charlstm.training.length import Continued, continued
 from charlstm.training.lock import locked
+from charlstm.training.losses import KeptModel
 from charlstm.training.output import clear
 from charlstm.training.run_directory import RunDirectory, absolute, check_files
 from charlstm.training.samples import prompt_in
@@ -94,7 +95,7 @@ def _resume(
             held.enter_context(locked(directory))
             clear(directory)
         checkpoint = _loaded(directory)
-        recorded, done, planned = checkpoint.config, checkpoint.steps_done, checkpoint.pace.last
+        recorded, planned = checkpoint.config, checkpoint.pace.last
         dataset = _same_text(directory, checkpoint, sources)
         yield TextRead(dataset.fingerprint.name, len(dataset.ids), dataset.notes)
         require_torch()
@@ -128,11 +129,7 @@ def _resume(
                 run.directory.passages = merged(passages_before(directory, config), own)
             with reading_state(directory / STATE_FILE):
                 run.load(checkpoint)
-            reason = f"resumed at step {done:,} of {planned:,}"
-            if pace.last != planned:
-                reason += f", now to step {pace.last:,}"
-            if run.kept is not None and run.kept.step > done:
-                reason += f"; the model of step {run.kept.step:,} stays until there is a better one"
+            reason = _reason(checkpoint, planned, run.kept)
             # Asked in all processes, since all take part in saving.
             if config != recorded or group.agree(not (directory / CONFIG_FILE).exists()):
                 run.save(new=False)
@@ -179,6 +176,17 @@ def _on_this_machine(checkpoint: Checkpoint, given: dict[str, Any]) -> TrainConf
     if config.most_threads is not None:
         limits["most_threads"] = min(config.most_threads, most)
     return replace(config, **{**limits, **changes})
+
+
+def _reason(checkpoint: Checkpoint, planned: int, kept: KeptModel | None) -> str:
+    """Where a run goes on that was ``planned`` to have so many steps, in words."""
+    done, last = checkpoint.steps_done, checkpoint.pace.last
+    reason = f"resumed at step {done:,} of {planned:,}"
+    if last != planned:
+        reason += f", now to step {last:,}"
+    if kept is not None and kept.step > done:
+        reason += f"; the model of step {kept.step:,} stays until there is a better one"
+    return reason
 
 
 def _changes(
