@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 MODEL_FILE = "model.safetensors"  # the model of a run
 STATE_FILE = "state.safetensors"  # the checkpoint from which a run is resumed
-TEMPORARY = ".tmp"
+TEMPORARY, HEX_DIGITS = ".tmp", 8  # of a temporary name, .NAME.0123abcd.tmp
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the errors of a disk without room
 
 
@@ -101,7 +101,8 @@ def temporary_space() -> Iterator[None]:
 
 def leftovers(path: Path) -> list[Path]:
     """What has a temporary name of ``path``: of a process that was killed, or that is at work."""
-    return sorted(path.parent.glob(f".{glob.escape(path.name)}.*{TEMPORARY}"))
+    name = f".{glob.escape(path.name)}.{'[0-9a-f]' * HEX_DIGITS}{TEMPORARY}"
+    return sorted(path.parent.glob(name))
 
 
 def sweep(path: Path) -> None:
@@ -148,7 +149,7 @@ def _temporary(path: Path, make: Callable[[Path], int]) -> Iterator[tuple[Path, 
 def _made_and_locked(beginning: str, make: Callable[[Path], int]) -> tuple[Path, int]:
     """A new file or directory whose name begins like this, and its descriptor with a lock."""
     while True:
-        temporary = Path(f"{beginning}{os.urandom(4).hex()}{TEMPORARY}")
+        temporary = Path(f"{beginning}{os.urandom(HEX_DIGITS // 2).hex()}{TEMPORARY}")
         descriptor = make(temporary)
         with suppress(OSError):  # of a file system without locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -10,10 +10,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from threading import Event, Lock
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    from threadpoolctl import ThreadpoolController
+from typing import TypeVar
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -37,7 +34,7 @@ def computed(work: Callable[[Job, Event], Result], jobs: Iterable[Job]) -> list[
     each product with one thread, in the whole process. Afterwards it is as it was.
     """
     abandoned = Event()
-    with _blas().limit(limits=1, user_api="blas"):
+    with _blas():
         pool = ThreadPoolExecutor(cores())
         try:
             waiting = [pool.submit(work, job, abandoned) for job in jobs]
@@ -64,9 +61,29 @@ def counted(progress: Progress | None, total: int | None = None) -> Callable[[in
     return add
 
 
-@cache
-def _blas() -> "ThreadpoolController":
-    """What sets the number of threads of the BLAS that numpy has loaded."""
-    from threadpoolctl import ThreadpoolController  # 30 ms, which a single text does not need
+class _OneThread:
+    """A block in which BLAS computes with one thread; several threads may be in it at once."""
 
-    return ThreadpoolController()
+    def __init__(self) -> None:
+        from threadpoolctl import ThreadpoolController  # 30 ms, which a single text does not need
+
+        self._blas = ThreadpoolController().select(user_api="blas")
+        self._lock, self._inside = Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._limit = self._blas.limit(limits=1)
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._limit.restore_original_limits()
+
+
+@cache
+def _blas() -> _OneThread:
+    """The block of the process, for the BLAS that numpy has loaded."""
+    return _OneThread()

@@ -67,10 +67,11 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path, kind: str) -> Non
     process = at_work(kind, path)
     process.kill()
     process.communicate()
-    (tmp_path / ".other.x.tmp").touch()
+    (tmp_path / ".other.0123abcd.tmp").touch()
+    (tmp_path / ".a[b].txt.backup.tmp").touch()
     assert len(leftovers(path)) == 1
     write_atomically(path, b"new")
-    assert names(tmp_path) == [".other.x.tmp", "a[b].txt"]
+    assert names(tmp_path) == [".a[b].txt.backup.tmp", ".other.0123abcd.tmp", "a[b].txt"]
 
 
 @pytest.mark.parametrize("kind", WRITES)
@@ -88,10 +89,10 @@ def test_what_a_living_process_writes_stays(tmp_path: Path, kind: str) -> None:
 def test_a_link_among_the_leftovers_is_not_followed(tmp_path: Path) -> None:
     """It may lead to any file of the user, or be a pipe that nobody writes."""
     (tmp_path / "precious").touch()
-    (tmp_path / ".path.x.tmp").symlink_to(tmp_path / "precious")
-    os.mkfifo(tmp_path / ".path.y.tmp")
+    (tmp_path / ".path.0123abcd.tmp").symlink_to(tmp_path / "precious")
+    os.mkfifo(tmp_path / ".path.4567ef89.tmp")
     sweep(tmp_path / "path")
-    assert names(tmp_path) == [".path.x.tmp", "precious"]
+    assert names(tmp_path) == [".path.0123abcd.tmp", "precious"]
 
 
 def test_many_who_write_and_sweep_one_name_do_not_disturb_each_other(tmp_path: Path) -> None:

@@ -74,12 +74,12 @@ def test_the_state_of_a_finished_run_is_removed_and_nothing_else(
 ) -> None:
     """The model is as it was and writes as before."""
     before = files(finished)
-    (finished / ".state.safetensors.k1lled.tmp").write_bytes(b"x" * 99)
+    (finished / ".state.safetensors.deadbeef.tmp").write_bytes(b"x" * 99)
     done = pruned(charlstm)
     assert done.returncode == 0
     assert [row[0] for row in rows(done.stdout)[1:]] == [
         "runs/done/state.safetensors",
-        "runs/done/.state.safetensors.k1lled.tmp",
+        "runs/done/.state.safetensors.deadbeef.tmp",
     ]
     assert b"removed 2 files" in done.stderr
     del before["state.safetensors"]

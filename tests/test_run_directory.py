@@ -103,7 +103,7 @@ def test_a_beginning_that_fails_leaves_no_trace(there: bool) -> None:
 def test_what_a_killed_training_left_is_cleared() -> None:
     """Its unfinished files, and nothing else; before it had a state, its directory is as new."""
     Path("mine").mkdir()
-    for name in (".lock", ".state.safetensors.k1ll_ed0.tmp", ".model.safetensors.x.tmp"):
+    for name in (".lock", ".state.safetensors.00112233.tmp", ".model.safetensors.deadbeef.tmp"):
         Path("mine", name).touch()
     check_output(Path("mine"))
     Path("mine/.other.x.tmp").touch()
@@ -116,7 +116,7 @@ def test_what_a_killed_training_left_is_cleared() -> None:
 def test_a_directory_without_a_state_is_used_again(tmp_path: Path) -> None:
     """By the next run of that name; not if it is a link or a file, and not while it is locked."""
     assert [made(None, "hamlet") for _ in range(2)] == ["runs/hamlet"] * 2
-    Path("runs/hamlet/.state.safetensors.x.tmp").touch()
+    Path("runs/hamlet/.state.safetensors.deadbeef.tmp").touch()
     with new_run(None, "hamlet") as directory:
         assert [path.name for path in directory.iterdir()] == [".lock"]
         Path("runs/hamlet-2").touch()

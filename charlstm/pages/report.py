@@ -2,7 +2,7 @@
 
 import math
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element
@@ -110,8 +110,7 @@ def report_page(
     Without its ``text`` the page lacks what is measured on it. ``random_seed`` is that of the
     samples, one at each of TEMPERATURES. ``progress`` gets the number of characters written.
     """
-    written = counted(progress, COMPARED * len(TEMPERATURES))
-    samples = [_written(model, temperature, random_seed, written) for temperature in TEMPERATURES]
+    samples = _written(model, random_seed, progress)
     part = "its text" if text and text.evaluation.split == "all" else "its validation part"
     opened = f" The text that is open below is the beginning of {part}." if text else ""
     return Page(
@@ -130,18 +129,16 @@ def report_page(
     )
 
 
-def _written(
-    model: LanguageModel, temperature: float, random_seed: int, written: Callable[[int], None]
-) -> Sample:
-    """The text that the model writes with this random seed; ``written`` gets what is added."""
-    stream = model.generate(
-        length=COMPARED, temperature=temperature, random_seed=random_seed, measure=True
-    )
-    text = ""
-    for piece in stream:
-        text += piece
-        written(len(piece))
-    return Sample(number=0, text=text, bits_per_char=stream.bits_per_char, end=stream.end)
+def _written(model: LanguageModel, random_seed: int, progress: Progress | None) -> list[Sample]:
+    """A text at each temperature that the model writes with this random seed."""
+    samples, written = [], counted(progress, COMPARED * len(TEMPERATURES))
+    for temperature in TEMPERATURES:
+        text = model.generate(
+            length=COMPARED, temperature=temperature, random_seed=random_seed, measure=True
+        )
+        samples.append(text.finish())
+        written(COMPARED)
+    return samples
 
 
 def _losses(history: History) -> Iterator[Element]:

@@ -29,8 +29,9 @@ function opening(ids) {
   return state;
 }
 
-// What a colour shows of a state: tanh(c) of a cell, or how far a gate is open, from 0 to 1; without
-// a unit the mean of the layer's, and without a layer that of all. Null for surprisal, which needs no state.
+// What a colour shows of a state: tanh(c) of a cell, or how far a gate is open, from 0 to 1. Unit 0
+// stands for the mean of the layer, and layer 0 for the mean of all layers. Null for surprisal, which
+// needs no state.
 function shownValue(state, { kind, layer, unit }) {
   if (!(kind in state)) return null;
   const shown = kind === "cell" ? Math.tanh : Number;
