@@ -167,6 +167,22 @@ def test_a_private_call_that_has_changed_is_not_used(
     assert np.isfinite(losses(trainer, 3)).all()
 
 
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param([torch.ones(1, 2)], id="a shape that cannot be compared"),
+        pytest.param([torch.ones(1)], id="a shape that is spread over the other"),
+        pytest.param([torch.ones(3)] * 2, id="more results"),
+        pytest.param([1.0], id="no tensor"),
+        pytest.param(None, id="nothing"),
+    ],
+)
+def test_a_private_call_with_a_result_of_another_shape_is_not_used(found: Any) -> None:
+    """Whatever it gives is no agreement, and no traceback."""
+    assert kernels._agree(lambda: [torch.ones(3)], lambda: [torch.ones(3)])
+    assert not kernels._agree(lambda: found, lambda: [torch.ones(3)])
+
+
 def test_a_card_names_the_kernels_and_a_resumed_run_those_that_changed(
     monkeypatch: pytest.MonkeyPatch, play: Path, tmp_path: Path
 ) -> None:

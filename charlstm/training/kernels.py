@@ -202,14 +202,15 @@ Ways = Callable[[], Sequence[Tensor]]
 
 def _agree(private: Ways, public: Ways, *, tolerance: float = CLOSE) -> bool:
     """Whether the private way works, and gives nearly what the public one does."""
+    expected = public()
     try:
-        found = private()
-    except Exception:  # what is gone, or is called in another way by now, may raise anything
+        return all(
+            here.shape == there.shape
+            and torch.allclose(here.float(), there.float(), rtol=0, atol=tolerance)
+            for here, there in zip(private(), expected, strict=True)
+        )
+    except Exception:  # what is gone, or is another by now, may raise anything
         return False
-    return all(
-        torch.allclose(here.float(), there.float(), rtol=0, atol=tolerance)
-        for here, there in zip(found, public(), strict=True)
-    )
 
 
 def _adamw_of(way: Callable[[Update], None], device: str) -> Ways:
