@@ -2,13 +2,16 @@
 # ruff: noqa: RUF001 (letters of many scripts)
 
 import codecs
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import charset_normalizer
 import pytest
 
 from charlstm.cli.hints import explained
 from charlstm.errors import CorpusError
-from charlstm.text import decoding
+from charlstm.text import decoding, encodings
 from charlstm.text.corpus import open_corpus, survey
 from charlstm.text.decoding import TextOptions
 
@@ -121,6 +124,23 @@ def test_the_first_bytes_that_are_not_utf8_may_come_late(
 
 
 @pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param("word " * 60_000, id="one long line"),
+        pytest.param("a line\r" * 60_000, id="line ends of an old Mac"),
+        pytest.param("a\n" * (decoding.CHUNK_BYTES // 2 - 1), id="the end of a block"),
+    ],
+)
+def test_what_is_not_ascii_counts_wherever_it_begins(tmp_path: Path, before: str) -> None:
+    """Far inside a line that is longer than the sample, or just before a block ends."""
+    text = before + RUSSIAN * 9
+    (tmp_path / "t.txt").write_bytes(text.encode("cp1251"))
+    got, notes = read(tmp_path / "t.txt")
+    assert got == text.replace("\r", "\n")
+    assert "read as cp1251, for example 'Мальчик'" in notes[0]
+
+
+@pytest.mark.parametrize(
     ("data", "said", "not_said"),
     [
         pytest.param(
@@ -181,6 +201,38 @@ def test_what_was_tried_is_not_offered_again(
     message = explained(caught.value)
     assert said in message
     assert f"--encoding {tried} " not in message
+
+
+def test_an_example_is_short_and_has_the_letter_that_shows_the_encoding() -> None:
+    """A word in ASCII before it, however long, is not gone through once for each of its letters."""
+    word = "a" * 1_000_000 + "é"
+    assert encodings.example(f"{word} über") == "a" * (encodings.LONGEST_EXAMPLE - 1) + "é"
+    assert encodings.example("“" + "a" * 50 + " und über") == "über"
+    assert encodings.example("a" * 50 + "’ and more") == "a" * 19 + "’"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"), [(RUSSIAN, "cp1251"), ("Sur la côte\n", "mac-roman")]
+)
+def test_an_encoding_is_looked_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, encoding: str
+) -> None:
+    """Though a text is read twice, and what is refused is gone through for the message, too."""
+    looked_for: list[bytes] = []
+    from_bytes = charset_normalizer.from_bytes
+
+    def counted(evidence: bytes, **options: Any) -> charset_normalizer.CharsetMatches:
+        looked_for.append(evidence)
+        return from_bytes(evidence, **options)
+
+    monkeypatch.setattr(charset_normalizer, "from_bytes", counted)
+    encodings._readings.cache_clear()
+    (tmp_path / "t.txt").write_bytes((text * 9).encode(encoding))
+    corpus = open_corpus([str(tmp_path / "t.txt")], TextOptions())
+    for _ in range(2):
+        with suppress(CorpusError):
+            survey(corpus)
+    assert len(looked_for) == 1
 
 
 def test_every_command_recognises_an_encoding(charlstm: Run, trained: Path, tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def _said(file: str, options: "TextOptions", *, quiet: bool) -> Iterator[str]:
     except EncodingError as error:
         raise error.on_line(line) from error
     finally:
-        console.say(*changes.encodings(), quiet=quiet)
+        console.say(*changes.read_as(), quiet=quiet)
 
 
 def lines_in(file: str, options: "TextOptions", *, quiet: bool) -> Iterator[list[tuple[int, str]]]:

@@ -27,7 +27,6 @@ from charlstm.text.formats import (
 )
 from charlstm.text.sources import listed
 
-READ_AS = "read as"
 LONGEST_BEFORE = 100  # bytes before a fault that help to recognise an encoding
 AROUND = 8  # bytes that a message shows before and after a fault
 BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
@@ -35,30 +34,33 @@ BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 @dataclass(frozen=True)
 class Changes:
-    """What was changed in texts as they were read: for each kind of change the names of the texts.
+    """What was changed in texts as they were read.
 
-    ``examples`` has a word for the kinds that need one, from the first of their texts.
+    ``encodings`` has for the name of each text whose encoding was recognised that encoding and a
+    word as an example, and ``others`` for each other kind of change the names of the texts.
     """
 
-    labels: dict[str, list[str]] = field(default_factory=dict)
-    examples: dict[str, str] = field(default_factory=dict)
+    encodings: dict[str, tuple[str, str]] = field(default_factory=dict)
+    others: dict[str, list[str]] = field(default_factory=dict)
 
-    def add(self, change: str, label: str, word: str = "") -> None:
-        """Remember a change of one text; ``word`` is an example."""
-        self.labels.setdefault(change, []).append(label)
-        if word:
-            self.examples.setdefault(change, f", for example {word!r}")
+    def add(self, change: str, label: str) -> None:
+        """Remember a change of one text."""
+        self.others.setdefault(change, []).append(label)
 
     def notes(self) -> list[str]:
         """A line for each kind of change."""
-        return [self._note(change) for change in self.labels]
+        others = (f"{listed(labels)}: {change}" for change, labels in self.others.items())
+        return [*self.read_as(), *others]
 
-    def encodings(self) -> list[str]:
-        """A line for each encoding other than UTF-8 that was recognised."""
-        return [self._note(change) for change in self.labels if change.startswith(READ_AS)]
-
-    def _note(self, change: str) -> str:
-        return f"{listed(self.labels[change])}: {change}{self.examples.get(change, '')}"
+    def read_as(self) -> list[str]:
+        """A line for each encoding other than UTF-8, with an example from the first text in it."""
+        texts: dict[str, list[str]] = {}
+        for label, (encoding, _) in self.encodings.items():
+            texts.setdefault(encoding, []).append(label)
+        return [
+            f"{listed(labels)}: read as {encoding}, for example {self.encodings[labels[0]][1]!r}"
+            for encoding, labels in texts.items()
+        ]
 
 
 def characters(
@@ -125,19 +127,29 @@ def _recognised(
 
 
 def _longer(first: bytes, blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """A block with enough of the next ones to be a sample, and the blocks after it."""
+    """A block with enough of the next ones to have a sample, and the blocks after it."""
+    least = _first_beyond_ascii(first) + SAMPLE_BYTES
     several, size = [first], len(first)
-    while size < SAMPLE_BYTES and (more := next(blocks, b"")):
+    while size < least and (more := next(blocks, b"")):
         several.append(more)
         size += len(more)
     return b"".join(several), blocks
 
 
+def _first_beyond_ascii(data: bytes, start: int = 0) -> int:
+    """Where the first byte after ``start`` is that is not ASCII; if there is none, ``start``."""
+    found = BEYOND_ASCII.search(data, start)
+    return found.start() if found else start
+
+
 def _sample(data: bytes, start: int = 0) -> bytes:
-    """A part of a block that begins with the first line after ``start`` that is not ASCII."""
-    beyond = BEYOND_ASCII.search(data, start)
-    begins = beyond.start() if beyond else start
-    begins = data.rfind(b"\n", 0, begins) + 1
+    """A part of a block that begins with the first line after ``start`` that is not ASCII.
+
+    Of a very long line it begins within the line, so that it has what is not ASCII.
+    """
+    first = _first_beyond_ascii(data, start)
+    line = max(data.rfind(end, 0, first) for end in (b"\n", b"\r")) + 1
+    begins = max(line, first - SAMPLE_BYTES // 2)
     return data[begins : begins + SAMPLE_BYTES]
 
 
@@ -147,10 +159,11 @@ def _shown(
     """The text, of which it is remembered how it was read, with a word that shows it."""
     word, remembered = "", False
     for text, final in texts:
-        word = word if text.isascii() and word else example(text)
-        if word and not remembered and (final or not text.isascii()):
-            changes.add(f"{READ_AS} {encoding}", label, word)
-            remembered = True
+        if not remembered:
+            word = word if text.isascii() and word else example(text)
+            remembered = bool(word) and (final or not text.isascii())
+            if remembered:
+                changes.encodings[label] = encoding, word
         yield text, final
 
 

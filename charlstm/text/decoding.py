@@ -109,9 +109,8 @@ def normalised_blocks(
     ``label`` is the name of the source. What comes before bytes that do not decode is given out
     before EncodingError is raised.
     """
-    from charlstm.text.characters import (
-        characters,
-    )  # generation needs none
+    # Generation reads no text, and does without this module.
+    from charlstm.text.characters import characters
 
     newlines = io.IncrementalNewlineDecoder(None, translate=True)
     has_mark = False

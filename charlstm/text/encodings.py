@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 SAMPLE_BYTES = 1 << 18  # of a text are looked at
@@ -33,25 +34,26 @@ MARKS = (  # that of UTF-16 is the beginning of that of UTF-32
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
-# The letters beyond ASCII of languages, in lower case.
+# The letters beyond ASCII of languages, in lower case, each by itself.
+# German, French, Spanish, Portuguese, Italian, Dutch, Danish and Norwegian, Swedish, Icelandic,
+# Catalan, and English with its foreign words.
 _WESTERN = (
-    *("äöüß", "àâæçéèêëîïôœùûü", "áéíóúüñ", "ãáâàçéêíóôõúü", "àèéìíîòóùú", "ëéèïöüóáê"),
-    *("æøåéèêóòôäöü", "åäöéàü", "áéíóúýþæðö", "àèéíïòóúüç", "àâäåæçéèêëíïîñóôöøúûüœ"),
+    "äöüß àâæçéèêëîïôœùûü áéíóúüñ ãáâàçéêíóôõúü àèéìíîòóùú ëéèïöüóáê "
+    "æøåéèêóòôäöü åäöéàü áéíóúýþæðö àèéíïòóúüç àâäåæçéèêëíïîñóôöøúûüœ"
 )
-_CENTRAL = (
-    *("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "ăâîşţ", "čćđšž"),
-    "äöüß",
-)
-_BALTIC = ("ąčęėįšųūž", "āčēģīķļņšūž", "äõöüšž")
-_TURKISH = ("çğıöşüâîûi̇",)  # noqa: RUF001 (these are the letters)
-_RUSSIAN = "абвгдежзийклмнопрстуфхцчшщьюя"
+# Polish, Czech, Slovak, Hungarian, Romanian, Croatian and German.
+_CENTRAL = "ąćęłńóśźż áčďéěíňóřšťúůýž áäčďéíĺľňóôŕšťúýž áéíóöőúüű ăâîşţ čćđšž äöüß"
+_BALTIC = "ąčęėįšųūž āčēģīķļņšūž äõöüšž"  # Lithuanian, Latvian and Estonian
+_TURKISH = "çğıöşüâîûi̇"  # noqa: RUF001 (these are the letters)
+# Russian, Ukrainian, Bulgarian, Belarusian, and Serbian with Macedonian.
 _CYRILLIC = (
-    *(_RUSSIAN + "ыэъё", _RUSSIAN + "іїєґ", _RUSSIAN + "ъ", _RUSSIAN + "ыэёіў"),
-    "абвгдежзијклмнопрстћуфхцчџшђљњѓќѕ",
+    "абвгдежзийклмнопрстуфхцчшщьюяыэъё абвгдежзийклмнопрстуфхцчшщьюяіїєґ "
+    "абвгдежзийклмнопрстуфхцчшщьюяъ абвгдежзийклмнопрстуфхцчшщьюяыэёіў "
+    "абвгдежзијклмнопрстћуфхцчџшђљњѓќѕ"
 )
-_GREEK = ("αβγδεζηθικλμνξοπρστυφχψωςάέήίόύώϊϋΐΰ",)
-_HEBREW = ("".join(map(chr, (*range(0x5D0, 0x5EB), *range(0x5B0, 0x5C3)))),)
-_ARABIC = ("".join(map(chr, range(0x621, 0x653))),)
+_GREEK = "αβγδεζηθικλμνξοπρστυφχψωςάέήίόύώϊϋΐΰ"
+_HEBREW = "".join(map(chr, (*range(0x5D0, 0x5EB), *range(0x5B0, 0x5C3))))
+_ARABIC = "".join(map(chr, range(0x621, 0x653)))
 
 _LATIN = {
     **dict.fromkeys(["cp1252", "iso8859-15"], _WESTERN),
@@ -114,15 +116,15 @@ def wide(sample: bytes) -> str | None:
 def recognised(sample: bytes) -> str | None:
     """The encoding of a text that is not UTF-8, if it is certain.
 
-    ``sample`` begins with a line, and all of the text before it is ASCII.
+    ``sample`` is a part of it from the first line that is not ASCII.
     """
-    if is_damaged_utf8(sample):
+    if sample.isascii() or is_damaged_utf8(sample):
         return None
-    readings = _readings(sample)
+    readings = _readings(_evidence(sample))
+    usual = _different(r for r in readings if r.encoding not in _RARE)
     # Quotes in cp1252 look like letters to the rare ones; but it is by far the most frequent.
-    if not readings or readings[0].encoding != "cp1252":
-        readings = _readings(sample, _RARE)
-    best, *rivals = readings
+    is_usual = bool(usual) and usual[0].encoding == "cp1252"
+    best, *rivals = usual if is_usual else _different(readings)
     if best.encoding in _RARE or not best.is_sensible:
         return None
     certain = not rivals or rivals[0].misfits > 3 * best.misfits
@@ -144,7 +146,8 @@ def likely_by_zeros(sample: bytes, tried: str) -> list[str]:
 
 def likely(sample: bytes, tried: str) -> list[str]:
     """The encodings in which a sample would make sense, with an example; not the one ``tried``."""
-    found = [r for r in _readings(sample, _RARE) if r.misfits <= LIKELY * r.characters]
+    readings = _different(_readings(_evidence(sample)))
+    found = [r for r in readings if r.misfits <= LIKELY * r.characters]
     return _named([r.encoding for r in found], [r.text for r in found], tried)
 
 
@@ -162,9 +165,13 @@ def example(text: str) -> str:
     >>> example("Alte Bücher, neu")
     'Bücher'
     """
-    for pattern in (r"\w*[^\W\x00-\x7f]\w*", r"\S*[^\x00-\x7f]\S*", r"\w+"):
-        if found := re.search(pattern, text):
-            return found.group()[:LONGEST_EXAMPLE]
+    for kind, others in ((r"[^\W\x00-\x7f]", r"\w*"), (r"[^\x00-\x7f]", r"\S*"), (r"\w", r"\w*")):
+        if first := re.search(kind, text):
+            at = first.start()
+            # The word may be very long: what is shown of it has this character.
+            around = text[max(0, at - LONGEST_EXAMPLE + 1) : at + LONGEST_EXAMPLE]
+            if word := re.search(others + kind + others, around):
+                return word.group()[:LONGEST_EXAMPLE]
     return text[:LONGEST_EXAMPLE].strip()
 
 
@@ -178,15 +185,15 @@ def _differing(texts: list[str]) -> list[str]:
     return [*map(example, texts)]
 
 
-def _readings(sample: bytes, more: Iterable[str] = ()) -> list[Reading]:
-    """The different texts that a sample may be, those with the fewest misfits first."""
+@lru_cache(maxsize=1)  # a text is read twice, and once more if it is refused
+def _readings(evidence: bytes) -> tuple[Reading, ...]:
+    """What a part of a text may be, in each encoding in which it decodes."""
     from charset_normalizer import from_bytes
 
-    evidence = _evidence(sample)
-    names = [*_LATIN, *more]
+    names = [*_LATIN, *_RARE]
     if found := from_bytes(evidence, cp_isolation=[*_OTHER, *_CJK], enable_fallback=False).best():
         names.append(found.encoding)
-    texts: dict[str, Reading] = {}
+    readings = []
     for name in names:
         text = _decoded(evidence, name)
         if text is None:
@@ -196,10 +203,16 @@ def _readings(sample: bytes, more: Iterable[str] = ()) -> list[Reading]:
             misfits, characters = _misfits_cjk(text, _CJK.get(name, ""))
         else:
             misfits, characters = _misfits(text, languages)
-        reading = Reading(misfits, characters, name, text)
-        if text not in texts or misfits < texts[text].misfits:
-            texts[text] = reading
-    return sorted(texts.values(), key=lambda reading: reading.misfits)
+        readings.append(Reading(misfits, characters, name, text))
+    return tuple(readings)
+
+
+def _different(readings: Iterable[Reading]) -> list[Reading]:
+    """The best reading of each text, those with the fewest misfits first."""
+    best: dict[str, Reading] = {}
+    for reading in sorted(readings, key=lambda reading: reading.misfits):
+        best.setdefault(reading.text, reading)
+    return [*best.values()]
 
 
 def _evidence(sample: bytes) -> bytes:
@@ -247,7 +260,7 @@ def _is_assigned(character: str) -> bool:
     return unicodedata.category(character) not in ("Cc", "Cn", "Co", "Cs")
 
 
-def _misfits(text: str, languages: tuple[str, ...]) -> tuple[int, int]:
+def _misfits(text: str, languages: str) -> tuple[int, int]:
     """How many of the characters beyond ASCII the most fitting language has no use for; and all.
 
     A capital letter after a small one, letters of two scripts in one word, and most punctuation
@@ -268,10 +281,10 @@ def _misfits(text: str, languages: tuple[str, ...]) -> tuple[int, int]:
             misfits += 1
         elif before.isalpha():
             misfits += c in _OPENING or (after.isalpha() and c not in _WITHIN_WORDS)
-    least = 1 if _is_latin(languages[0][0]) else LEAST_OTHER
+    least = 1 if _is_latin(languages[0]) else LEAST_OTHER
     if characters < (least if letters else LEAST_LETTERLESS):
         return characters, characters
-    fewest = min(sum(n for c, n in letters.items() if c not in own) for own in languages)
+    fewest = min(sum(n for c, n in letters.items() if c not in own) for own in languages.split())
     return misfits + fewest, characters
 
 
