@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from charlstm.analysis.baselines import HELD_BACK, held_back_losses
 from charlstm.errors import CharLSTMError
 from charlstm.files import MODEL_FILE
 from charlstm.model.locate import BASE_MODEL, bundled_models, bundled_name, find_model
 from charlstm.model.lstm import Array
 from charlstm.model.model_file import ModelFile, load_model
 from charlstm.text.dataset import in_blocks
+from charlstm.text.ngram import NGram
 from charlstm.text.passages import (
     NO_PASSAGES,
     NOTICED,
@@ -28,7 +28,8 @@ from charlstm.training.batches import TrainingData
 from charlstm.training.config import AUTO, NONE, Settings, TrainConfig
 from charlstm.training.finetune import Counts, sizes_asked, transferred, with_sizes_of
 
-SAMPLE = 100_000  # characters at the end of the training part that decide
+SAMPLE = 100_000  # characters at the end of the training part that decide,
+HELD_BACK = 10  # and one of so many of them is read
 # A base helps that knows this share of the text's characters, and reads it at most so many nats
 # worse than an n-gram: see "What auto decides" in benchmarks/README.md.
 LEAST_KNOWN, MOST_DISTANCE = 0.9, 2.4
@@ -183,7 +184,7 @@ def assessed(base: Base, data: TrainingData, vocabulary: Vocabulary, loss_of: Lo
         validation = sampled_passages(data.val_ids, vocabulary)
         found = Assessment(
             loss=loss_of(base.model, weights, sample[cut:]),
-            ngram_loss=min(held_back_losses(sample, cut, len(vocabulary))),
+            ngram_loss=NGram(sample[:cut], len(vocabulary)).measure(sample[cut:])[0],
             known=int(known.sum()),
             characters=len(vocabulary),
             known_share=float(counts[known].sum() / counts.sum()),

@@ -1,0 +1,235 @@
+"""An n-gram: what is to be expected after a few characters, from how often it came after them.
+
+It is the baseline that a network has to beat. A text of a million characters is counted in about
+a second.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydivsufsort import divsufsort, kasai
+
+from charlstm.text.vocabulary import Ids
+
+# Characters of history. Beside the best number for each, it costs nothing to 0.5 % with prose and
+# verse, and up to 3 % with a text that repeats itself: see benchmarks/README.md.
+ORDER = 6
+USUAL_DISCOUNTS = [0.5, 1.0, 1.5]  # where a text has too few pairs of some small count
+NEVER = -1  # the number of a history that was not seen
+TABLE = 1 << 22  # entries of the table of distributions after short histories: 16 MB
+
+Integers = npt.NDArray[np.integer[Any]]
+Booleans = npt.NDArray[np.bool_]
+Shares = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Level:
+    """The counts of one order k: of C histories of k characters, and of M pairs.
+
+    A pair is a history and a character that came after it. Its key is history * V + character. The
+    number of a history is that of its pair one order below: of its first k - 1 characters and its
+    last one. In the highest order a pair counts as often as it was seen. Below, it counts once for
+    each distinct character that was seen before it.
+    """
+
+    keys: npt.NDArray[np.int64]  # (M,) in rising order
+    counts: Integers  # (M,)
+    shorter: Integers  # (M,) the pair without its first character, one order below
+    first: Integers  # (C + 1,) the first pair of each history
+    totals: Shares  # (C,) the sum of its counts
+    saved: Shares  # (C,) the sum of its discounts, which goes to the order below
+    discounts: Shares  # (4,) of a count of 0, 1, 2, and 3 or more
+
+    def discount(self, counts: Integers) -> Shares:
+        """What is taken from these counts."""
+        taken: Shares = self.discounts[np.minimum(counts, 3)]
+        return taken
+
+
+class NGram:
+    r"""An interpolated n-gram with modified Kneser-Ney smoothing.
+
+    The probability of a character c after the k characters h, where h' is h without its first:
+
+        P_k(c | h) = (a(h c) - D(a(h c)) + sum_x D(a(h x)) P_(k-1)(c | h')) / sum_x a(h x)
+
+    a(h c) is the count of a pair, as ``Level`` has it. The discount D(a) is 0, D_1, D_2 or D_3 for
+    a count of 0, 1, 2, or more: D_i = i - (i + 1) Y n_(i+1) / n_i with Y = n_1 / (n_1 + 2 n_2),
+    where n_i is the number of pairs with the count i. USUAL_DISCOUNTS replace them if one is not
+    between 0 and i. P_(-1) is 1 / V. After an h that was not seen P_k is P_(k-1). Chen and Goodman,
+    "An empirical study of smoothing techniques for language modeling" (1998), section 3.
+
+    The text is read as a ring: after its last character comes its first one.
+    """
+
+    def __init__(self, ids: Ids, vocab_size: int, order: int = ORDER) -> None:
+        """Count ``ids``, (N,), after histories of 0 to ``order`` characters."""
+        self.order, self.vocab_size = order, vocab_size
+        self._levels, self._pairs = _counted(ids, order, vocab_size) if len(ids) else ([], ids)
+
+    def distributions(self, ids: Ids) -> Shares:
+        """The probability of each character at each of ``ids``, given those before it: (N, V)."""
+        shares = np.full((len(ids), self.vocab_size), 1 / self.vocab_size, np.float32)
+        histories = np.zeros(len(ids), np.int64)
+        for level in self._levels:
+            rows = np.flatnonzero(histories != NEVER)
+            found = histories[rows]
+            self._interpolate(level, shares, rows, found, level.saved[found], level.totals[found])
+            keys = histories * self.vocab_size + ids
+            pairs = np.searchsorted(level.keys, keys).clip(max=len(level.keys) - 1)
+            seen = (level.keys[pairs] == keys) & (histories != NEVER)
+            histories = np.concatenate(([NEVER], np.where(seen, pairs, NEVER)[:-1]))
+        return shares
+
+    def measure(self, ids: Ids) -> tuple[float, float]:
+        """The mean of -ln of the probability of all ``ids`` but the first, and the share guessed.
+
+        A character is guessed if no other is more probable. Memory does not grow with the text.
+        """
+        nats, right, size = 0.0, 0, max(1, TABLE // self.vocab_size)
+        for start in range(1, len(ids), size):
+            before = max(0, start - self.order)
+            block = ids[before : start + size]
+            shares = self.distributions(block)[start - before :]
+            given = block[start - before :]
+            nats -= float(np.log(shares[np.arange(len(given)), given], dtype=np.float64).sum())
+            right += int((shares.argmax(axis=-1) == given).sum())
+        return nats / (len(ids) - 1), right / (len(ids) - 1)
+
+    def without(self, positions: Integers) -> Shares:
+        """The probability of each character at ``positions`` of the counted text: (N, V).
+
+        Each as if the character there had not been counted after its history, in no order: where a
+        count falls to 0, the pair one order below loses a distinct character before it.
+        """
+        pairs = [self._pairs[positions]]  # of each order; from the highest one down,
+        for level in self._levels[:0:-1]:
+            pairs.append(level.shorter[pairs[-1]])
+        pairs.reverse()  # and up
+        less = np.ones((self.order + 1, len(positions)), bool)  # whether a pair counts one less
+        for k in range(self.order, 0, -1):
+            less[k - 1] = less[k] & (self._levels[k].counts[pairs[k]] == 1)
+        top, table = self._table
+        ready = ~less[top]  # here the orders up to this one are as in the table
+        shares = np.full((len(positions), self.vocab_size), 1 / self.vocab_size, np.float32)
+        shares[ready] = table[self._levels[top].keys[pairs[top][ready]] // self.vocab_size]
+        for k, level in enumerate(self._levels):
+            rows = np.flatnonzero(~ready) if k <= top else np.arange(len(positions))
+            self._interpolate_without(level, shares, rows, pairs[k][rows], less[k][rows])
+        return shares
+
+    @cached_property
+    def _table(self) -> tuple[int, Shares]:
+        """An order, and the distributions after all histories of that order, (C, V)."""
+        table = np.full((1, self.vocab_size), 1 / self.vocab_size, np.float32)
+        for k, level in enumerate(self._levels):
+            C = len(level.totals)
+            if k and C * self.vocab_size > TABLE:
+                return k - 1, table
+            if k:  # begin with those of the histories that are one shorter
+                below = self._levels[k - 1]
+                table = table[below.keys[level.shorter[level.first[:-1]]] // self.vocab_size]
+            every = np.arange(C)
+            self._interpolate(level, table, every, every, level.saved, level.totals)
+        return self.order, table
+
+    def _interpolate(
+        self,
+        level: Level,
+        shares: Shares,
+        rows: Integers,
+        histories: Integers,
+        saved: Shares,
+        totals: Shares,
+    ) -> None:
+        """Turn ``rows`` of ``shares``, (N, V), from those of one order into those of the next.
+
+        ``histories``, ``saved`` and ``totals`` belong to the rows.
+        """
+        V = self.vocab_size
+        shares[rows] *= (saved / totals)[:, None]
+        starts = level.first[histories]
+        lengths = level.first[histories + 1] - starts
+        ends = lengths.cumsum()
+        # All pairs of the first row, then those of the second, and so on.
+        pairs = np.repeat(starts - ends + lengths, lengths) + np.arange(lengths.sum())
+        counts = level.counts[pairs]
+        places = level.keys[pairs] + np.repeat((rows - histories) * V, lengths)
+        shares.reshape(-1)[places] += (counts - level.discount(counts)) / np.repeat(totals, lengths)
+
+    def _interpolate_without(
+        self, level: Level, shares: Shares, rows: Integers, pairs: Integers, less: Booleans
+    ) -> None:
+        """``_interpolate`` to the histories of ``pairs``, with one less of a pair where ``less``.
+
+        A history without any other pair is one that was not seen.
+        """
+        known = level.totals[level.keys[pairs] // self.vocab_size] > less
+        rows, pairs, less = rows[known], pairs[known], less[known]
+        histories, characters = np.divmod(level.keys[pairs], self.vocab_size)
+        totals = level.totals[histories] - less
+        before = level.counts[pairs]
+        after = before - less
+        change = level.discount(after) - level.discount(before)
+        saved = level.saved[histories] + change
+        self._interpolate(level, shares, rows, histories, saved, totals)
+        shares[rows, characters] -= (less + change) / totals
+
+
+def _counted(ids: Ids, order: int, V: int) -> tuple[list[Level], Integers]:
+    """The levels of order 0 to ``order``, and the pair of the highest at each position, (N,).
+
+    The suffixes of the reversed text are sorted once. In that order, a pair of any order is a run
+    of neighbours that have its character and its history in common.
+    """
+    N = len(ids)
+    text = np.ascontiguousarray(np.resize(ids[::-1], N + order))  # it goes on as a ring
+    suffixes = divsufsort(text)
+    common = np.concatenate(([0], kasai(text, suffixes)[:-1]))  # with the suffix before it
+    inside = suffixes < N
+    positions = N - 1 - suffixes[inside]  # of the character of each pair
+    starts = []  # for each order, where among ``positions`` a pair begins
+    for k in range(order + 1):
+        runs = (common <= k).cumsum()[inside]
+        starts.append(np.flatnonzero(np.diff(runs, prepend=-1)))
+    starts.append(np.arange(N))
+    levels: list[Level] = []
+    pairs = np.zeros(N, np.int64)  # at each position, those of the order below
+    ranks = np.zeros(1, np.int64)  # of its runs
+    for k, (begin, finer) in enumerate(pairwise(starts)):
+        first = positions[begin]
+        keys = ids[first].astype(np.int64)
+        if k:
+            keys += pairs[first - 1] * V
+        counts = np.diff(np.searchsorted(finer, begin), append=len(finer)).astype(np.int32)
+        shorter = ranks[np.searchsorted(starts[k - 1], begin, "right") - 1] if k else 0 * begin
+        by_key = keys.argsort()
+        levels.append(_level(keys[by_key], counts[by_key], shorter[by_key].astype(np.int32), V))
+        ranks = by_key.argsort()
+        pairs[positions] = np.repeat(ranks, np.diff(begin, append=N))
+    return levels, pairs.astype(np.int32)
+
+
+def _level(keys: npt.NDArray[np.int64], counts: Integers, shorter: Integers, V: int) -> Level:
+    """The level of these pairs, with its discounts and its sums."""
+    n = [int(np.count_nonzero(counts == i)) for i in (1, 2, 3, 4)]
+    y = n[0] / max(1, n[0] + 2 * n[1])
+    taken = [i - (i + 1) * y * n[i] / max(1, n[i - 1]) for i in (1, 2, 3)]
+    if not all(0 < discount < i for i, discount in enumerate(taken, 1)):
+        taken = USUAL_DISCOUNTS
+    discounts = np.array([0.0, *taken], np.float32)
+    first = np.searchsorted(keys // V, np.arange(keys[-1] // V + 2))
+    return Level(
+        keys=keys,
+        counts=counts,
+        shorter=shorter,
+        first=first,
+        totals=np.add.reduceat(counts, first[:-1]).astype(np.float32),
+        saved=np.add.reduceat(discounts[np.minimum(counts, 3)], first[:-1]),
+        discounts=discounts,
+    )
