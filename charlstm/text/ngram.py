@@ -20,7 +20,9 @@ from charlstm.text.vocabulary import Ids
 ORDER = 6
 USUAL_DISCOUNTS = [0.5, 1.0, 1.5]  # where a text has too few pairs of some small count
 NEVER = -1  # the number of a history that was not seen
-TABLE = 1 << 22  # entries of the table of distributions after short histories: 16 MB
+BLOCK = 1 << 22  # probabilities in memory at a time: 16 MB
+TABLE = 1 << 20  # probabilities after short histories that are kept,
+WITHOUT_TABLE = 3  # but not of so many of the highest orders, where few are of use again
 
 Integers = npt.NDArray[np.integer[Any]]
 Booleans = npt.NDArray[np.bool_]
@@ -74,16 +76,16 @@ class NGram:
 
     def distributions(self, ids: Ids) -> Shares:
         """The probability of each character at each of ``ids``, given those before it: (N, V)."""
-        shares = np.full((len(ids), self.vocab_size), 1 / self.vocab_size, np.float32)
+        shares = self._uniform(len(ids))
         histories = np.zeros(len(ids), np.int64)
         for level in self._levels:
-            rows = np.flatnonzero(histories != NEVER)
-            found = histories[rows]
-            self._interpolate(level, shares, rows, found, level.saved[found], level.totals[found])
+            known = histories != NEVER
+            totals = np.where(known, level.totals[histories], 0)
+            self._interpolate(level, shares, histories, level.saved[histories], totals)
             keys = histories * self.vocab_size + ids
             pairs = np.searchsorted(level.keys, keys).clip(max=len(level.keys) - 1)
-            seen = (level.keys[pairs] == keys) & (histories != NEVER)
-            histories = np.concatenate(([NEVER], np.where(seen, pairs, NEVER)[:-1]))
+            pairs = np.where((level.keys[pairs] == keys) & known, pairs, NEVER)
+            histories = np.concatenate(([NEVER], pairs[:-1]))
         return shares
 
     def measure(self, ids: Ids) -> tuple[float, float]:
@@ -91,7 +93,7 @@ class NGram:
 
         A character is guessed if no other is more probable. Memory does not grow with the text.
         """
-        nats, right, size = 0.0, 0, max(1, TABLE // self.vocab_size)
+        nats, right, size = 0.0, 0, max(1, BLOCK // self.vocab_size)
         for start in range(1, len(ids), size):
             before = max(0, start - self.order)
             block = ids[before : start + size]
@@ -115,70 +117,69 @@ class NGram:
         for k in range(self.order, 0, -1):
             less[k - 1] = less[k] & (self._levels[k].counts[pairs[k]] == 1)
         top, table = self._table
-        ready = ~less[top]  # here the orders up to this one are as in the table
-        shares = np.full((len(positions), self.vocab_size), 1 / self.vocab_size, np.float32)
-        shares[ready] = table[self._levels[top].keys[pairs[top][ready]] // self.vocab_size]
-        for k, level in enumerate(self._levels):
-            rows = np.flatnonzero(~ready) if k <= top else np.arange(len(positions))
-            self._interpolate_without(level, shares, rows, pairs[k][rows], less[k][rows])
+        # Where nothing is one less in the orders up to ``top``, they are as in the table.
+        shares = table[self._levels[top].keys[pairs[top]] // self.vocab_size]
+        rows = np.flatnonzero(less[top])
+        rest = self._uniform(len(rows))
+        for k, level in enumerate(self._levels[: top + 1]):
+            self._interpolate_without(level, rest, pairs[k][rows], less[k][rows])
+        shares[rows] = rest
+        for k, level in enumerate(self._levels[top + 1 :], top + 1):
+            self._interpolate_without(level, shares, pairs[k], less[k])
         return shares
+
+    def _uniform(self, count: int) -> Shares:
+        return np.full((count, self.vocab_size), 1 / self.vocab_size, np.float32)
 
     @cached_property
     def _table(self) -> tuple[int, Shares]:
         """An order, and the distributions after all histories of that order, (C, V)."""
-        table = np.full((1, self.vocab_size), 1 / self.vocab_size, np.float32)
+        table = self._uniform(1)
         for k, level in enumerate(self._levels):
             C = len(level.totals)
-            if k and C * self.vocab_size > TABLE:
+            if k and (C * self.vocab_size > TABLE or k > self.order - WITHOUT_TABLE):
                 return k - 1, table
             if k:  # begin with those of the histories that are one shorter
                 below = self._levels[k - 1]
                 table = table[below.keys[level.shorter[level.first[:-1]]] // self.vocab_size]
-            every = np.arange(C)
-            self._interpolate(level, table, every, every, level.saved, level.totals)
+            self._interpolate(level, table, np.arange(C), level.saved, level.totals)
         return self.order, table
 
     def _interpolate(
-        self,
-        level: Level,
-        shares: Shares,
-        rows: Integers,
-        histories: Integers,
-        saved: Shares,
-        totals: Shares,
+        self, level: Level, shares: Shares, histories: Integers, saved: Shares, totals: Shares
     ) -> None:
-        """Turn ``rows`` of ``shares``, (N, V), from those of one order into those of the next.
+        """Turn ``shares``, (N, V), from those of one order into those of the next one.
 
-        ``histories``, ``saved`` and ``totals`` belong to the rows.
+        ``saved`` and ``totals`` are those of the ``histories``, (N,). A total of 0 is that of a
+        history that was not seen.
         """
-        V = self.vocab_size
-        shares[rows] *= (saved / totals)[:, None]
+        known = totals > 0
+        totals = np.maximum(totals, 1)
+        shares *= np.where(known, saved / totals, 1)[:, None]
         starts = level.first[histories]
-        lengths = level.first[histories + 1] - starts
-        ends = lengths.cumsum()
-        # All pairs of the first row, then those of the second, and so on.
-        pairs = np.repeat(starts - ends + lengths, lengths) + np.arange(lengths.sum())
+        lengths = np.where(known, level.first[histories + 1] - starts, 0)
+        # All pairs of the first history, then those of the second, and so on.
+        before = lengths.cumsum() - lengths
+        pairs = np.repeat(starts - before, lengths) + np.arange(lengths.sum())
         counts = level.counts[pairs]
-        places = level.keys[pairs] + np.repeat((rows - histories) * V, lengths)
-        shares.reshape(-1)[places] += (counts - level.discount(counts)) / np.repeat(totals, lengths)
+        kept = (counts - level.discount(counts)) / np.repeat(totals, lengths)
+        row = (np.arange(len(histories)) - histories) * self.vocab_size
+        shares.reshape(-1)[level.keys[pairs] + np.repeat(row, lengths)] += kept
 
     def _interpolate_without(
-        self, level: Level, shares: Shares, rows: Integers, pairs: Integers, less: Booleans
+        self, level: Level, shares: Shares, pairs: Integers, less: Booleans
     ) -> None:
         """``_interpolate`` to the histories of ``pairs``, with one less of a pair where ``less``.
 
         A history without any other pair is one that was not seen.
         """
-        known = level.totals[level.keys[pairs] // self.vocab_size] > less
-        rows, pairs, less = rows[known], pairs[known], less[known]
         histories, characters = np.divmod(level.keys[pairs], self.vocab_size)
         totals = level.totals[histories] - less
         before = level.counts[pairs]
-        after = before - less
-        change = level.discount(after) - level.discount(before)
-        saved = level.saved[histories] + change
-        self._interpolate(level, shares, rows, histories, saved, totals)
-        shares[rows, characters] -= (less + change) / totals
+        change = level.discount(before - less) - level.discount(before)
+        self._interpolate(level, shares, histories, level.saved[histories] + change, totals)
+        rows = np.flatnonzero(less & (totals > 0))
+        shares[rows, characters[rows]] -= (1 + change[rows]) / totals[rows]
 
 
 def _counted(ids: Ids, order: int, V: int) -> tuple[list[Level], Integers]:
