@@ -288,7 +288,7 @@ def test_recipe_of_the_rest() -> None:
     often = f"at most {finetune.epochs_share(1 << 20, 0.0):.2f} times as often as the recipe says"
     short = f"fewer than {plan.SMALL:,} characters {finetune.epochs_share(1000, 0.0):.2f} times"
     assert f"{often}, and one of {short} as often" in page
-    assert f"worse by {finetune.FAR:g} nat per character or more" in page
+    assert f"worse by {finetune.FAR:g} nats per character or more" in page
     for option, value in (
         ("--weight-decay", config.weight_decay),
         ("--grad-clip", config.grad_clip),

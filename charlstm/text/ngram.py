@@ -15,8 +15,8 @@ from pydivsufsort import divsufsort, kasai
 
 from charlstm.text.vocabulary import Ids
 
-# Characters of history. Beside the best number for each, it costs nothing to 0.5 % with prose and
-# verse, and up to 3 % with a text that repeats itself: see benchmarks/README.md.
+# Characters of history. Beside the best number for a text it costs 0 to 0.5 % with most, and up to
+# 4 % with those that repeat themselves and with a thousand characters: see benchmarks/README.md.
 ORDER = 6
 USUAL_DISCOUNTS = [0.5, 1.0, 1.5]  # where a text has too few pairs of some small count
 NEVER = -1  # the number of a history that was not seen

@@ -32,7 +32,7 @@ SAMPLE = 100_000  # characters at the end of the training part that decide,
 HELD_BACK = 10  # and one of so many of them is read
 # A base helps that knows this share of the text's characters, and reads it at most so many nats
 # worse than an n-gram: see "What auto decides" in benchmarks/README.md.
-LEAST_KNOWN, MOST_DISTANCE = 0.9, 2.4
+LEAST_KNOWN, MOST_DISTANCE = 0.9, 2.5
 
 LossOf = Callable[[ModelFile, dict[str, Array], np.ndarray], float]
 

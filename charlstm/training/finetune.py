@@ -17,7 +17,8 @@ from charlstm.training.config import Settings
 from charlstm.training.length import SMALL
 
 NEAR_RATE = 0.25  # of the learning rate of a fresh network, for a text that the base reads well
-FAR = 1.0  # nats worse than an n-gram, from which a text is far from what the base has read
+# Nats worse than an n-gram: up to NEAR a text is near what the base has read, from FAR on far.
+NEAR, FAR = 0.15, 1.15
 # Shares of the epochs of a fresh network: little of a near text is new.
 NEAR_EPOCHS, NEAR_EPOCHS_SHORT = 1 / 3, 1 / 6
 NEAR_CHARACTERS = 40_000  # a text that is shorter has a lower rate: it is learned by heart sooner
@@ -27,8 +28,8 @@ Counts = npt.NDArray[np.int64]
 
 
 def nearness(distance: float) -> float:
-    """From 1, where the base reads a text as well as an n-gram or better, to 0, where it is far."""
-    return min(1.0, max(0.0, 1.0 - distance / FAR))
+    """From 1 for a near text to 0 for a far one."""
+    return min(1.0, max(0.0, (FAR - distance) / (FAR - NEAR)))
 
 
 def rate_share(characters: int, distance: float) -> float:
