@@ -26,10 +26,11 @@ from charlstm.text.dataset import write_dataset
 from charlstm.text.decoding import TextOptions
 from charlstm.training import resume_run, train
 from charlstm.training.checkpoint import load_checkpoint
-from charlstm.training.config import Settings
+from charlstm.training.config import Settings, TrainConfig
+from charlstm.training.continuation import continued
 from charlstm.training.events import Evaluation, Event, Finished, Recovered, Started, Step, TextRead
 from charlstm.training.kernels import choose_kernels
-from charlstm.training.length import LEAST_PLANNED, continued
+from charlstm.training.length import LEAST_PLANNED
 from charlstm.training.loop import Run
 from charlstm.training.pace import Pace
 from charlstm.training.speed import Speed
@@ -301,6 +302,31 @@ def test_a_run_goes_on_with_the_threads_that_are_faster_now(play: Path, tmp_path
         assert pace.at(5).threads == threads
         assert config.most_threads == (2 if threads else None)
         assert Pace.parse(str(pace)) == pace
+
+
+def test_a_run_with_time_to_spare_is_measured_on_the_threads_that_it_has(
+    play: Path, tmp_path: Path
+) -> None:
+    """They may be others than it began with; it goes on with them, at its own pace."""
+    checkpoint = load_checkpoint(killed_after(5, play, tmp_path / "run") / "state.safetensors")
+    config = replace(checkpoint.config, threads=1, most_threads=4)
+    config = replace(config, most_steps=config.steps)
+    pace = Pace.constant(config.steps).changed(3, last=config.steps, threads=4)
+    tried = []
+
+    def measure(config: TrainConfig, seconds: float) -> Speed:
+        tried.append((config.threads, config.most_threads))
+        return Speed(0.01, 0.1)
+
+    found = continued(
+        replace(checkpoint, config=config, pace=pace),
+        Settings(),
+        2412,
+        measure=measure,
+        seconds_spent=lambda: 2.0,
+    )
+    assert tried == [(4, None)]
+    assert found == (config, pace, Speed(0.01, 0.1))
 
 
 def test_a_longer_run_is_the_same_however_often_it_is_stopped(cut: Path, tmp_path: Path) -> None:

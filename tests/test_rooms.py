@@ -177,6 +177,20 @@ def is_command(function: ast.FunctionDef) -> bool:
     )
 
 
+def test_training_is_read_in_the_order_of_its_imports() -> None:
+    """Its docstring lists each module once, after those that it imports at its top."""
+    room = ROOT / "training"
+    text = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8"))) or ""
+    listed = re.findall(r"``(\w+)``", text.partition("Modules")[2].partition("\n\n")[0])
+    assert sorted(listed) == sorted(p.stem for p in room.glob("*.py") if p.stem != "__init__")
+    modules = [f"charlstm.training.{name}" for name in listed]
+    for number, name in enumerate(listed):
+        body = ast.parse((room / f"{name}.py").read_text(encoding="utf-8")).body
+        at_top = "\n".join(ast.unparse(node) for node in body if isinstance(node, ast.ImportFrom))
+        later = {*imported(at_top, {*modules})} & {*modules[number:]}
+        assert not later, f"{name} is listed before {later}"
+
+
 def test_functions_are_short_and_take_few_parameters() -> None:
     """What belongs together travels as one record.
 

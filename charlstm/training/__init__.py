@@ -5,15 +5,16 @@
     for event in train("play.txt", time="3m"):
         print(event)
 
-Modules, in reading order: ``config`` (settings asked for, configuration made), ``device``,
-``recipe`` (sizes, rates, dropout), ``speed`` (of this machine), ``length`` (how long a run is),
-``pace`` (which share of the run each step is), ``timekeeper`` (how it keeps to its time),
-``threads`` (one, or all of them), ``batches`` (the order in which the text is read), ``dropout``,
-``kernels``, ``network``, ``optimizer``, ``validation``, ``trainer`` (a step), ``losses`` (what a
-run remembers, and whether it diverged), ``events``, ``samples``, ``loop``, ``checkpoint``,
-``lock``, ``output`` (a new directory), ``tensorboard_file``, ``run_directory`` (its files),
-``finetune``, ``base`` (what a run begins from), ``torch_import`` (whether torch is there),
-``start`` (a new run), ``resume``, ``distributed`` and ``prune``.
+Modules, in reading order, each after those that it imports at its top: ``pace`` (which share of the
+run each step is), ``config`` (settings asked for, configuration made), ``distributed``, ``batches``
+(the order in which the text is read), ``threads`` (one, or all of them), ``kernels``, ``device``,
+``dropout``, ``network``, ``losses`` (what a run remembers, and whether it diverged), ``optimizer``,
+``validation``, ``trainer`` (a step), ``speed`` (of this machine), ``timekeeper`` (how a run keeps
+to its time), ``length`` (how long a run is), ``finetune``, ``recipe`` (sizes, rates, dropout),
+``events``, ``samples``, ``checkpoint``, ``lock``, ``output`` (a new directory),
+``tensorboard_file``, ``run_directory`` (its files), ``loop``, ``base`` (what a run begins from),
+``torch_import`` (whether torch is there), ``start`` (a new run), ``continuation`` (how a stopped
+run goes on), ``resume`` and ``prune``.
 
 The events of a run are in ``events``. Only this room imports torch and tensorboard. Nothing is
 imported before one of the names below is asked for.

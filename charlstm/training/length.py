@@ -1,19 +1,17 @@
 """How long a run is: as was asked for, as the time allows, or until a text is learned by heart.
 
-No torch: how fast the machine is was measured by ``speed``.
+No torch: ``speed`` measures how fast the machine is.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from charlstm.errors import OptionError
 from charlstm.text.vocabulary import Ids
-from charlstm.training.checkpoint import Checkpoint
-from charlstm.training.config import BUDGETS, EVALUATIONS, Settings, TrainConfig
+from charlstm.training.config import EVALUATIONS, Settings, TrainConfig
 from charlstm.training.pace import Pace
-from charlstm.training.speed import DEFAULT_SECONDS, Speed, on_threads
+from charlstm.training.speed import DEFAULT_SECONDS, Speed
 from charlstm.training.timekeeper import LEAVING
 
 LEAST_STEPS = 100  # without a budget: a text of a few lines is read often enough to be learned
@@ -115,62 +113,3 @@ def enough_epochs(repetition: float) -> float:
     [4.0, 15.0, 30.0]
     """
     return min(EPOCHS_SMALL, max(LEAST_EPOCHS, EPOCHS_BY_REPETITION * repetition))
-
-
-Continued = tuple[
-    TrainConfig, Pace, Speed | None
-]  # how a run goes on, and its speed if it is timed
-
-
-def continued(
-    checkpoint: Checkpoint,
-    asked: Settings,
-    n: int,
-    *,
-    measure: Callable[[TrainConfig, float], Speed],
-    seconds_spent: Callable[[], float],
-) -> Continued:
-    """How a stopped run goes on that is to have the length that is ``asked``, as a whole.
-
-    What is not asked is as it was. The training part of the text has ``n`` characters. Raises
-    OptionError where the length is not more than what is done.
-    """
-    config, pace, done = checkpoint.config, checkpoint.pace, checkpoint.steps_done
-    if asked.threads is not None:
-        config = replace(config, most_threads=None)
-        if pace.at(done).threads is not None:
-            pace = pace.changed(done, last=pace.last, threads=asked.threads)
-    given = any(getattr(asked, name) is not None for name in BUDGETS)
-    most = most_steps(asked, n, config.batch_size, config.seq_length)
-    if given and asked.time is None:
-        if most <= done:
-            fault = f"the run would have {most} steps, but it has done {done}; ask for more"
-            raise OptionError(fault)
-        config = replace(config, time=None, pace=None, steps=most)
-        config = replace(config, most_steps=None, most_threads=None)
-        return config, pace.changed(done, last=most, progress=done / most, apart=1), None
-    longer = given and asked.time != config.time
-    seconds = asked.time or config.time
-    if seconds is None or (checkpoint.finished and not longer):
-        return config, pace, None
-    spent = seconds_spent()
-    if longer and seconds <= spent:
-        fault = f"the run would take {seconds:g} seconds, but it has taken {spent:.0f}"
-        raise OptionError(f"{fault}; ask for more")
-    # What the speed was may be unknown, or that of another machine. A run with time to spare does
-    # its steps as without the stop.
-    free = longer or config.budget == "time"
-    speed = measure(config if free else replace(config, most_threads=None), seconds)
-    if done == 0:
-        config = on_threads(config, speed)
-    elif speed.threads not in (None, pace.at(done).threads or config.threads):
-        pace = pace.changed(done, last=pace.last, threads=speed.threads)
-    if longer:
-        allowed = Settings(time=seconds, eval_every=config.eval_every)
-        most = max(most, done + 1)
-        plan = planned(allowed, replace(config, steps=most - done), speed, seconds_spent)
-        last, evaluations = done + plan.steps, max(config.evaluations, plan.evaluations)
-        config = replace(config, time=seconds, pace=None, steps=last, most_steps=most)
-        config = replace(config, evaluations=evaluations)
-        pace = pace.changed(done, last=last, progress=done / last, apart=1)
-    return config, pace, speed

@@ -19,9 +19,9 @@ from charlstm.training.base import passages_before
 from charlstm.training.batches import TrainingData
 from charlstm.training.checkpoint import Checkpoint, load_checkpoint, reading_state
 from charlstm.training.config import BUDGETS, REPORT_OPTIONS, Settings, TrainConfig
+from charlstm.training.continuation import Continued, continued
 from charlstm.training.distributed import joined, launched
 from charlstm.training.events import Event, ShouldStop, TextRead
-from charlstm.training.length import Continued, continued
 from charlstm.training.lock import locked
 from charlstm.training.losses import KeptModel
 from charlstm.training.output import clear
