@@ -41,8 +41,8 @@ class Checkpoint:
     pace: Pace
     fingerprint: Fingerprint
     text: TextOptions
-    sources: list[str]  # of the text, as absolute paths,
-    sources_given: list[str]  # and as they were given
+    sources: list[str]  # of the text, as absolute paths
+    sources_given: list[str]  # of the text, as they were given
     environment: dict[str, str]
     metrics_size: int = 0  # bytes of metrics.jsonl when the state was saved
     tensors: dict[str, Array] = field(repr=False)

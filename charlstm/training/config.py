@@ -35,8 +35,8 @@ class Common:
     pace: str | None = None  # of another run, to be repeated
     eval_every: int | None = None  # steps; None: at equal parts of the run
     save_every: float | None = None  # seconds between two saved states; None: as often as is cheap
-    sample: bool = True  # whether the network writes a sample with each evaluation,
-    sample_prompt: str = ""  # and what that begins with
+    sample: bool = True  # whether the network writes a sample with each evaluation
+    sample_prompt: str = ""  # what each sample begins with
     tensorboard: bool = False  # whether there is an event file for TensorBoard, too
     init_from: str = AUTO  # a model or "none"; in settings also "auto", which becomes one of both
     device: str = "auto"
@@ -89,8 +89,8 @@ class TrainConfig(Common):
     """Every choice of a run. The same choices, text, machine and pace give the same model."""
 
     steps: int  # as planned when the run began, or was given another length
-    time: float | None = None  # seconds that the run keeps to; None: it does all of its steps,
-    most_steps: int | None = None  # and with a time no more than these
+    time: float | None = None  # seconds that the run keeps to; None: it does all of its steps
+    most_steps: int | None = None  # which a run with a time does at most
     evaluations: int = EVALUATIONS  # at equal parts of the run, unless ``eval_every`` is given
     network: ModelConfig
     seq_length: int
@@ -98,10 +98,10 @@ class TrainConfig(Common):
     val_fraction: float
     learning_rate: float
     weight_dropout: float
-    threads: int  # when the run began,
-    most_threads: int | None = None  # and as many as it may change to; None: none but ``threads``
-    init_sha256: str | None = None  # of the file of the model that the run began from,
-    validation_read: float | None = None  # and the share of the validation part that it has read
+    threads: int  # with which the run began
+    most_threads: int | None = None  # to which the run may change; None: it keeps ``threads``
+    init_sha256: str | None = None  # of the file of the model that the run began from
+    validation_read: float | None = None  # the share of the validation part that this model read
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -21,8 +21,8 @@ LEAST_LEARNED = 0.5  # nats below the frequencies; a network that learned less c
 SKIPS = 5  # steps in a row without a finite gradient: the weights are spoiled
 LEAST_WINDOW = 50  # steps
 WINDOW_CHARACTERS = 50_000  # about fifty passages, whose mean varies little
-COUNTED = 1 << 20  # characters of a large text in which the frequencies are counted,
-COUNTED_BLOCKS = 64  # in so many blocks, spread over the text
+COUNTED = 1 << 20  # characters of a large text in which the frequencies are counted
+COUNTED_BLOCKS = 64  # pieces that these characters are in, spread over the text
 
 
 @dataclass(frozen=True)
@@ -102,12 +102,12 @@ class RunHistory:
     val_loss: float = math.nan  # of the last evaluation
     train_loss: float = math.nan  # between the last two evaluations
     lowest_train_loss: float = math.inf  # between two log points
-    window_total: float = 0.0  # sum of the losses since the last full window,
-    window_steps: int = 0  # and the number of their steps
+    window_total: float = 0.0  # sum of the losses since the last full window
+    window_steps: int = 0  # number of steps since the last full window
     lowest_window_loss: float = math.inf
     evaluations_since_best: int = 0
-    loss_total: float = 0.0  # sum of the losses since the last evaluation,
-    loss_steps: int = 0  # and the number of their steps
+    loss_total: float = 0.0  # sum of the losses since the last evaluation
+    loss_steps: int = 0  # number of steps since the last evaluation
     skipped_in_a_row: int = 0
     rollbacks: int = 0
     evaluated: int = 0  # steps done at the last evaluation

@@ -22,8 +22,8 @@ from charlstm.training.network import CharLSTM
 WARM_UP = 0.05  # of the run
 FINAL_RATE = 0.01  # of the peak
 BETAS = (0.9, 0.99)  # the second below Adam's 0.999: runs of a few thousand steps are short
-AVERAGE_EVERY = 4  # steps: often enough, and a quarter of the cost,
-AVERAGE_ALWAYS = 500  # but after each of the first steps, since the run may be short
+AVERAGE_EVERY = 4  # steps: often enough, and a quarter of the cost
+AVERAGE_ALWAYS = 500  # steps, the first ones, after each of them, since the run may be short
 RATE_AFTER_ROLLBACK = 0.5
 WARM_UP_AFTER_ROLLBACK = 50  # steps; the optimizer's moments are empty again
 # The parts of a state that have a tensor for each weight; ``sound`` is for ``roll_back``.

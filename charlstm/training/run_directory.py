@@ -28,9 +28,9 @@ from charlstm.training.output import FILES
 from charlstm.training.pace import Pace
 from charlstm.training.tensorboard_file import TensorBoardFile
 
-FIRST_SAVE_SECONDS = 5.0  # to the first state of a process,
-SAVE_SECONDS = 60.0  # and from one state to the next, or longer, so that
-SAVE_SHARE = 0.02  # of the time, at most, goes into that
+FIRST_SAVE_SECONDS = 5.0  # to the first state of a process
+SAVE_SECONDS = 60.0  # from one state to the next, at least
+SAVE_SHARE = 0.02  # of the time, at most, goes into writing states, so that some come later
 
 
 class RunDirectory:
@@ -50,8 +50,8 @@ class RunDirectory:
         self.sources, self.sources_given = sources, sources_given
         self.saved_step = 0  # of the state on disk
         self.fault: str | None = None  # why the last attempt to write failed
-        self._saved_at = time.monotonic()  # the last state, or the last attempt,
-        self.save_seconds = 0.0  # and how long that took
+        self._saved_at = time.monotonic()  # the last state, or the last attempt
+        self.save_seconds = 0.0  # how long the last state, or the last attempt, took
         self._interval = FIRST_SAVE_SECONDS
         self._model: ModelFile | None = None
         self.passages: Hashes = NO_PASSAGES  # hashes of what the model has read

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from charlstm.training.trainer import Trainer
 
 DEFAULT_SECONDS = 180.0  # of a run without a budget, at most
-MEASURED_STEPS = 8  # of each size that is measured, unless that takes
-MEASURE_SHARE = 0.01  # of the time
+MEASURED_STEPS = 8  # of each size that is measured, unless they take too long
+MEASURE_SHARE = 0.01  # of the time of a run: steps that take longer than this are too long
 SHORT = 4  # characters in each row of a step that is short
 MOST_SHORT = 2.0  # times as long as on one thread: then no whole step is tried on several
 
