@@ -225,3 +225,72 @@ def test_a_slow_beginning_changes_nothing_where_there_is_time_to_spare() -> None
                 pace = keeper.new_pace(pace, done, now)
         assert pace.last <= 1000
         assert (len(pace.changes) >= changes) if changes > 1 else (len(pace.changes) == 1)
+
+
+@pytest.mark.parametrize(
+    ("began", "step", "last_step", "evaluation", "ended", "why"),
+    [
+        pytest.param(
+            0.5,
+            0.02,
+            0.02,
+            0.3,
+            7.0,
+            "1.0 s later than asked, since 0.5 s had passed before step 1, 6.1 s in steps, "
+            "0.3 s in validation and 0.1 s in saving",
+            id="no one thing",
+        ),
+        pytest.param(
+            5.9, 0.02, 0.02, 0.3, 7.0, "5.9 s had passed before step 1", id="a late beginning"
+        ),
+        pytest.param(
+            0.5,
+            0.02,
+            0.02,
+            1.5,
+            7.0,
+            "validation and saving took 1.6 s at the end, 1.2 s longer than expected",
+            id="validation",
+        ),
+        pytest.param(
+            0.5,
+            0.1,
+            0.1,
+            0.3,
+            7.0,
+            "the last steps took 0.1 s each, and 0.02 s at first",
+            id="steps",
+        ),
+        pytest.param(
+            0.5,
+            0.02,
+            15.0,
+            0.3,
+            21.0,
+            "the last steps took 15 s each, and 0.02 s",
+            id="the last step",
+        ),
+        pytest.param(
+            0.5,
+            0.02,
+            0.02,
+            0.3,
+            6.4,
+            "0.4 s later than asked, since 0.5 s had passed before step 1, 5.5 s in steps",
+            id="a validation as long as expected",
+        ),
+        pytest.param(0.5, 0.1, 0.1, 0.3, 6.2, None, id="in time"),
+    ],
+)
+def test_a_late_run_says_what_took_so_long(
+    began: float, step: float, last_step: float, evaluation: float, ended: float, why: str | None
+) -> None:
+    """Slow steps are blamed only if they are slower than at first; else it says where time went."""
+    keeper = Timekeeper(config(time=6.0), step=0.02, evaluation=0.3, saving=0.05, done=0, now=began)
+    looked = ended - 0.1 - evaluation - last_step
+    done = round((looked - began) / step)
+    keeper.new_pace(Pace.constant(done + 1), done, looked)
+    keeper.add_evaluation(evaluation)
+    keeper.add_saving(0.1)
+    found = keeper.lateness(done + 1, ended)
+    assert found is None if why is None else why in (found or "")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from charlstm.cli.progress import _described
 from charlstm.model.model_file import load_model
 from charlstm.training import train
-from charlstm.training.events import Finished
+from charlstm.training.events import Finished, ThreadsChanged
 from charlstm.training.pace import Pace
 from charlstm.training.threads import RETRY_SECONDS, ThreadChooser
 from charlstm.training.timekeeper import Timekeeper
@@ -111,6 +112,24 @@ def test_a_trial_that_fails_is_made_less_often() -> None:
     pauses = [later - earlier for earlier, later in pairwise(tried)]
     assert all(later > 1.9 * earlier for earlier, later in pairwise(pauses))
     assert len(tried) < 6
+
+
+@pytest.mark.parametrize("gain", [False, True])
+def test_a_trial_and_its_end_are_said_as_what_they_are(gain: bool) -> None:
+    """A run that goes back to the threads of before does not do so to see what is faster."""
+    asked = config(time=100.0, evaluations=1, eval_every=None, threads=2, most_threads=2)
+    keeper = Timekeeper(asked, step=0.01, evaluation=0.1, saving=0.0, done=0, now=2.0)
+    pace, now, done, threads, said = Pace.constant(10_000), 2.0, 0, [2], []
+    for step in (0.2, 0.02 if gain else 0.4):
+        done, now = done + 10, now + 10 * step
+        pace = keeper.new_pace(pace, done, now)
+        threads.append(pace.at(done).threads or 2)
+        if threads[-1] != threads[-2]:
+            trial = keeper.trying_threads
+            said.append(_described(ThreadsChanged(step=done, threads=threads[-1], trial=trial)))
+    tried = "from step 10: 1 thread, to see whether that is faster"
+    back = "from step 20: 2 threads again, since the trial brought no gain"
+    assert (threads, said) == (([2, 1, 1], [tried]) if gain else ([2, 1, 2], [tried, back]))
 
 
 def test_nothing_is_tried_shortly_before_the_end() -> None:

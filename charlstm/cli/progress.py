@@ -94,7 +94,9 @@ def _described(event: events.Event) -> str | None:
             return "  ".join([*parts, "kept"] if event.kept else parts)
         case events.ThreadsChanged():
             threads = counted(event.threads, "thread")
-            return f"from step {event.step}: {threads}, to see whether that is faster"
+            if event.trial:
+                return f"from step {event.step}: {threads}, to see whether that is faster"
+            return f"from step {event.step}: {threads} again, since the trial brought no gain"
         case events.Recovered():
             return f"by step {event.step}: {_recovery(event)}"
         case events.SaveFailed():

@@ -71,10 +71,15 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class ThreadsChanged:
-    """From this step on the run computes with so many threads, to see whether that is faster."""
+    """From this step on the run computes with so many threads.
+
+    ``trial``: to see whether that is faster. Else such a trial has ended without a gain, and the
+    number is that of before.
+    """
 
     step: int
     threads: int
+    trial: bool
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,8 @@ class Run:
             done, threads = step + 1, self._threads()
             self._keep_time()
             if self._threads() != threads:
-                yield events.ThreadsChanged(step=done, threads=self._threads())
+                trial = self.timekeeper is not None and self.timekeeper.trying_threads
+                yield events.ThreadsChanged(step=done, threads=self._threads(), trial=trial)
             evaluating = self._evaluates(step)
             logging = evaluating or self.pace.passes(step, LOG_POINTS)
             if logging:
@@ -335,7 +336,9 @@ class Run:
             overfitting=self.history.overfitting,
             characters_per_second=self._speed(),
             seconds=seconds,
-            late=keeper.lateness(seconds) if keeper and self.finished else None,
+            late=keeper.lateness(self.trainer.steps_done, seconds)
+            if keeper and self.finished
+            else None,
         )
 
     def _threads(self) -> int:

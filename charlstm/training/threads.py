@@ -24,7 +24,8 @@ def most_threads() -> int:
 def torch_threads(count: int) -> Iterator[None]:
     """Let torch compute with so many threads in the block, and as before after it.
 
-    The number belongs to the whole process, so whoever iterates over a training has its own. It is
+    The number is that of the whole process, and outside the block it is what the caller set. Two
+    threads of a process would change it for each other, so one of them trains at a time. It is
     never many more than there are cores.
     """
     import torch
@@ -62,6 +63,11 @@ class ThreadChooser:
         else:
             self._usual = min(self._usual, step)
         return self.count
+
+    @property
+    def trying(self) -> bool:
+        """Whether the threads are those of a trial."""
+        return self._before is not None
 
     @property
     def expected(self) -> float:
