@@ -74,9 +74,9 @@ class UnknownCharacterError(OptionError):
     the text, and the exit code says so.
     """
 
-    def __init__(self, characters: str, source: str = "") -> None:
+    def __init__(self, characters: str, source: str = "", code: str = "unknown character") -> None:
         fault = f"the model never saw {listed(characters)}"
-        super().__init__(f"{source}: {fault}" if source else fault, code="unknown character")
+        super().__init__(f"{source}: {fault}" if source else fault, code=code)
         self.characters = characters
         if source:
             self.exit_code = CorpusError.exit_code

@@ -465,14 +465,14 @@ def test_a_stop_text_is_kept_where_this_is_asked_for(write: Any, tmp_path: Path)
         ("-n 20 --lines 9", "the text was cut at 20 characters, before 9 line ends came"),
         (
             "-n 20 --lines 1 --stop zzz --json --ban e",
-            "the text was cut at 20 characters, before a stop text or 1 line end came",
+            "the text was cut at 20 characters, before a stop text or a line end came",
         ),
         (
             "-n 20 --lines 9 --samples 3",
             "3 of 3 texts were cut at 20 characters, before 9 line ends came",
         ),
         ("--stop zzz", "the text was cut at 1,000 characters, before a stop text came"),
-        ("-n 2 --each-line", "2 of 2 texts were cut at 2 characters, before 1 line end came"),
+        ("-n 2 --each-line", "2 of 2 texts were cut at 2 characters, before a line end came"),
     ],
 )
 def test_a_text_that_is_cut_before_its_end_is_reported(

@@ -59,6 +59,23 @@ def test_words_without_quotes_are_shown_quoted(charlstm: Run) -> None:
     )
 
 
+def test_skipping_is_not_leaving_out_where_a_text_is_measured(charlstm: Run, trained: Path) -> None:
+    """The advice for an unknown character says what skip does in the command at hand."""
+    for words in (["score"], ["score", "--lines"], ["score", "--chars"], ["evaluate", "-"]):
+        done = charlstm(*words, "-m", trained, input="To\u4e2d be\n".encode() * 99)
+        assert done.returncode != 0
+        assert b"count unknown characters as the least probable ones with --unknown skip" in (
+            done.stderr
+        )
+
+
+def test_standard_input_is_scored_once(charlstm: Run, trained: Path) -> None:
+    """A second - would be an empty text."""
+    done = charlstm("score", "-m", trained, "-", "-", input=b"To be\n")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"standard input is named twice; name a file for one" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "advice"),
     [

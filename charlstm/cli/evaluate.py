@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from charlstm.cli import bars, console, wording
+from charlstm.cli import bars, console, reading, wording
 from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import loaded
 from charlstm.cli.options import Corpus, settle, with_options
+from charlstm.errors import UnknownCharacterError
 from charlstm.options import EVALUATION, MODEL
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ MOST_CHOICES = 1e6  # a perplexity above it is not worth its digits
     },
     unknown={
         "group": "Corpus",
-        "help": "What to do with a character that the model does not know.",
+        "help": "What to do with a character that the model does not know; skip counts it "
+        "as the least probable one.",
     },
     glob={
         "default": None,
@@ -88,7 +90,11 @@ def _evaluation(model: "LanguageModel", text: str, values: dict[str, Any]) -> "E
     notes: list[str] = []
     with bars.bar("reading", quiet=values["quiet"]) as progress:
         how = {name: values[name] for name in names}
-        found = model.evaluate(text, notes=notes, progress=progress, **how)
+        try:
+            found = model.evaluate(text, notes=notes, progress=progress, **how)
+        except UnknownCharacterError as error:
+            error.code = reading.MEASURED
+            raise
     console.say(*notes, quiet=values["quiet"])
     return found
 
@@ -186,7 +192,9 @@ def _read_before(found: "Evaluation") -> str:
     if found.was_read:
         return f", of which the model has read about {read} before"
     if found.own:
-        return " that training kept for validation"
+        kept = " that training kept for validation"
+        untold = "; whether it has read them elsewhere cannot be told"
+        return kept + (untold if found.read is None else "")
     if found.read is None:
         return "; whether the model has read them before cannot be told"
     return "; the model learned from another text"

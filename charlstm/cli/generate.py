@@ -218,7 +218,8 @@ def _write_one(
 def _report_cut(written: writing.Written, values: dict[str, Any]) -> None:
     """Say how many texts ended by their length, although another end was asked for."""
     ends = ["a stop text"] if values["stop"] else []
-    ends += [wording.counted(values["lines"], "line end")] if values["lines"] else []
+    if values["lines"]:
+        ends.append("a line end" if values["lines"] == 1 else f"{values['lines']:,} line ends")
     if ends and written.cut:
         texts = "the text was"
         if written.texts > 1:

@@ -41,8 +41,9 @@ HINTS = {
     "picture": "if it shows a text: tesseract {file} stdout > {text}",
     "model": "name a model with -m, and a text here",
     "no text": "name a plain text",
-    "no files": "name the files, or give another --glob (only train and evaluate read "
-    "datasets, and a dataset must be the only source)",
+    "no files": "name the files, or give another --glob",
+    "no files in a dataset": "name the text itself; only train and evaluate read datasets, and a "
+    "dataset must be the only source",
     "no such text": "check the name; charlstm corpus list shows the texts of the catalogue",
     "similar text": "did you mean {nearest}? charlstm corpus list shows the texts of the catalogue",
     "not cached": "charlstm corpus get {name} downloads it",
@@ -64,6 +65,8 @@ HINTS = {
     "no model": "make one with charlstm train CORPUS, or name one with -m",
     "unknown character": "leave out unknown characters with --unknown skip, or replace them by "
     "similar ones with --unknown nearest",
+    "unknown character to measure": "count unknown characters as the least probable ones with "
+    "--unknown skip, or replace them by similar ones with --unknown nearest",
     "end": "give a --length, or a --stop text or --lines that this model can write",
     "lines rejected": "ask for fewer lines, allow more lines (--novel, --new-lines, --unique), or "
     "raise --temperature",

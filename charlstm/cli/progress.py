@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from tqdm import tqdm
 
 from charlstm.cli import console
+from charlstm.cli.bars import tqdm_bar
 from charlstm.cli.stop import Stop
 from charlstm.cli.wording import counted, nats
 from charlstm.training import events
@@ -23,16 +24,12 @@ def watch(
     config = started.config
     console.say(*_plan(started), quiet=quiet)
     tqdm.monitor_interval = 0  # no thread that could write, and hold up a bar that is to end
-    with tqdm(
+    with tqdm_bar(
+        " char",
+        quiet=quiet,
         total=started.steps * config.characters_per_step,
         initial=started.step * config.characters_per_step,
-        unit=" char",
-        unit_scale=True,
-        file=sys.stderr,
-        disable=quiet or not console.is_terminal(sys.stderr),
-        dynamic_ncols=True,
         bar_format="{desc}{percentage:3.0f}% {bar} {rate_fmt}, {remaining} left{postfix}",
-        leave=False,
     ) as bar:
         stop.install()
         for event in following:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # The parameters that hold a seed phrase, and their names on the command line.
 TEXTS = {"phrase": "PROMPT", "seed": "--seed", "prompt": "--prompt"}
 NAMES = {**TEXTS, "seed_file": "--seed-file"}
+MEASURED = "unknown character to measure"  # the code of the error where skip counts it
 BLOCK_BYTES = 1 << 17  # read at once; lines of so many characters keep all cores busy
 
 
@@ -164,12 +165,13 @@ def known_lines(
     unreadable: list[int],
     *,
     label: str = "",
+    code: str = "unknown character",
     quiet: bool,
 ) -> Iterator[str | None]:
     """The lines as the model reads them.
 
     For a line that the model cannot read, yields None and adds its number to ``unreadable``.
-    Messages begin with ``label`` and the number of the line.
+    Messages begin with ``label`` and the number of the line, and ``code`` chooses their advice.
     """
     for number, line in lines:
         try:
@@ -177,6 +179,7 @@ def known_lines(
         except UnknownCharacterError as error:
             from charlstm.cli.hints import explained
 
+            error.code = code
             console.error(f"{label}line {number}: {explained(error)}")
             unreadable.append(number)
             yield None

@@ -34,7 +34,11 @@ MOST_UNKNOWN = 0.01  # of a text; above this share its number says more of them 
     *("lines", ROWS, "encoding", "unknown", MODEL, "json", "quiet"),
     lines={"kind": bool, "default": False, "group": ROWS, "help": "Print a row for each line."},
     encoding={"group": TEXT},
-    unknown={"group": TEXT, "help": "What to do with a character that the model does not know."},
+    unknown={
+        "group": TEXT,
+        "help": "What to do with a character that the model does not know; skip counts it "
+        "as the least probable one.",
+    },
     json={"help": "Print one JSON object for each row, on one line."},
 )
 def score(
@@ -59,6 +63,8 @@ def score(
     parts = next((name for name in ("lines", "chars") if values[name]), "files")
     text = TextOptions(encoding=values["encoding"])
     files = files or ["-"]
+    if files.count("-") > 1:
+        raise OptionError("standard input is named twice; name a file for one")
     model = loaded(values)
     console.say_if_typed(files, quiet=values["quiet"])
     scoring = Scoring(model, text, values["unknown"], values["quiet"])
@@ -136,7 +142,13 @@ class Scoring:
         if self.unknown != "error":
             return (line for _, line in block)
         return reading.known_lines(
-            self.model, block, self.unknown, self.unreadable, label=label, quiet=self.quiet
+            self.model,
+            block,
+            self.unknown,
+            self.unreadable,
+            label=label,
+            code=reading.MEASURED,
+            quiet=self.quiet,
         )
 
     def _scores(self, file: str, *, bar: bool) -> "Iterator[Score]":
@@ -151,7 +163,8 @@ class Scoring:
                     tally.add(part)
                     yield part
         except UnknownCharacterError as error:
-            raise UnknownCharacterError(error.characters, reading.label_of(file)) from error
+            label = reading.label_of(file)
+            raise UnknownCharacterError(error.characters, label, reading.MEASURED) from error
         self._warn(file, tally)
 
     def _warn(self, file: str, tally: "Tally") -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlstm.checks import shown
-from charlstm.cli import console, reading
+from charlstm.cli import console, reading, wording
 from charlstm.cli.loading import compute_with_one_thread, loaded
 from charlstm.cli.options import settle, typed, with_options
 from charlstm.errors import CorpusError, OptionError
@@ -167,7 +167,8 @@ def _how(values: dict[str, Any]) -> dict[str, Any]:
     if how["random_seed"] is None:
         how["random_seed"] = new_random_seed()
     message = f"the model writes the text, with random seed {how['random_seed']}"
-    console.say(message, quiet=values["quiet"])
+    notes = wording.temperature_notes(how["temperature"])
+    console.say(*notes, message, quiet=values["quiet"])
     return how
 
 

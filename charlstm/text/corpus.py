@@ -23,6 +23,7 @@ from charlstm.text.sources import (
     corpus_name,
     files_below,
     is_catalogue_name,
+    is_dataset,
     listed,
     located,
 )
@@ -181,7 +182,8 @@ def _opened(source: str, glob: str, notes: list[str]) -> list[Source]:
         if not files:
             there = f", only {names}" if others else ""
             fault = f"{source}: no {glob} files in this directory or below it{there}"
-            raise CorpusError(fault, "no files")
+            code = "no files in a dataset" if is_dataset(source) else "no files"
+            raise CorpusError(fault, code)
         if others:
             count = f"{len(files):,} of {len(files) + len(others):,} files"
             notes.append(f"{source}: {count}: {glob}; left out: {names}")

@@ -10,7 +10,6 @@ import math
 import mmap
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -28,12 +27,11 @@ from charlstm.text.corpus import (
     survey,
 )
 from charlstm.text.decoding import Source, TextOptions
+from charlstm.text.sources import DESCRIPTION_FILE, IDS_FILE, is_dataset
 from charlstm.text.vocabulary import Ids, Unknown, Vocabulary, whole_clusters
 from charlstm.untrusted import MOST_BYTES, check_format, read_description, reading
 
 FORMAT = 1
-IDS_FILE = "ids.bin"
-DESCRIPTION_FILE = "dataset.json"
 BLOCK_BYTES = 8 << 20  # how much of a large array is in memory at a time
 BLOCK_IDS = 1 << 20
 
@@ -86,14 +84,6 @@ def write_dataset(corpus: Corpus, directory: Path) -> Dataset:
         with atomic_file(making / DESCRIPTION_FILE) as file:
             file.write(json.dumps(description, sort_keys=True, indent=1).encode() + b"\n")
     return dataset
-
-
-def is_dataset(source: str) -> bool:
-    """Whether ``source`` is a directory made by ``write_dataset``."""
-    files = [Path(source) / name for name in (DESCRIPTION_FILE, IDS_FILE)]
-    with suppress(OSError):  # for example a name that is too long
-        return source != "-" and all(file.is_file() for file in files)
-    return False
 
 
 def open_dataset(directory: Path) -> Dataset:

@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -19,6 +20,7 @@ Sources = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 LONGEST_GLOB = 1000  # characters
 LISTED = 2  # how many of many files a message names
+IDS_FILE, DESCRIPTION_FILE = "ids.bin", "dataset.json"  # of a dataset
 CATALOGUE_NAME = re.compile("[a-z][a-z0-9-]*")
 
 
@@ -30,6 +32,14 @@ def source_names(sources: Sources) -> list[str]:
     except TypeError as error:
         fault = f"is {shown(sources)}; it must be a text, a path or a list of them"
         raise OptionError(fault, "sources") from error
+
+
+def is_dataset(source: str) -> bool:
+    """Whether ``source`` is a directory that has the files of a dataset."""
+    files = [Path(source) / name for name in (DESCRIPTION_FILE, IDS_FILE)]
+    with suppress(OSError):  # for example a name that is too long
+        return source != "-" and all(file.is_file() for file in files)
+    return False
 
 
 def is_catalogue_name(source: str) -> bool:
