@@ -26,7 +26,7 @@ class Option:
     """An option: its possible values and its help text.
 
     A number must be finite, with ``least <= value <= most`` and ``above < value < below``. With a
-    default of None the program chooses a value.
+    default of None the program chooses a value, or does without one if the option is ``optional``.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Option:
     above: float = -math.inf
     below: float = math.inf
     choices: tuple[str, ...] = ()
+    optional: bool = False
 
     @property
     def flag(self) -> str:
@@ -51,6 +52,16 @@ class Option:
         '--hidden-size'
         """
         return "--" + self.name.replace("_", "-")
+
+    def is_off(self, default: object) -> bool:
+        """Whether a command in which the option has this default does without it.
+
+        >>> OPTIONS["lines"].is_off(None), OPTIONS["hidden_size"].is_off(None)
+        (True, False)
+        """
+        if default is None:
+            return self.optional or self.kind is list
+        return default is False or default in ("", (), [])
 
     def check(self, value: object) -> Any:
         """``value`` as a type of Python; raises OptionError for a value that is not possible."""
@@ -116,10 +127,11 @@ _TABLE = (
     Option("time", Seconds, BUDGET, metavar="T", above=0, below=1e9,
            help="Train for this time, such as 30s, 3m or 1h30m.  "
                 "[default: as long as it helps, at most 3m]"),
-    Option("epochs", float, BUDGET, metavar="E", above=0, below=1e9,
+    Option("epochs", float, BUDGET, optional=True, metavar="E", above=0, below=1e9,
            help="Read the training text E times."),
-    Option("steps", int, BUDGET, least=1, most=MOST_STEPS, help="Do N optimizer steps."),
-    Option("pace", str, BUDGET, metavar="PACE",
+    Option("steps", int, BUDGET, optional=True, least=1, most=MOST_STEPS,
+           help="Do N optimizer steps."),
+    Option("pace", str, BUDGET, optional=True, metavar="PACE",
            help="Repeat the steps of another run, as the command in its model card says."),
     Option("patience", int, BUDGET, least=0, most=MOST_STEPS,
            help="Stop after N validations without improvement; 0: never.  [default: 0]"),
@@ -166,7 +178,7 @@ _TABLE = (
            help="Time between two saved states.  [default: 1m, or longer if saving is slow]"),
     Option("evaluations", int, OUTPUT, least=1, most=MOST_STEPS,
            help="Number of validations, at equal parts of the run.  [default: 16, or fewer]"),
-    Option("eval_every", int, OUTPUT, least=1, most=MOST_STEPS,
+    Option("eval_every", int, OUTPUT, optional=True, least=1, most=MOST_STEPS,
            help="Number of steps between two validations, instead of --evaluations."),
     Option("sample", bool, OUTPUT, default=True,
            help="Show with each validation what the network writes."),
@@ -178,7 +190,7 @@ _TABLE = (
     Option("seed", str, SEED, default="", metavar="TEXT",
            help="Seed phrase, the same as PROMPT. See also --random-seed."),
     Option("prompt", str, SEED, default="", metavar="TEXT", help="Another name of --seed."),
-    Option("seed_file", str, SEED, metavar="FILE",
+    Option("seed_file", str, SEED, optional=True, metavar="FILE",
            help="Read the seed phrase from FILE; - is standard input."),
     Option("each_line", bool, SEED, default=False,
            help="Continue each line of --seed-file or of standard input."),
@@ -192,7 +204,7 @@ _TABLE = (
     Option("length", int, LENGTH, short="n", least=0,
            help="Number of characters to write; 0: no end.  "
                 "[default: 1000, or 1000 for each of --lines]"),
-    Option("lines", int, LENGTH, least=1, help="Stop after N line ends."),
+    Option("lines", int, LENGTH, optional=True, least=1, help="Stop after N line ends."),
     Option("stop", list, LENGTH, default=(), metavar="TEXT",
            help="Stop before TEXT would be written. May be repeated."),
     Option("keep_stop", bool, LENGTH, default=False,
@@ -216,7 +228,7 @@ _TABLE = (
     Option("random_seed", int, SAMPLING, least=0, most=(1 << 63) - 1,
            help="Seed of the random number generator. By default one is chosen and printed."),
     # Lines that a generated text must not have.
-    Option("novel", int, NEW_LINES, least=1, most=1 << 16,
+    Option("novel", int, NEW_LINES, optional=True, least=1, most=1 << 16,
            help="Reject lines that copy N characters or more from --corpus."),
     Option("new_lines", bool, NEW_LINES, default=False,
            help="Reject lines that are also lines of --corpus."),
@@ -228,9 +240,9 @@ _TABLE = (
     Option("separator", str, MANY, metavar="TEXT",
            help="Write TEXT after each text.  "
                 "[default: a line end, if the text has none at its end]"),
-    Option("load_state", str, STATE, metavar="FILE",
+    Option("load_state", str, STATE, optional=True, metavar="FILE",
            help="Continue a text from FILE, written by --save-state."),
-    Option("save_state", str, STATE, metavar="FILE",
+    Option("save_state", str, STATE, optional=True, metavar="FILE",
            help="Save the state at the end of the text to FILE, for --load-state."),
     Option("raw", bool, OUTPUT, default=False,
            help="Print control characters to a terminal unchanged."),
@@ -254,11 +266,11 @@ _TABLE = (
     Option("min_length", int, PASSAGES, default=8, least=1,
            help="Leave out passages of fewer than N characters."),
     # What the network does with a text.
-    Option("text_file", str, SHOWN, metavar="FILE",
+    Option("text_file", str, SHOWN, optional=True, metavar="FILE",
            help="Show the text in FILE; - is standard input."),
-    Option("cell", str, SHOWN, metavar="LAYER:UNIT",
+    Option("cell", str, SHOWN, optional=True, metavar="LAYER:UNIT",
            help="Show tanh of the value of this cell, such as 2:45; both numbers are from 1."),
-    Option("gate", str, SHOWN, choices=("forget", "input", "output"),
+    Option("gate", str, SHOWN, optional=True, choices=("forget", "input", "output"),
            help="Show how far this gate is open: that of --cell, or the mean of all."),
     Option("guesses", int, SHOWN, default=0, least=0, most=5,
            help="Show the N characters that the model thought most probable at each position."),
@@ -274,7 +286,7 @@ _TABLE = (
            help="What the horizontal axis of the chart shows."),
     Option("follow", bool, CHART, default=False,
            help="Go on while the runs are trained, and end when they do."),
-    Option("plot", str, CHART, metavar="FILE",
+    Option("plot", str, CHART, optional=True, metavar="FILE",
            help="Write the chart to FILE.svg or FILE.png instead."),
     # What a score has rows for; ``lines`` is another one.
     Option("chars", bool, ROWS, default=False, help="Print a row for each character."),

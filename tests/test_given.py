@@ -31,7 +31,7 @@ def run(name: str, *words: str) -> None:
 def test_two_values_are_an_error(name: str, option: Any) -> None:
     """It names the option and both values, whichever of its names it is given by."""
     flags = option.opts
-    said = rf"^{max(flags, key=len)} is given 2 times: '12' and '13'; leave one$"
+    said = rf"^{max(flags, key=len)} is given 2 times: '12' and '13'; give it once$"
     with pytest.raises(OptionError, match=said):
         run(name, flags[0], "12", f"{flags[-1]}", "13")
 
@@ -58,7 +58,7 @@ def test_the_command_ends_as_after_any_wrong_option(charlstm: Run) -> None:
     """One line, and the status of a wrong call; what follows the end of options is no option."""
     done = charlstm("score", "-m", "a", "-m", "b")
     assert (done.returncode, done.stdout) == (2, b"")
-    said = b"charlstm: error: --model is given 2 times: 'a' and 'b'; leave one\n"
+    said = b"charlstm: error: --model is given 2 times: 'a' and 'b'; give it once\n"
     assert done.stderr == said
     done = charlstm("score", "-m", "a", "--", "-m")
     assert b"given 2 times" not in done.stderr
@@ -71,10 +71,10 @@ def test_an_option_is_taken_back(charlstm: Run, tmp_path: Path) -> None:
     done = charlstm(*words, "--no-stop", env={"CHARLSTM_GENERATE_LENGTH": "3"}, cwd=tmp_path)
     plain = charlstm("generate", "-q", "-n", "9", "-t0", cwd=tmp_path)
     assert (done.stderr, done.stdout) == (b"", plain.stdout)
-    done = charlstm(*words[:1], "-q", "-n9", "-t0", "--no-length", cwd=tmp_path)
+    done = charlstm(*words[:1], "-q", "-n9", "-t0", "--lines", "1", "--no-lines", cwd=tmp_path)
     assert (
         done.stderr
-        == b"charlstm: error: --length and --no-length do not go together; leave one out\n"
+        == b"charlstm: error: --lines and --no-lines do not go together; leave one out\n"
     )
 
 
@@ -84,3 +84,40 @@ def test_what_cannot_be_taken_back_is_no_option(charlstm: Run) -> None:
         assert b"no such option" in charlstm("train", *words).stderr
     done = charlstm("generate", "-q", "-n1", "--stop", "--no-json")
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+NOT_OFF = [  # words of a command line, and the advice
+    (["train", "--no-init-from"], "--init-from MODEL"),
+    (["train", "--no-dropout"], "--dropout P"),
+    (["train", "--no-val-fraction"], "--val-fraction P"),
+    (["train", "--no-device"], "--device auto|cpu|cuda|mps"),
+    (["generate", "--no-length"], "--length N"),
+    (["generate", "--no-separator"], "--separator TEXT"),
+    (["evaluate", "--no-glob"], "--glob PATTERN"),
+]
+
+
+@pytest.mark.parametrize(("words", "advice"), NOT_OFF)
+def test_no_never_stands_for_a_default_that_is_not_off(words: list[str], advice: str) -> None:
+    """Readers take it as off, so the message says what to write."""
+    flag = advice.split()[0]
+    with pytest.raises(OptionError) as caught:
+        run(*words)
+    assert str(caught.value) == (f"{words[1]}: {flag} has a value by default; give {advice}")
+
+
+def test_the_same_value_is_named_once() -> None:
+    """However often it is given."""
+    with pytest.raises(
+        OptionError, match=r"^--length is given 3 times: '5' and '6'; give it once$"
+    ):
+        run("generate", "-n5", "-n6", "-n5")
+
+
+def test_a_seed_phrase_is_taken_back(charlstm: Run, tmp_path: Path) -> None:
+    """Another name of it may give one, and with none the text begins by itself."""
+    (tmp_path / "s.toml").write_text('[generate]\nseed = "abc"\n')
+    for phrase in ([], ["xyz"]):
+        words = ["generate", *phrase, "-q", "-n9", "-t0"]
+        done = charlstm(*words, "--no-seed", "--config", "s.toml", cwd=tmp_path)
+        assert (done.stderr, done.stdout) == (b"", charlstm(*words).stdout)

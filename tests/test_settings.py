@@ -258,3 +258,44 @@ def test_a_setting_that_waits_for_another_option_is_no_error(
     ):  # fmt: skip
         done = charlstm(*words, "--config", "s.toml", cwd=tmp_path)
         assert (done.returncode, b"error" in done.stderr) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ('[visualize]\ntitle = "x"', ["visualize", "abc", "--json"]),
+        ('[export]\npattern = ["a"]', ["export", "-o", "m.html"]),
+        ("[generate]\nnovel = 20\nnew_lines = true", ["generate", "-n", "9"]),
+        ("[generate]\nlength = 0", ["generate", "--samples", "2"]),
+        ("[generate]\nlength = 0", ["generate", "--json"]),
+        ("[generate]\nsamples = 2", ["generate", "-n", "0", "--lines", "1"]),
+    ],
+)
+def test_no_message_blames_a_setting_that_nobody_typed(
+    charlstm: Run, trained: Path, tmp_path: Path, table: str, words: list[str]
+) -> None:
+    """What was typed is done."""
+    (tmp_path / "s.toml").write_text(table)
+    done = charlstm(*words, "-q", "-m", trained, "--config", "s.toml", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("typed", ["hidden_size", "init_from"])
+def test_the_stronger_source_decides_where_a_run_begins(
+    charlstm: Run, play: Path, trained: Path, tmp_path: Path, typed: str
+) -> None:
+    """A size of the network, or a model that has another size."""
+    given = {"hidden_size": 5, "init_from": str(trained)}
+    (other,) = {*given} - {typed}
+    (tmp_path / "s.toml").write_text(f"[train]\n{other} = {json.dumps(given[other])}\n")
+    words = [f"--{typed.replace('_', '-')}", given[typed], "--config", tmp_path / "s.toml"]
+    done = charlstm("train", play, "--steps", 1, *words, "-o", tmp_path / "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("resumed", [[], ["--resume", "run"]])
+def test_two_budgets_are_an_error_with_advice(charlstm: Run, resumed: list[str]) -> None:
+    """It has the names of the command line."""
+    done = charlstm("train", *(resumed or ["bell.txt"]), "--time", 5, "--steps", 1)
+    said = b"charlstm: error: --time and --steps do not go together; leave one out\n"
+    assert (done.returncode, done.stderr) == (2, said)

@@ -1,5 +1,6 @@
 """``charlstm generate``: new text on stdout, as a stream or text by text."""
 
+from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from charlstm.cli import console, reading, wording, writing
 from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import compute_with_one_thread, say_model
-from charlstm.cli.options import is_given, settle, typed, with_options
+from charlstm.cli.options import apart, is_given, settle, typed, with_options
 from charlstm.cli.stop import Stop, end_by
 from charlstm.errors import CorpusError, EncodingError, OptionError
 from charlstm.options import (
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from charlstm import LanguageModel
 
 SETTINGS = [option.name for option in OPTIONS.values() if option.group in (LENGTH, SAMPLING)]
+NEED_AN_END = ("samples", "each_line", "json")
 RIVALS = (  # options that do not go together
     *(("each_line", other) for other in ("samples", "lines", "load_state", "save_state")),
     *(("samples", other) for other in ("load_state", "save_state")),
@@ -58,6 +60,8 @@ def generate(
     """
     values["each_line"] = reading.phrase_of(ctx, values).each_line
     settle(ctx, values, *RIVALS)
+    if values["length"] == 0 and not (values["lines"] or values["stop"]):  # a text without end
+        settle(ctx, values, *apart(ctx, *product(["length"], NEED_AN_END)))
     given = reading.phrase_of(ctx, values)
     _check(ctx, values, given)
     text = _read_texts(values, given)
@@ -85,6 +89,9 @@ def _check(ctx: typer.Context, values: dict[str, Any], given: reading.Phrase) ->
     compared = [name for name in ("novel", "new_lines") if is_given(values, name)]
     if not compared and not typed(ctx, values, "corpus"):
         values["corpus"] = ()  # a setting, for when lines are compared
+    if not values["corpus"] and not typed(ctx, values, "novel", "new_lines"):
+        values["novel"], values["new_lines"] = None, False  # settings, for when there is a corpus
+        compared = []
     if values["corpus"] and not compared:
         raise OptionError("--corpus needs --novel or --new-lines; see charlstm generate --help")
     if compared and not values["corpus"]:

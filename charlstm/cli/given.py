@@ -14,52 +14,66 @@ class GivenOnce:
     """A command, or a group of commands, that refuses an option with several values.
 
     Lists such as ``--stop`` may be repeated, and so may a flag that says the same each time.
-    ``--no-`` before the name of an option takes back what the environment or a settings file gives,
-    so that the option has its default value. The help does not repeat this for each option.
+    ``--no-`` before the name of an option that is off by default takes back what the environment or
+    a settings file gives. The help does not repeat this for each option.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the command line; raises OptionError for an option that is given twice."""
         command: Any = super()
-        options = [p for p in command.get_params(ctx) if p.param_type_name == "option"]
-        ctx.meta[TAKEN_BACK] = {o.name for o in options if _opposite(o) in args}
-        if ctx.resilient_parsing:  # a shell completes the line, which may be as it likes
-            ctx.meta[TAKEN_BACK].clear()
-        else:
-            ctx.meta[TAKEN_BACK] = self._checked(ctx, options, args)
+        ctx.meta[TAKEN_BACK] = set()
         rest: list[str] = command.parse_args(ctx, args)
-        for option in options:
+        for option in command.get_params(ctx):
             if option.name in ctx.meta[TAKEN_BACK]:
                 ctx.params[option.name] = default(option)
         return rest
 
     def make_parser(self, ctx: Any) -> Any:
-        """A parser that knows ``--no-`` of the options which may be taken back."""
+        """A parser that notes in the context which options are taken back."""
         command: Any = super()
         parser = command.make_parser(ctx)
-        for option in command.get_params(ctx):
-            if option.name in ctx.meta[TAKEN_BACK]:
-                _add_opposite(parser, option)
+        if ctx.resilient_parsing:  # a shell completes the line, which may be as it likes
+            return parser
+        options = [p for p in command.get_params(ctx) if p.param_type_name == "option"]
+        keeping = _Keeping(parser)
+        for option in options:
+            option.add_to_parser(keeping, ctx)
+            opposite = [_opposite(option)]
+            if opposite != [None]:
+                how = {"obj": option, "dest": option.name, "const": None}
+                keeping.add_option(action="store_const", opts=opposite, **how)
+        read = parser.parse_args
+
+        def parse_args(args: list[str]) -> Any:
+            given, rest, order = read(args=args)
+            for option in options:
+                if option.name in given:
+                    given[option.name] = self._one(ctx, option, given[option.name])
+            return given, rest, order
+
+        parser.parse_args = parse_args
         return parser
 
-    def _checked(self, ctx: Any, options: list[Any], args: list[str]) -> set[str]:
-        """The names of the options that are taken back; OptionError for one given twice."""
-        parser = self.make_parser(ctx)
-        for option in options:
-            option.add_to_parser(_Keeping(parser), ctx)
-            if option.name in ctx.meta[TAKEN_BACK]:
-                _add_opposite(_Keeping(parser), option)
-        given = parser.parse_args([*args])[0]
-        for option in options:
-            values = given.get(option.name, [])
-            flag = max(option.opts, key=len)
-            if (option.is_flag or None in values) and len({*values}) > 1:
-                opposite = option.secondary_opts[0] if option.secondary_opts else _opposite(option)
-                raise OptionError(f"{flag} and {opposite} do not go together; leave one out")
-            if not (option.is_flag or option.multiple) and len(values) > 1:
-                several = " and ".join(map(shown, values))
-                raise OptionError(f"{flag} is given {len(values)} times: {several}; leave one")
-        return {option.name for option in options if None in given.get(option.name, [])}
+    def _one(self, ctx: Any, option: Any, values: list[Any]) -> Any:
+        """The value of an option, of all that it is given; None if it is taken back."""
+        command: Any = self
+        flag = max(option.opts, key=len)
+        opposite = option.secondary_opts[0] if option.secondary_opts else _opposite(option)
+        if None in values:
+            of_table = command.callback.options[option.name]
+            if not of_table.is_off(option.default):
+                value = "|".join(of_table.choices) or of_table.metavar
+                raise OptionError(f"{opposite}: {flag} has a value by default; give {flag} {value}")
+        different = [*dict.fromkeys(values)]
+        if (option.is_flag or None in values) and len(different) > 1:
+            raise OptionError(f"{flag} and {opposite} do not go together; leave one out")
+        if not (option.is_flag or option.multiple or None in values) and len(values) > 1:
+            several = " and ".join(map(shown, different))
+            raise OptionError(f"{flag} is given {len(values)} times: {several}; give it once")
+        if None in values:
+            ctx.meta[TAKEN_BACK].add(option.name)
+            return None
+        return values if option.multiple else values[-1]
 
 
 class _Keeping:
@@ -79,9 +93,3 @@ def _opposite(option: Any) -> str | None:
         return None
     flag: str = max(option.opts, key=len)
     return flag.replace("--", "--no-", 1)
-
-
-def _add_opposite(parser: Any, option: Any) -> None:
-    """Let the parser read ``--no-`` of this option as the value None."""
-    opposite = [_opposite(option)]
-    parser.add_option(obj=option, opts=opposite, dest=option.name, action="store_const", const=None)

@@ -155,9 +155,10 @@ def typed(ctx: typer.Context, values: dict[str, Any], *names: str) -> list[str]:
 
 
 def strongest(ctx: typer.Context, names: Sequence[str]) -> list[str]:
-    """The parameters among ``names`` that the strongest source sets; none if all are defaults."""
-    best = max(source(ctx, name) for name in names)
-    return [name for name in names if best and source(ctx, name) == best]
+    """The parameters among ``names`` to which the strongest source gives a value, if any does."""
+    given = [name for name in names if name not in ctx.meta[TAKEN_BACK]]
+    best = max((source(ctx, name) for name in given), default=Source.DEFAULT)
+    return [name for name in given if best and source(ctx, name) == best]
 
 
 def settle(ctx: typer.Context, values: dict[str, Any], *rivals: tuple[str, str]) -> None:
@@ -178,6 +179,11 @@ def settle(ctx: typer.Context, values: dict[str, Any], *rivals: tuple[str, str])
             raise OptionError(f"{both}{where} do not go together; leave one out")
         else:
             kept.append(name)
+
+
+def apart(ctx: typer.Context, *pairs: tuple[str, str]) -> list[tuple[str, str]]:
+    """Those of ``pairs`` whose two parameters get their values from different sources."""
+    return [(one, other) for one, other in pairs if source(ctx, one) != source(ctx, other)]
 
 
 def default(parameter: Any) -> Any:

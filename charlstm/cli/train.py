@@ -3,6 +3,7 @@
 import signal
 import sys
 import time
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +19,9 @@ from charlstm.options import BEGINNING, BUDGET, CORPUS, MACHINE, NETWORK, OPTIMI
 
 if TYPE_CHECKING:
     from charlstm.training.events import Finished
+
+BUDGETS = ("time", "epochs", "steps", "pace")
+SIZES = ("hidden_size", "num_layers", "embedding_size", "residual")  # the model to begin from has
 
 
 @with_options(
@@ -61,6 +65,8 @@ def train(
     launch = training.launched()
     leads = launch.rank == 0
     quiet = values.pop("quiet") or not leads
+    given = _given(ctx)
+    _settle(ctx, values, given)
     resume, output = values.pop("resume"), values.pop("output")
     # A reader of stderr or stdout that goes away must not end a training run.
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
@@ -72,7 +78,6 @@ def train(
     from charlstm.training.events import Started, TextRead
 
     console.say_if_typed(corpus or (), quiet=quiet or launch.size > 1)
-    given = _given(ctx)
     if resume is None or "corpus" in given:
         before = time.monotonic()
         fetch(corpus or (), quiet=quiet)
@@ -92,7 +97,7 @@ def train(
             output=output,
             seconds_spent=time.monotonic() - began,
             should_stop=lambda: bool(stop.signal),
-            **_one_budget(ctx, values),
+            **values,
         )
     text = next(events)
     assert isinstance(text, TextRead)
@@ -125,15 +130,17 @@ def _end(finished: "Finished", stop: Stop) -> None:
         end_by(signal.SIGTERM)
 
 
-def _one_budget(ctx: typer.Context, asked: dict[str, Any]) -> dict[str, Any]:
-    """What was asked for, but only with the budget of the strongest source that gives one.
+def _settle(ctx: typer.Context, values: dict[str, Any], given: list[str]) -> None:
+    """Let the stronger source decide between options that do not go together.
 
-    The library says which budgets of one source do not go together.
+    A resumed run has only those that are ``given`` on the command line.
     """
-    options.settle(ctx, asked, ("evaluations", "eval_every"))
-    given = [n for n in ("time", "epochs", "steps", "pace") if asked[n] is not None]
-    named = options.strongest(ctx, given) if given else []
-    return {**asked, **dict.fromkeys({*given} - {*named})}
+    rivals = [*combinations(BUDGETS, 2), ("evaluations", "eval_every")]
+    if values["init_from"] not in ("auto", "none"):  # one source may give both, if they agree
+        rivals += options.apart(ctx, *product(["init_from"], SIZES))
+    if values["resume"] is not None:
+        rivals = [pair for pair in rivals if {*pair} <= {*given}]
+    options.settle(ctx, values, *rivals)
 
 
 def _given(ctx: typer.Context) -> list[str]:

@@ -34,6 +34,7 @@ RIVALS = (  # options that do not go together
     *(SHOWN, "encoding", "unknown", *ONLY_WRITTEN, MODEL, "output", "title", "json", "quiet"),
     output={
         "metavar": "FILE",
+        "optional": True,
         "help": "Write FILE.html, a page with the text, and print its path instead.",
     },
     encoding={"group": SHOWN, "help": "Encoding of --text-file."},
@@ -108,7 +109,7 @@ def _given(
         from charlstm.pages.page import check_target
 
         check_target(Path(values["output"]))
-    elif values["title"]:
+    elif typed(ctx, values, "title"):
         raise OptionError("--title is for a page; write one with -o FILE.html")
     OPTIONS["guesses"].check(values["guesses"])
     if text == "" or file == "":
