@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,12 @@ import pytest
 
 from charlstm.cli.hints import explained
 from charlstm.errors import CorpusError
+from charlstm.text import formats
+from charlstm.text.characters import Changes, characters
 from charlstm.text.corpus import open_corpus, survey
+from charlstm.text.dataset import encode_corpus
 from charlstm.text.decoding import TextOptions
+from charlstm.text.formats import unpacked
 
 from .conftest import VERSE, Run
 
@@ -139,7 +144,7 @@ FORMATS = {
              "pandoc -f docx -t plain FILE -o"),
     "odt": (zipped("content.xml", mimetype=ODT), "an ODT", "pandoc -f odt -t plain FILE -o"),
     "epub": (zipped("a.html", mimetype="application/epub+zip"), "an EPUB", "pandoc -f epub -t"),
-    "xlsx": (zipped("[Content_Types].xml", "xl/workbook.xml"), "an Excel", "--convert-to csv FILE"),
+    "xlsx": (zipped("[Content_Types].xml", "xl/workbook.xml"), "an Excel", "--convert-to csv "),
     "zip": (zipped("a.txt", "b/words.txt"), "a zip archive", "unzip -p FILE >"),
     "npz": (arrays(), "arrays of numpy", ""),
     "npy": (b"\x93NUMPY\x01\0v\0{'descr': '<f4'", "an array of numpy", ""),
@@ -149,7 +154,7 @@ FORMATS = {
     "7z": (b"7z\xbc\xaf\x27\x1c\0\x04" + bytes(40), "a 7z archive", "7z x -so FILE >"),
     "rar": (b"Rar!\x1a\x07\x01\0" + bytes(40), "a RAR archive", "unrar p -inul FILE >"),
     "doc": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(90), "an old Office document",
-            "libreoffice --headless --convert-to txt FILE"),
+            "libreoffice --headless --convert-to txt --outdir"),
     "rtf": (b"{\\rtf1\\ansi Hello}\n", "an RTF document", "pandoc -f rtf -t plain FILE -o"),
     "html": (b"\n<!DOCTYPE html>\n<p>Hello</p>\n", "an HTML page", "pandoc -f html -t plain FILE"),
     "html, old": (b"<HTML>\n<p>Hello</p>\n", "an HTML page", "name its encoding"),
@@ -176,7 +181,7 @@ def test_what_is_no_text_is_named_with_what_makes_text_of_it(
     file = tmp_path / "my book.txt"
     file.write_bytes(data)
     with pytest.raises(CorpusError) as caught:
-        survey(open_corpus([str(file)], TextOptions()))
+        encode_corpus(open_corpus([str(file)], TextOptions()))
     message = explained(caught.value)
     assert message.startswith(f"{file}: {what}")
     assert "not plain text" in message
@@ -196,7 +201,8 @@ def test_another_encoding_makes_no_text_of_it(tmp_path: Path, name: str) -> None
 @pytest.mark.parametrize(
     "text",
     ["PK is a short name\n", "MZ\n", "BM\n", "GIF89a is a format\n", "ID3 tags\n", "<p>\n",
-     "%PDF\n", "Rar!\n", "RIFF\n", "II*\n", "BZ is not BZh\n", "{\"a\": 1}\n",
+     "%PDF\n", "Rar!\n", "RIFF\n", "II*\n", "BZ is not BZh\n", "BZhang wrote this.\n",
+     "BZh9 is a mark\n", "{\"a\": 1}\n",
      "the ftyp of a video\n"],
 )  # fmt: skip
 def test_a_text_that_begins_like_something_else_is_a_text(tmp_path: Path, text: str) -> None:
@@ -205,10 +211,91 @@ def test_a_text_that_begins_like_something_else_is_a_text(tmp_path: Path, text: 
     assert read(tmp_path / "t.txt") == text
 
 
-def test_html_is_read_if_its_encoding_is_named(tmp_path: Path) -> None:
+HTML = "<!doctype html>\n<p>Hello</p>\n"
+
+
+def test_html_is_learned_if_its_encoding_is_named(tmp_path: Path) -> None:
     """Who names the encoding wants the markup itself."""
-    (tmp_path / "t.html").write_text("<!doctype html>\n<p>Hello</p>\n")
-    assert read(tmp_path / "t.html", encoding="utf-8") == "<!doctype html>\n<p>Hello</p>\n"
+    page = tmp_path / "t.html"
+    page.write_text(HTML)
+    with pytest.raises(CorpusError, match="an HTML page"):
+        encode_corpus(open_corpus([str(page)], TextOptions()))
+    dataset = encode_corpus(open_corpus([str(page)], TextOptions(encoding="utf-8")))
+    assert dataset.vocabulary.decode(dataset.ids) == HTML
+
+
+def test_a_model_of_html_reads_its_own_text(charlstm: Run, tmp_path: Path) -> None:
+    """Only what is learned is asked about: all other commands read the page as it is."""
+    (tmp_path / "t.html").write_text(HTML * 40)
+    words = ["--encoding", "utf-8", "--steps", 2, "--hidden-size", 8, "-q"]
+    assert charlstm("train", "t.html", *words, cwd=tmp_path).returncode == 0
+    for call in (
+        ["evaluate", "t.html"],
+        ["score", "t.html"],
+        ["generate", "-n", 9, "--corpus", "t.html", "--novel", 5],
+        ["visualize", "--text-file", "t.html"],
+        ["report", "runs/t", "-o", "page.html"],
+        ["novelty", "t.html", "t.html"],
+        ["train", "--resume", "runs/t", "--steps", 4],
+    ):
+        done = charlstm(*call, cwd=tmp_path)
+        assert done.returncode == 0, (call, done.stderr)
+
+
+@pytest.mark.parametrize("end", ["<html>\n", "text\n"])
+def test_many_comments_before_html_are_passed_over_once(tmp_path: Path, end: str) -> None:
+    """A pattern that tried every end of every comment would never come to an end."""
+    (tmp_path / "t.txt").write_text("<!-- a -->\n" * 10_000 + end)
+    corpus = open_corpus([str(tmp_path / "t.txt")], TextOptions())
+    with pytest.raises(CorpusError, match="an HTML page") if "<" in end else nullcontext():
+        encode_corpus(corpus)
+
+
+@pytest.mark.parametrize("ending", PACK)
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_a_packed_text_may_come_in_small_pieces(ending: str, size: int) -> None:
+    """The first bytes of a pipe need not be all that say what it is."""
+    data = PACK[ending](VERSE.encode())
+    pieces = (data[i : i + size] for i in range(0, len(data), size))
+    assert b"".join(unpacked(pieces, "-")) == VERSE.encode()
+
+
+def test_a_document_may_come_in_small_pieces() -> None:
+    """Some of its first bytes may look like a text."""
+    data = FORMATS["docx"][0]
+    with pytest.raises(CorpusError, match="a zip archive"):
+        next(characters((bytes([byte]) for byte in data), "-", None, Changes()))
+
+
+def test_xz_that_needs_much_memory_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tool itself unpacks it."""
+    monkeypatch.setattr(formats, "UNPACKING_BYTES", 1 << 20)
+    (tmp_path / "t.xz").write_bytes(lzma.compress(VERSE.encode(), preset=6))
+    with pytest.raises(CorpusError) as caught:
+        read(tmp_path / "t.xz")
+    assert explained(caught.value) == (
+        f"{tmp_path / 't.xz'}: xz needs more than 1 MiB to unpack it; "
+        f"let xz unpack it: xz -dc {tmp_path / 't.xz'} | charlstm ... -"
+    )
+
+
+def test_an_advice_overwrites_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names a file that is not there yet."""
+    monkeypatch.chdir(tmp_path)
+    Path("book.docx").write_bytes(FORMATS["docx"][0])
+    Path("old.doc").write_bytes(FORMATS["doc"][0])
+    for name in ("book.txt", "book-2.txt", "old", "page.html"):
+        Path(name).touch()
+    for source, advice in (
+        ("book.docx", "plain book.docx -o book-3.txt"),
+        ("old.doc", "--convert-to txt --outdir old-2 old.doc"),
+        ("https://example.org/page.html", "curl -L -o page-2.html https://example.org/page.html"),
+    ):
+        with pytest.raises(CorpusError) as caught:
+            read(Path(source)) if ":" not in source else open_corpus([source], TextOptions())
+        assert explained(caught.value).endswith(advice)
 
 
 @pytest.mark.parametrize(

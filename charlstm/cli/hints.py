@@ -16,11 +16,12 @@ HINTS = {
     "seed encoding": "convert it to UTF-8 first, for example with iconv -t UTF-8",
     "likely seed encoding": "convert it to UTF-8 first with iconv; it is perhaps in {encodings}",
     "nul": "leave it out: tr -d '\\0' < {file} > {text}",
+    "large dictionary": "let xz unpack it: xz -dc {file} | charlstm ... -",
     "cut or damaged": "copy or download it again",
     "packed twice": "unpack it first",
     "address": "download it first, then name the file: curl -L -o {file} {address}",
     # What is no plain text.
-    "html": "make text of it: pandoc -f html -t plain {file} -o {text}; to read its markup, name "
+    "html": "make text of it: pandoc -f html -t plain {file} -o {text}; to learn its markup, name "
     "its encoding with --encoding",
     "docx": "make text of it: pandoc -f docx -t plain {file} -o {text}",
     "odt": "make text of it: pandoc -f odt -t plain {file} -o {text}",
@@ -30,10 +31,11 @@ HINTS = {
     "postscript": "make text of it: ps2ascii {file} {text}",
     "djvu": "make text of it: djvutxt {file} {text}",
     "kindle": "make text of it: ebook-convert {file} {text}",
-    "office": "make text of it: libreoffice --headless --convert-to txt {file}",
-    "table": "make text of it: libreoffice --headless --convert-to csv {file}",
+    "office": "make text of it: libreoffice --headless --convert-to txt --outdir "
+    "{directory} {file}",
+    "table": "make text of it: libreoffice --headless --convert-to csv --outdir {directory} {file}",
     "zip": "name the texts in it: unzip {file}, or all in one: unzip -p {file} > {text}",
-    "tar": "name the texts in it: tar -xf {file}, or all in one: tar -xOf {file} > {text}",
+    "tar": "name the texts in it: tar -xkf {file}, or all in one: tar -xOf {file} > {text}",
     "7z": "name the texts in it: 7z x {file}, or all in one: 7z x -so {file} > {text}",
     "rar": "name the texts in it: unrar x {file}, or all in one: unrar p -inul {file} > {text}",
     "zstd": "unpack it: zstd -dc {file} > {text}",

@@ -73,7 +73,7 @@ def characters(
     decode and for NUL characters, and CorpusError for a file that is damaged or is no text.
     """
     first, rest = beginning(unpacked(blocks, label))
-    check_is_text(first, label, html=encoding is not None)
+    check_is_text(first, label)
     if encoding is not None:
         return _decoded(chain([first], rest), label, encoding)
     found = marked(first)

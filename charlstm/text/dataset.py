@@ -10,6 +10,7 @@ import math
 import mmap
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -26,7 +27,8 @@ from charlstm.text.corpus import (
     open_corpus,
     survey,
 )
-from charlstm.text.decoding import Source, TextOptions
+from charlstm.text.decoding import AUTO, Source, TextOptions
+from charlstm.text.formats import check_is_no_html
 from charlstm.text.sources import DESCRIPTION_FILE, IDS_FILE, is_dataset
 from charlstm.text.vocabulary import Ids, Unknown, Vocabulary, whole_clusters
 from charlstm.untrusted import MOST_BYTES, check_format, read_description, reading
@@ -236,7 +238,14 @@ def _adapted(
 
 
 def _encode(corpus: Corpus, file: BinaryIO | IO[bytes]) -> Dataset:
-    """Survey the corpus, write its ids to ``file`` and map them."""
+    """Survey the corpus, write its ids to ``file`` and map them.
+
+    HTML is learned only by those who name its encoding.
+    """
+    if corpus.options.encoding == AUTO:
+        for source in corpus.sources:
+            with suppress(OSError):  # a file that cannot be read is named when it is read
+                check_is_no_html(source.blocks(), source.label)
     found = survey(corpus)
     vocabulary = Vocabulary.from_counts(found.counts, corpus.options.min_count)
     ids = _map_ids(_read_again(corpus, found.fingerprint), vocabulary, file)

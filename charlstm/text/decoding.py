@@ -86,6 +86,12 @@ class Source:
         self.copy.seek(0)
         return nullcontext(self.copy)
 
+    def blocks(self) -> Iterator[bytes]:
+        """Its bytes in blocks."""
+        with self.opened() as file:
+            while data := file.read(CHUNK_BYTES):
+                yield data
+
 
 def normalised(source: Source, options: TextOptions, changes: "Changes") -> Iterator[str]:
     """The normalised text of one source, never an empty string.
@@ -94,7 +100,7 @@ def normalised(source: Source, options: TextOptions, changes: "Changes") -> Iter
     file that cannot be read or is no text.
     """
     try:
-        yield from normalised_blocks(_blocks(source), source.label, options, changes)
+        yield from normalised_blocks(source.blocks(), source.label, options, changes)
     except EncodingError as error:
         # To count the lines of every text would take long, so that those before a fault are read
         # again.
@@ -134,18 +140,12 @@ def normalised_blocks(
         changes.add(f"{names} line ends read as LF", label)
 
 
-def _blocks(source: Source) -> Iterator[bytes]:
-    with source.opened() as file:
-        while data := file.read(CHUNK_BYTES):
-            yield data
-
-
 def _line_of_fault(source: Source, options: TextOptions) -> int:
     """The number of the line in which a source cannot be decoded."""
     from charlstm.text.characters import Changes
 
     line = 1
     with suppress(EncodingError):
-        for text in normalised_blocks(_blocks(source), source.label, options, Changes()):
+        for text in normalised_blocks(source.blocks(), source.label, options, Changes()):
             line += text.count("\n")
     return line

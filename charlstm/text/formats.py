@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from charlstm.errors import CorpusError
-from charlstm.text.sources import STDIN
+from charlstm.text.sources import STDIN, unused
 
 PIECE_BYTES = 1 << 20  # unpacked at a time
 UNPACKING_BYTES = 256 << 20  # of memory to unpack xz; xz -9 needs a quarter
 LONGEST_MARK = 16  # bytes at the beginning of a file that say what it is, of most formats
 CONTROLS = bytes({*range(1, 32), 127} - {*b"\b\t\n\v\f\r\x1b"})  # that no text has
 
-PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz"}
+PACKED = {
+    rb"\x1f\x8b": "gzip",
+    rb"BZh[1-9](1AY&SY|\x17rE8P\x90)": "bzip2",
+    rb"\xfd7zXZ\0": "xz",
+}
 # What a file is, and the code of the advice what to do with it. A zip archive is known by the names
 # of its members, which stand 26 bytes after each mark.
 _MEMBER = rb"PK\x03\x04(?s:.*PK\x03\x04)?.{26}"
@@ -46,7 +50,8 @@ FORMATS: tuple[tuple[bytes, str, str], ...] = (
     (rb"RIFF.{4}AVI |\0\0\0.ftyp|\x1aE\xdf\xa3", "a video", "no text"),
     (rb"\x7fELF|MZ.{0,60}\0|[\xce\xcf]\xfa\xed\xfe|\xca\xfe\xba\xbe|\0asm", "a program", "no text"),
 )  # fmt: skip
-_HTML = rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html)[\s>]"
+# Comments are passed over once: to try other ends of them would take for ever.
+_HTML = rb"(\xef\xbb\xbf)?\s*+(<\?xml[^>]*>\s*)?(<!--(?>.*?-->)\s*)*+<(!doctype\s+html|html)[\s>]"
 
 
 def unpacked(blocks: Iterable[bytes], label: str) -> Iterator[bytes]:
@@ -67,7 +72,7 @@ def beginning(blocks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
     blocks = iter(blocks)
     first = next(blocks, b"")
     # Whoever types a line waits for an answer to it, so that nothing is waited for after a line.
-    while len(first) < LONGEST_MARK and not (first.isascii() or first.endswith(b"\n")):
+    while len(first) < LONGEST_MARK and b"\n" not in first:
         more = next(blocks, b"")
         if not more:
             break
@@ -75,16 +80,17 @@ def beginning(blocks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
     return first, blocks
 
 
-def check_is_text(first: bytes, label: str, *, html: bool) -> None:
-    """Raise CorpusError if a file that begins with ``first`` is known not to be plain text.
-
-    HTML is text, too, which is wanted if ``html`` is true.
-    """
-    kind = what_is(first)
-    if kind is None and not html and re.match(_HTML, first, re.DOTALL | re.IGNORECASE):
-        kind = "an HTML page", "html"
-    if kind is not None:
+def check_is_text(first: bytes, label: str) -> None:
+    """Raise CorpusError if a file that begins with ``first`` is known not to be plain text."""
+    if kind := what_is(first):
         raise _no_text(label, *kind)
+
+
+def check_is_no_html(blocks: Iterable[bytes], label: str) -> None:
+    """Raise CorpusError for an HTML page: it is text, but its markup is hardly meant."""
+    first, _ = beginning(unpacked(blocks, label))
+    if re.match(_HTML, first, re.DOTALL | re.IGNORECASE):
+        raise _no_text(label, "an HTML page", "html")
 
 
 def what_is(first: bytes) -> tuple[str, str] | None:
@@ -109,10 +115,9 @@ def check_is_no_binary(sample: bytes, label: str) -> None:
 
 
 def files_for_advice(label: str) -> dict[str, Path]:
-    """A file, and a name for another one that is made of it, for the commands of an advice."""
+    """A file, and new names for a text or a directory made of it, for the commands of an advice."""
     file = Path("FILE" if label == STDIN else label)
-    text = Path(f"{file.stem}.txt")
-    return {"file": file, "text": Path(f"{file.stem}-text.txt") if text == file else text}
+    return {"file": file, "text": unused(f"{file.stem}.txt"), "directory": unused(file.stem)}
 
 
 def _no_text(label: str, what: str, code: str) -> CorpusError:
@@ -120,7 +125,7 @@ def _no_text(label: str, what: str, code: str) -> CorpusError:
 
 
 def _packed_by(first: bytes) -> str | None:
-    return next((tool for mark, tool in PACKED.items() if first.startswith(mark)), None)
+    return next((tool for mark, tool in PACKED.items() if re.match(mark, first)), None)
 
 
 def _unpacked(blocks: Iterable[bytes], tool: str, label: str) -> Iterator[bytes]:
@@ -143,6 +148,9 @@ def _unpacked(blocks: Iterable[bytes], tool: str, label: str) -> Iterator[bytes]
     except errors as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the file itself cannot be read
+        if "Memory usage limit" in str(error):  # lzma has no other sign of it
+            fault = f"{label}: {tool} needs more than {UNPACKING_BYTES >> 20} MiB to unpack it"
+            raise CorpusError(fault, "large dictionary", **files_for_advice(label)) from error
         fault = f"{label}: cut or damaged, {tool} cannot unpack it ({error})"
         raise CorpusError(fault, "cut or damaged") from error
 

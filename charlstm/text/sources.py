@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
+from itertools import chain, count
 from pathlib import Path
 
 from charlstm.checks import shown
@@ -121,9 +122,19 @@ def _unpacked(name: str) -> str:
 def address_error(source: str) -> CorpusError:
     """The error for an address on the network, from which nothing is downloaded."""
     path = re.split("[?#]", source)[0].split("/", 3)[3:]
-    file = Path(Path(*path).name or "text.txt")
+    file = unused(Path(*path).name or "text.txt")
     fault = f"{source}: an address, not a file"
     return CorpusError(fault, "address", address=shlex.quote(source), file=file)
+
+
+def unused(name: str) -> Path:
+    """A path in the working directory where nothing is yet, for a command of an advice.
+
+    It is ``name``, or the first of ``book-2.txt``, ``book-3.txt``, ... for ``book.txt``.
+    """
+    path = Path(name)
+    others = (path.with_name(f"{path.stem}-{n}{path.suffix}") for n in count(2))
+    return next(p for p in chain([path], others) if not os.path.lexists(p))
 
 
 def corpus_name(sources: Sequence[str], *, in_files: bool) -> str:
