@@ -23,6 +23,8 @@ from .conftest import Run
         ("model", "to write with this model: charlstm generate -m model"),
         ("To be", "to continue a text: charlstm generate 'To be'"),
         ("Hello", "see charlstm --help"),
+        ("shakespeare", "to write with it: charlstm generate -m shakespeare"),
+        ("hamlet", "to learn from it: charlstm train hamlet"),
     ],
 )
 def test_a_word_that_is_no_command_is_answered(
@@ -51,12 +53,21 @@ def test_words_without_quotes_are_shown_quoted(charlstm: Run) -> None:
         expected = f"a {noun} of several words must be quoted: 'The old man'\"'\"'s'"
         assert (done.returncode, done.stdout) == (2, b"")
         assert done.stderr.decode() == f"charlstm: error: {expected}\n"
+    done = charlstm("generate", "--seed", "To", "be", "or")
+    assert done.stderr.endswith(b"must be quoted: --seed 'To be or'\n")
     done = charlstm("To", "be", "or", "-n", "5")
     assert done.stderr.endswith(b"to continue a text: charlstm generate 'To be or 5'\n")
     done = charlstm("novelty", "a", "b", "c d")
     assert done.stderr.endswith(
         b"'c d': more than charlstm novelty takes; see charlstm novelty --help\n"
     )
+
+
+def test_an_option_without_its_value_names_the_page_of_its_command(charlstm: Run) -> None:
+    """The page of the program does not have it."""
+    done = charlstm("train", "play.txt", "--steps")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.endswith(b"; see charlstm train --help\n")
 
 
 def test_skipping_is_not_leaving_out_where_a_text_is_measured(charlstm: Run, trained: Path) -> None:

@@ -103,6 +103,8 @@ def _options_explained(ctx: Any, words: Sequence[str]) -> Iterator[None]:
         yield
     except TyperException as error:
         if not hasattr(error, "possibilities"):  # only the error for an unknown option has them
+            if getattr(error, "ctx", None) is None:
+                error.ctx = ctx  # type: ignore[attr-defined]
             raise
         from charlstm.cli import meant
 

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from charlstm.cli.options import Source, source
 from charlstm.errors import OptionError
 from charlstm.files import MODEL_FILE
 
@@ -110,6 +111,9 @@ SIMILARITY = 0.7  # of names, as difflib measures it
 
 def no_command(ctx: Any, words: Sequence[str]) -> OptionError:
     """The error for a call whose first word is no command; ``words`` is the whole call."""
+    from charlstm import model_names
+    from charlstm.text.catalogue import catalogue
+
     name = words[0]
     others = [word for word in words[1:] if not word.startswith("-")]
     close = get_close_matches(name.lower(), ctx.command.commands, n=1, cutoff=SIMILARITY)
@@ -119,6 +123,10 @@ def no_command(ctx: Any, words: Sequence[str]) -> OptionError:
         advice = f"to write with this model: charlstm generate -m {shlex.quote(name)}"
     elif os.path.exists(name) or name.endswith(".txt"):  # noqa: PTH110 (False for a long name)
         advice = f"to learn from it: charlstm train {shlex.quote(name)}"
+    elif name in model_names():
+        advice = f"to write with it: charlstm generate -m {name}"
+    elif name in catalogue():
+        advice = f"to learn from it: charlstm train {name}"
     elif close:
         advice = f"did you mean charlstm {close[0]}?"
     elif others or " " in name:
@@ -129,12 +137,19 @@ def no_command(ctx: Any, words: Sequence[str]) -> OptionError:
     return OptionError(f"{name} is not a command of charlstm; {advice}")
 
 
+def is_typed(ctx: Any, name: str) -> bool:
+    """Whether the command line itself gives a parameter."""
+    return source(ctx, name) is Source.COMMANDLINE
+
+
 def extra_words(ctx: Any, words: Sequence[str]) -> OptionError:
     """The error for ``words`` that are more arguments than a command takes."""
     if noun := PHRASES.get(ctx.info_name):
-        first = ctx.params["phrase" if "phrase" in ctx.params else "text"]
-        whole = shlex.quote(" ".join((first, *words)))
-        return OptionError(f"a {noun} of several words must be quoted: {whole}")
+        flags = [n for n in ("seed", "prompt") if ctx.params.get(n) and is_typed(ctx, n)]
+        parts = [ctx.params.get(n) or "" for n in (*flags, "phrase", "text")]
+        whole = shlex.quote(" ".join((*filter(None, parts), *words)))
+        flag = f"--{flags[0]} " if flags else ""
+        return OptionError(f"a {noun} of several words must be quoted: {flag}{whole}")
     extra = " ".join(map(shlex.quote, words))
     return OptionError(
         f"{extra}: more than {ctx.command_path} takes; see {ctx.command_path} --help"
