@@ -18,7 +18,7 @@ from .conftest import Run
 
 TREE = command()
 # Other programs, and commands in full.
-PROGRAMS = "iconv|tr|curl|pandoc|libreoffice|unzip|tar|7z|unrar|zstd|sqlite3"
+PROGRAMS = "iconv|tr|curl|pandoc|libreoffice|unzip|tar|7z|unrar|xz|zstd|sqlite3"
 OTHERS = re.compile(rf"\b(?:{PROGRAMS}) -?\w?[^;,]*|charlstm \w+ .*")
 OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
 
