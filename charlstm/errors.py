@@ -93,6 +93,18 @@ def listed(characters: str) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
+def costly(share: float, characters: str) -> str:
+    """The message for a text that is measured, a ``share`` of which are unknown ``characters``.
+
+    >>> costly(0.996, "€")[:46]
+    '99.6 % of the characters are unknown to the mo'
+    """
+    return (
+        f"{100 * share:.3g} % of the characters are unknown to the model ({listed(characters)}); "
+        f"each counts as the least probable one"
+    )
+
+
 def incomplete(error: ImportError) -> str:
     """What to say of a package that charlstm needs, and that is missing or broken."""
     reason = " ".join(str(error).split())

@@ -260,6 +260,15 @@ def test_characters_that_the_model_does_not_know(
     assert noted in " ".join(notes)
 
 
+@pytest.mark.parametrize("unknown", ["skip", "nearest"])
+def test_nearly_all_that_is_unknown_is_a_plain_number(write: Write, unknown: Any) -> None:
+    """Not 1e+02 %."""
+    notes: list[str] = []
+    model = LanguageModel(make_model("\nab"))
+    model.evaluate(write("\u4e2d" * 997 + "ab\n"), unknown=unknown, notes=notes)
+    assert "99.7 % of the characters are unknown to the model ('\u4e2d' (U+4E2D));" in notes[0]
+
+
 def test_an_unknown_character_costs_the_same_as_in_a_score(write: Write) -> None:
     """And none of them is guessed, also by a model of fewer than five characters."""
     model = LanguageModel(make_model("\nab"))

@@ -191,7 +191,7 @@ def test_unknown_characters_as_one_asks(
             row = done.stdout.decode().rstrip("\n").split("\t")
             assert row[:3] == [expected, "9", f"{share:.4f}"]
             said = (
-                f"standard input: {100 * share:.2g} % of the characters are unknown to the model ("
+                f"standard input: {100 * share:.3g} % of the characters are unknown to the model ("
             )
             assert done.stderr.decode().startswith(said)
             assert "(U+4E2D)); each counts as the least probable one" in done.stderr.decode()

@@ -11,7 +11,7 @@ import typer
 from charlstm.cli import bars, console, reading
 from charlstm.cli.loading import loaded
 from charlstm.cli.options import settle, with_options
-from charlstm.errors import CorpusError, OptionError, UnknownCharacterError, listed
+from charlstm.errors import CorpusError, OptionError, UnknownCharacterError, costly
 from charlstm.options import MODEL, ROWS, TEXT
 
 if TYPE_CHECKING:
@@ -171,9 +171,7 @@ class Scoring:
         """Say it if a file had many unknown characters."""
         if tally.share > MOST_UNKNOWN:
             console.say(
-                f"{reading.label_of(file)}: {100 * tally.share:.2g} % of the characters are "
-                f"unknown to the model ({listed(''.join(tally.kinds))}); each counts as the least "
-                f"probable one",
+                f"{reading.label_of(file)}: {costly(tally.share, ''.join(tally.kinds))}",
                 quiet=self.quiet,
             )
 

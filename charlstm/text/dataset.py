@@ -9,6 +9,7 @@ import json
 import math
 import mmap
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +18,7 @@ from typing import IO, BinaryIO
 
 import numpy as np
 
-from charlstm.errors import CorpusError, OptionError, UnknownCharacterError, listed
+from charlstm.errors import CorpusError, OptionError, UnknownCharacterError, costly
 from charlstm.files import atomic_directory, atomic_file, regular_size, temporary_space
 from charlstm.text.corpus import (
     SPOOL_BYTES,
@@ -201,17 +202,16 @@ def encode_for_model(
         notes += _rare(found.counts, vocabulary, options.min_count)
     elif missing and unknown == "error":
         raise UnknownCharacterError(missing, corpus.label)
-    left: dict[str, int] = {}  # how often each character is marked
-    if missing and not own:
-        chunks = _adapted(chunks, vocabulary, unknown, left)
+    counts = Counter(found.counts)
+    if missing and not own and unknown == "nearest":
+        counts = Counter()
+        chunks = _nearest(chunks, vocabulary, counts)
     with temporary_space(), tempfile.TemporaryFile() as file:
         ids = _map_ids(chunks, vocabulary, file, mark=not own)
-    if left:
-        count = sum(left.values())
-        notes.append(
-            f"{corpus.label}: {100 * count / len(ids):.2g} % of the characters are unknown to the "
-            f"model ({listed(''.join(left))}); each counts as the least probable one"
-        )
+    marked = {} if own else {c: n for c, n in counts.items() if c not in vocabulary}
+    if marked:
+        share = sum(marked.values()) / len(ids)
+        notes.append(f"{corpus.label}: {costly(share, ''.join(marked))}")
     return Dataset(ids, vocabulary, fingerprint, options, tuple(notes))
 
 
@@ -226,14 +226,11 @@ def _decoded(dataset: Dataset, name: str, options: TextOptions) -> Corpus:
     return Corpus(dataset.fingerprint.name, (source,), replace(options, encoding="utf-8"))
 
 
-def _adapted(
-    chunks: Iterable[str], vocabulary: Vocabulary, unknown: Unknown, left: dict[str, int]
-) -> Iterator[str]:
-    """A text with its unknown characters replaced where they can be; ``left`` gets the others."""
+def _nearest(chunks: Iterable[str], vocabulary: Vocabulary, counts: Counter[str]) -> Iterator[str]:
+    """A text with its unknown characters replaced where they can be; ``counts`` gets all of it."""
     for text in whole_clusters(chunks):
-        adapted = vocabulary.adapted(text, unknown)
-        for character in vocabulary.unknown(adapted):
-            left[character] = left.get(character, 0) + adapted.count(character)
+        adapted = vocabulary.adapted(text, "nearest")
+        counts.update(adapted)
         yield adapted
 
 
