@@ -91,6 +91,8 @@ def test_standard_input_is_scored_once(charlstm: Run, trained: Path) -> None:
     ("words", "advice"),
     [
         ("train x --lr 3", "--lr; did you mean --learning-rate?"),
+        ("train x -n 4", "-n; -n is --length of charlstm generate"),
+        ("train x -t 3m", "-t; -t is --temperature of charlstm generate"),
         ("train x --val 0.1", "--val; did you mean --val-fraction?"),
         ("train x --epoch 3", "--epoch; did you mean --epochs?"),
         ("train x --max_iters 3", "--max_iters; did you mean --steps?"),

@@ -161,8 +161,20 @@ def no_option(ctx: Any, name: str, words: Sequence[str]) -> OptionError:
     if not name.startswith("--"):  # -lr is read as -l, although all of it is meant
         whole = next((w for w in words if w.startswith(name) and not w.startswith("--")), name)
         name = whole.split("=")[0] if len(whole) > len(name) else name
-    advice = _option_meant(ctx, f"--{name.lstrip('-').lower().replace('_', '-')}")
+    if len(name) == 2:
+        advice = _short_option_meant(ctx, name)
+    else:
+        advice = _option_meant(ctx, f"--{name.lstrip('-').lower().replace('_', '-')}")
     return OptionError(f"no such option: {name}; {advice or f'see {ctx.command_path} --help'}")
+
+
+def _short_option_meant(ctx: Any, name: str) -> str | None:
+    """Which command has an option of one letter, and what its long name is there."""
+    for command, node in ctx.find_root().command.commands.items():
+        for parameter in node.params:
+            if parameter.param_type_name == "option" and name in parameter.opts:
+                return f"{name} is {parameter.opts[0]} of charlstm {command}"
+    return None
 
 
 def _option_meant(ctx: Any, name: str) -> str | None:
