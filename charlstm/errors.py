@@ -70,14 +70,17 @@ class TrainingError(CharLSTMError):
 class UnknownCharacterError(OptionError):
     """A text has characters that are not in the vocabulary; ``characters`` has each once.
 
-    ``source`` is the name of the text, if it is from a file. Then not the command line is wrong but
-    the text, and the exit code says so.
+    ``source`` is the name of the text, if it is from a file. Then the command line is right and the
+    text is wrong, and the exit code says so. ``measured`` says that the text is to be measured.
     """
 
-    def __init__(self, characters: str, source: str = "", code: str = "unknown character") -> None:
+    def __init__(self, characters: str, source: str = "", *, measured: bool = False) -> None:
         fault = f"the model never saw {listed(characters)}"
-        super().__init__(f"{source}: {fault}" if source else fault, code=code)
-        self.characters = characters
+        super().__init__(
+            f"{source}: {fault}" if source else fault,
+            code="unknown character to measure" if measured else "unknown character",
+        )
+        self.characters, self.source = characters, source
         if source:
             self.exit_code = CorpusError.exit_code
 

@@ -320,9 +320,7 @@ def test_a_whole_text_with_unknown_characters_is_an_error(charlstm: Run, trained
     for words in ([], ["--chars"]):
         done = charlstm("score", "-m", trained, *words, input="The\n\u20ac".encode())
         assert (done.returncode, done.stdout) == (1, b"")
-        message = (
-            "charlstm: error: standard input: the model never saw '\u20ac' (U+20AC); leave out"
-        )
+        message = "charlstm: error: standard input: the model never saw '\u20ac' (U+20AC); count"
         assert done.stderr.decode().startswith(message)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from charlstm.cli import bars, console, reading, wording
+from charlstm.cli import bars, console, wording
 from charlstm.cli.downloads import fetch
 from charlstm.cli.loading import loaded
 from charlstm.cli.options import Corpus, settle, with_options
@@ -93,8 +93,7 @@ def _evaluation(model: "LanguageModel", text: str, values: dict[str, Any]) -> "E
         try:
             found = model.evaluate(text, notes=notes, progress=progress, **how)
         except UnknownCharacterError as error:
-            error.code = reading.MEASURED
-            raise
+            raise UnknownCharacterError(error.characters, error.source, measured=True) from error
     console.say(*notes, quiet=values["quiet"])
     return found
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 # The parameters that hold a seed phrase, and their names on the command line.
 TEXTS = {"phrase": "PROMPT", "seed": "--seed", "prompt": "--prompt"}
 NAMES = {**TEXTS, "seed_file": "--seed-file"}
-MEASURED = "unknown character to measure"  # the code of the error where skip counts it
 BLOCK_BYTES = 1 << 17  # read at once; lines of so many characters keep all cores busy
 
 
@@ -165,13 +164,14 @@ def known_lines(
     unreadable: list[int],
     *,
     label: str = "",
-    code: str = "unknown character",
+    measured: bool = False,
     quiet: bool,
 ) -> Iterator[str | None]:
     """The lines as the model reads them.
 
     For a line that the model cannot read, yields None and adds its number to ``unreadable``.
-    Messages begin with ``label`` and the number of the line, and ``code`` chooses their advice.
+    Messages begin with ``label`` and the number of the line; their advice is for a text that is
+    written on, or ``measured``.
     """
     for number, line in lines:
         try:
@@ -179,8 +179,8 @@ def known_lines(
         except UnknownCharacterError as error:
             from charlstm.cli.hints import explained
 
-            error.code = code
-            console.error(f"{label}line {number}: {explained(error)}")
+            fault = UnknownCharacterError(error.characters, measured=measured)
+            console.error(f"{label}line {number}: {explained(fault)}")
             unreadable.append(number)
             yield None
         else:

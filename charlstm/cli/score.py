@@ -147,7 +147,7 @@ class Scoring:
             self.unknown,
             self.unreadable,
             label=label,
-            code=reading.MEASURED,
+            measured=True,
             quiet=self.quiet,
         )
 
@@ -164,7 +164,7 @@ class Scoring:
                     yield part
         except UnknownCharacterError as error:
             label = reading.label_of(file)
-            raise UnknownCharacterError(error.characters, label, reading.MEASURED) from error
+            raise UnknownCharacterError(error.characters, label, measured=True) from error
         self._warn(file, tally)
 
     def _warn(self, file: str, tally: "Tally") -> None:
