@@ -83,7 +83,7 @@ def test_a_file_one_may_not_read(charlstm: Run, tmp_path: Path) -> None:
         (["--steps", "many"], ["--steps", "many"]),
         (["--time", "3x"], ["3x", "1h30m"]),
         (["--time", ""], ["time", "1h30m"]),
-        (["--time", "3m", "--steps", 5], ["time and steps"]),
+        (["--time", "3m", "--steps", 5], ["--time and --steps"]),
         (["--min-count", 0], ["--min-count is 0"]),
         (["--encoding", "klingon"], ["klingon"]),
         (["--precision", "fp8"], ["fp8"]),

@@ -78,7 +78,7 @@ def test_a_killed_run_takes_the_time_that_is_left(charlstm: Run, tmp_path: Path)
     """What it took before its last state counts; its pace repeats it without a stop."""
     run = tmp_path / "run"
     for event in train(PLAY, output=run, time=SECONDS, save_every=0.5, **SLOW):
-        if isinstance(event, Step) and event.step == event.steps // 2:
+        if isinstance(event, Step) and event.step >= event.steps // 2:  # steps may change
             break  # as if by a power cut
     before = load_checkpoint(run / "state.safetensors")
     assert 0 < before.history.seconds < SECONDS
