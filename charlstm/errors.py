@@ -96,10 +96,10 @@ def listed(characters: str) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def costly(share: float, characters: str) -> str:
-    """The message for a text that is measured, a ``share`` of which are unknown ``characters``.
+def unknown_note(share: float, characters: str) -> str:
+    """What to say of a measured text of which a ``share`` are unknown ``characters``.
 
-    >>> costly(0.996, "€")[:46]
+    >>> unknown_note(0.996, "€")[:46]
     '99.6 % of the characters are unknown to the mo'
     """
     return (

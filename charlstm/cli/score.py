@@ -11,7 +11,7 @@ import typer
 from charlstm.cli import bars, console, reading
 from charlstm.cli.loading import loaded
 from charlstm.cli.options import settle, with_options
-from charlstm.errors import CorpusError, OptionError, UnknownCharacterError, costly
+from charlstm.errors import CorpusError, OptionError, UnknownCharacterError, unknown_note
 from charlstm.options import MODEL, ROWS, TEXT
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class Scoring:
         """Say it if a file had many unknown characters."""
         if tally.share > MOST_UNKNOWN:
             console.say(
-                f"{reading.label_of(file)}: {costly(tally.share, ''.join(tally.kinds))}",
+                f"{reading.label_of(file)}: {unknown_note(tally.share, ''.join(tally.kinds))}",
                 quiet=self.quiet,
             )
 

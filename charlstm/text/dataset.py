@@ -18,7 +18,7 @@ from typing import IO, BinaryIO
 
 import numpy as np
 
-from charlstm.errors import CorpusError, OptionError, UnknownCharacterError, costly
+from charlstm.errors import CorpusError, OptionError, UnknownCharacterError, unknown_note
 from charlstm.files import atomic_directory, atomic_file, regular_size, temporary_space
 from charlstm.text.corpus import (
     SPOOL_BYTES,
@@ -211,7 +211,7 @@ def encode_for_model(
     marked = {} if own else {c: n for c, n in counts.items() if c not in vocabulary}
     if marked:
         share = sum(marked.values()) / len(ids)
-        notes.append(f"{corpus.label}: {costly(share, ''.join(marked))}")
+        notes.append(f"{corpus.label}: {unknown_note(share, ''.join(marked))}")
     return Dataset(ids, vocabulary, fingerprint, options, tuple(notes))
 
 
